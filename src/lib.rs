@@ -1,0 +1,7 @@
+//! mod_cti: `cti_bridge`, the ring engine for FreeSWITCH.
+//! This file lists the rooms; `plan` and `ring` are pure, `bridge` carries decisions out,
+//! and only `ffi`, `switch` and `module` touch the C API.
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+pub mod plan;
+pub mod ring;
