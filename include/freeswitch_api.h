@@ -27,6 +27,7 @@ typedef enum {
 } switch_status_t;
 
 typedef enum {
+  SWITCH_LOG_DISABLE = -1,
   SWITCH_LOG_CONSOLE = 0,
   SWITCH_LOG_ALERT = 1,
   SWITCH_LOG_CRIT = 2,
