@@ -3,9 +3,7 @@
 //! `bad_plans.txt` holds the plans that must ring nobody; the switch tests read the same file.
 
 use mod_cti::plan::time::{is_true, parse_time};
-use mod_cti::plan::{
-    Limits, Part, Plan, PlanError, Stage, Target, Variable, Variables, parse,
-};
+use mod_cti::plan::{Limits, Part, Plan, PlanError, Stage, Target, Variable, Variables, parse};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -164,7 +162,11 @@ fn a_plan_means_what_the_table_says() {
             Ok(plan) => {
                 assert_eq!(picture(&plan), *expected, "plan: {text}");
                 let printed = plan.to_string();
-                assert_eq!(parse(&printed, &Limits::default()), Ok(plan), "printed: {printed}");
+                assert_eq!(
+                    parse(&printed, &Limits::default()),
+                    Ok(plan),
+                    "printed: {printed}"
+                );
             }
             Err(error) => panic!("{error}\n{}", error.with_caret(text)),
         }
@@ -198,7 +200,9 @@ fn picture_of_globals(open: char, variables: &Variables, close: char) -> String 
 }
 
 fn picture_of_variables(variables: &Variables) -> String {
-    let all = variables.iter().map(|v| format!("{}={:?}", v.name, v.value));
+    let all = variables
+        .iter()
+        .map(|v| format!("{}={:?}", v.name, v.value));
     all.collect::<Vec<_>>().join(" ")
 }
 
@@ -208,27 +212,30 @@ fn picture_of_variables(variables: &Variables) -> String {
 /// (one backslash each) stand for tab, line feed, carriage return, escape, NUL, delete and a backslash;
 /// `#` begins a comment line.
 fn bad_plans() -> impl Iterator<Item = (String, &'static str)> {
-    BAD_PLANS.lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let (plan, error) = line.split_once('\t').expect("plan<TAB>error");
-        let mut text = String::new();
-        let mut characters = plan.chars();
-        while let Some(c) = characters.next() {
-            text.push(match c {
-                '\\' => match characters.next() {
-                    Some('t') => '\t',
-                    Some('n') => '\n',
-                    Some('r') => '\r',
-                    Some('e') => '\u{1b}',
-                    Some('0') => '\0',
-                    Some('d') => '\u{7f}',
-                    Some('\\') => '\\',
-                    other => panic!("unknown escape {other:?} in {line}"),
-                },
-                c => c,
-            });
-        }
-        (text, error)
-    })
+    BAD_PLANS
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (plan, error) = line.split_once('\t').expect("plan<TAB>error");
+            let mut text = String::new();
+            let mut characters = plan.chars();
+            while let Some(c) = characters.next() {
+                text.push(match c {
+                    '\\' => match characters.next() {
+                        Some('t') => '\t',
+                        Some('n') => '\n',
+                        Some('r') => '\r',
+                        Some('e') => '\u{1b}',
+                        Some('0') => '\0',
+                        Some('d') => '\u{7f}',
+                        Some('\\') => '\\',
+                        other => panic!("unknown escape {other:?} in {line}"),
+                    },
+                    c => c,
+                });
+            }
+            (text, error)
+        })
 }
 
 #[test]
@@ -256,14 +263,29 @@ fn the_caret_stands_under_the_column() {
 
 #[test]
 fn a_plan_may_be_as_large_as_the_limits_and_no_larger() {
-    let limits = Limits { bytes: 20, targets: 3 };
+    let limits = Limits {
+        bytes: 20,
+        targets: 3,
+    };
     assert!(parse("user/1,user/2,user/3", &limits).is_ok());
-    assert_eq!(refusal("user/1,user/2,user/34", &limits), "plan is longer than 20 bytes at column 21");
-    assert_eq!(refusal("user/1234567890123张", &limits), "plan is longer than 20 bytes at column 19");
-    assert_eq!(refusal("a/1,a/2|a/3:_: a/4", &limits), "more than 3 targets at column 16");
+    assert_eq!(
+        refusal("user/1,user/2,user/34", &limits),
+        "plan is longer than 20 bytes at column 21"
+    );
+    assert_eq!(
+        refusal("user/1234567890123张", &limits),
+        "plan is longer than 20 bytes at column 19"
+    );
+    assert_eq!(
+        refusal("a/1,a/2|a/3:_: a/4", &limits),
+        "more than 3 targets at column 16"
+    );
     assert!(parse("a,b|c,|,:_:", &limits).is_ok());
     let many = vec!["u/1"; 1025].join(",");
-    assert_eq!(refusal(&many, &Limits::default()), "more than 1024 targets at column 4097");
+    assert_eq!(
+        refusal(&many, &Limits::default()),
+        "more than 1024 targets at column 4097"
+    );
     assert!(parse(&many[4..], &Limits::default()).is_ok());
 }
 
@@ -279,18 +301,71 @@ fn hostile_text_takes_linear_time() {
         let text = unit.repeat(65_536 / unit.len());
         let started = Instant::now();
         let _ = parse(&text, &Limits::default());
-        let _ = parse(&text, &Limits { targets: usize::MAX, ..Limits::default() });
+        let _ = parse(
+            &text,
+            &Limits {
+                targets: usize::MAX,
+                ..Limits::default()
+            },
+        );
         // Quadratic time would be seconds; the bench holds the release build to 5 ms.
-        assert!(started.elapsed() < Duration::from_millis(600), "{unit} took {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_millis(600),
+            "{unit} took {:?}",
+            started.elapsed()
+        );
     }
 }
 
 /// Repeated to fill a plan. The later ones aim at look-aheads: for a quote's partner, for a bracket.
 const HOSTILE: &[&str] = &[
-    "[", "]", "{", "}", "<", "'", "\\", "^", "^^[", "[^^", "[]", "[a=']", "[a=']',", "{a='}", "[a='x']",
-    "'a", "a'b,", "'|", "'|[", "'|['", ",[x']", "'\\,[", "'|^^:;[", "'|^^;,[", "'|^^:;['", "[a='['],",
-    "u/1,", "u/1|", ":_:", "u:_:", "{a=b}:_:", "[ ' ]", "' ", "['=", "\u{1f4de}", "'[a=b]u/1',", "[a='b',",
-    "[]'", "''", "'[]',", "[']u/1,", "[']u'/1|", "{a='\\", "[[a=']]", "[a= ' ]", "|[x']'", "'a|[' |[' ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "<",
+    "'",
+    "\\",
+    "^",
+    "^^[",
+    "[^^",
+    "[]",
+    "[a=']",
+    "[a=']',",
+    "{a='}",
+    "[a='x']",
+    "'a",
+    "a'b,",
+    "'|",
+    "'|[",
+    "'|['",
+    ",[x']",
+    "'\\,[",
+    "'|^^:;[",
+    "'|^^;,[",
+    "'|^^:;['",
+    "[a='['],",
+    "u/1,",
+    "u/1|",
+    ":_:",
+    "u:_:",
+    "{a=b}:_:",
+    "[ ' ]",
+    "' ",
+    "['=",
+    "\u{1f4de}",
+    "'[a=b]u/1',",
+    "[a='b',",
+    "[]'",
+    "''",
+    "'[]',",
+    "[']u/1,",
+    "[']u'/1|",
+    "{a='\\",
+    "[[a=']]",
+    "[a= ' ]",
+    "|[x']'",
+    "'a|[' |[' ",
 ];
 
 // ---- laws ------------------------------------------------------------------------------------
@@ -298,16 +373,77 @@ const HOSTILE: &[&str] = &[
 /// Pieces of the language rather than letters, so that random texts come near to being plans.
 fn hostile_text() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "[", "]", "{", "}", "<", ">", "'", "'", "\\", "\"", ",", "|", ":_:", ":_", ":", "^^", "^", "=", " ", "/",
-        "\t", "\n", "\u{1}", "\u{85}", "a", "user/1", "张", "é", "\u{1f4de}", "a=b", "[a=b]", "{a=b}", "\\s", "\\,", ";",
+        "[",
+        "]",
+        "{",
+        "}",
+        "<",
+        ">",
+        "'",
+        "'",
+        "\\",
+        "\"",
+        ",",
+        "|",
+        ":_:",
+        ":_",
+        ":",
+        "^^",
+        "^",
+        "=",
+        " ",
+        "/",
+        "\t",
+        "\n",
+        "\u{1}",
+        "\u{85}",
+        "a",
+        "user/1",
+        "张",
+        "é",
+        "\u{1f4de}",
+        "a=b",
+        "[a=b]",
+        "{a=b}",
+        "\\s",
+        "\\,",
+        ";",
     ]);
     prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat())
 }
 
 fn nasty(shortest: usize) -> impl Strategy<Value = String> {
     let letters = prop::sample::select(vec![
-        '\'', '\'', '"', '\\', ',', '|', ':', '_', '^', '=', '[', ']', '{', '}', '<', '>', ' ', '\n', '\r', '\t',
-        ';', 'n', 's', 'a', '/', '张', 'é', '\u{1f4de}', '\u{1}', '\u{a0}',
+        '\'',
+        '\'',
+        '"',
+        '\\',
+        ',',
+        '|',
+        ':',
+        '_',
+        '^',
+        '=',
+        '[',
+        ']',
+        '{',
+        '}',
+        '<',
+        '>',
+        ' ',
+        '\n',
+        '\r',
+        '\t',
+        ';',
+        'n',
+        's',
+        'a',
+        '/',
+        '张',
+        'é',
+        '\u{1f4de}',
+        '\u{1}',
+        '\u{a0}',
     ]);
     prop::collection::vec(letters, shortest..10).prop_map(String::from_iter)
 }
@@ -337,7 +473,8 @@ fn plan() -> impl Strategy<Value = Plan> {
     let stage = prop::collection::vec(target(), 1..4).prop_map(|targets| Stage { targets });
     let stages = prop::collection::vec(stage, 1..4);
     let part = (variables(), stages).prop_map(|(globals, stages)| Part { globals, stages });
-    (variables(), prop::collection::vec(part, 1..4)).prop_map(|(globals, parts)| Plan { globals, parts })
+    (variables(), prop::collection::vec(part, 1..4))
+        .prop_map(|(globals, parts)| Plan { globals, parts })
 }
 
 proptest! {
@@ -389,21 +526,36 @@ fn only_target(text: &str) -> Target {
 
 #[test]
 fn a_target_remembers_how_it_was_written() {
-    assert_eq!(only_target(" [a='x,y'] user/1 ,user/2").written, "[a='x,y'] user/1");
-    assert_eq!(only_target("{g=1} [a=1]user/张三\n|user/2").written, "[a=1]user/张三");
-    assert_eq!(only_target("{g=1}user/a\\,b:_:user/2").written, "user/a\\,b");
+    assert_eq!(
+        only_target(" [a='x,y'] user/1 ,user/2").written,
+        "[a='x,y'] user/1"
+    );
+    assert_eq!(
+        only_target("{g=1} [a=1]user/张三\n|user/2").written,
+        "[a=1]user/张三"
+    );
+    assert_eq!(
+        only_target("{g=1}user/a\\,b:_:user/2").written,
+        "user/a\\,b"
+    );
 }
 
 #[test]
 fn a_dial_string_has_no_variables() {
     assert_eq!(only_target("[a=1]user/1@d").dial_string(), "user/1@d");
     assert_eq!(only_target("1003").dial_string(), "1003");
-    assert_eq!(only_target("sofia/internal/1@h").dial_string(), "sofia/internal/1@h");
+    assert_eq!(
+        only_target("sofia/internal/1@h").dial_string(),
+        "sofia/internal/1@h"
+    );
 }
 
 #[test]
 fn equal_targets_may_be_written_differently() {
-    assert_eq!(only_target("[a='1']user/1"), only_target(" [ a=1 ] user/1 "));
+    assert_eq!(
+        only_target("[a='1']user/1"),
+        only_target(" [ a=1 ] user/1 ")
+    );
     assert_ne!(only_target("[a=1]user/1"), only_target("[a=2]user/1"));
 }
 
@@ -429,21 +581,39 @@ fn a_plan_is_printed_so_that_bridge_reads_it_too() {
         (" user/1 , user/2 | user/3 ", "user/1,user/2|user/3"),
         ("[a='q,x']user/1", "[a=q\\,x]user/1"),
         ("[^^:a=1:b=2]user/1", "[a=1,b=2]user/1"),
-        ("<a=1>{b=it\\'s}user/1:_:{c=' x'}user/2", "<a=1>{b=it\\'s}user/1:_:{c=' x'}user/2"),
+        (
+            "<a=1>{b=it\\'s}user/1:_:{c=' x'}user/2",
+            "<a=1>{b=it\\'s}user/1:_:{c=' x'}user/2",
+        ),
         ("^^;user/1;user/2", "user/1|user/2"),
         ("{a=x\\ny}user/1", "{a=x\\ny}user/1"),
     ] {
-        assert_eq!(parse(text, &Limits::default()).expect(text).to_string(), printed);
+        assert_eq!(
+            parse(text, &Limits::default()).expect(text).to_string(),
+            printed
+        );
     }
 }
 
 #[test]
 fn times_are_seconds_or_milliseconds() {
     for (text, millis) in [
-        ("20", 20_000), ("1.5", 1500), ("20s", 20_000), ("1.5s", 1500), ("1500ms", 1500), ("0", 0),
-        (" 20 ", 20_000), ("0.001", 1), ("007", 7000), ("31536000", 31_536_000_000),
+        ("20", 20_000),
+        ("1.5", 1500),
+        ("20s", 20_000),
+        ("1.5s", 1500),
+        ("1500ms", 1500),
+        ("0", 0),
+        (" 20 ", 20_000),
+        ("0.001", 1),
+        ("007", 7000),
+        ("31536000", 31_536_000_000),
     ] {
-        assert_eq!(parse_time(text), Ok(Duration::from_millis(millis)), "{text}");
+        assert_eq!(
+            parse_time(text),
+            Ok(Duration::from_millis(millis)),
+            "{text}"
+        );
     }
     assert_eq!(parse_time("0.5ms"), Ok(Duration::from_micros(500)));
     assert_eq!(parse_time("0.0000000019"), Ok(Duration::from_nanos(1)));
@@ -452,13 +622,21 @@ fn times_are_seconds_or_milliseconds() {
 #[test]
 fn what_is_no_time_is_refused_with_what_was_expected() {
     for text in [
-        "", " ", "-1", "+1", "NaN", "inf", "1e3", "1.", ".5", ".", "1.5.5", "20 s", "20m", "20h", "s", "ms", "1,5",
-        "0x10", "٢", "20S", "-0", "1_000", "20ss", "20sms",
+        "", " ", "-1", "+1", "NaN", "inf", "1e3", "1.", ".5", ".", "1.5.5", "20 s", "20m", "20h",
+        "s", "ms", "1,5", "0x10", "٢", "20S", "-0", "1_000", "20ss", "20sms",
     ] {
         let error = parse_time(text).expect_err(text).to_string();
-        assert_eq!(error, format!("'{text}': expected a time such as 20, 1.5, 20s or 1500ms"));
+        assert_eq!(
+            error,
+            format!("'{text}': expected a time such as 20, 1.5, 20s or 1500ms")
+        );
     }
-    for text in ["31536001", "99999999999999999999999999", "18446744073709551615", "31536000.000000001"] {
+    for text in [
+        "31536001",
+        "99999999999999999999999999",
+        "18446744073709551615",
+        "31536000.000000001",
+    ] {
         let error = parse_time(text).expect_err(text).to_string();
         assert_eq!(error, format!("'{text}': expected at most a year"));
     }
@@ -468,10 +646,16 @@ fn what_is_no_time_is_refused_with_what_was_expected() {
 
 #[test]
 fn booleans_are_read_as_freeswitch_reads_them() {
-    for text in ["yes", "on", "true", "t", "enabled", "active", "allow", "TRUE", "Yes", "1", "-1", "+2", "1.5", "007"] {
+    for text in [
+        "yes", "on", "true", "t", "enabled", "active", "allow", "TRUE", "Yes", "1", "-1", "+2",
+        "1.5", "007",
+    ] {
         assert!(is_true(text), "{text}");
     }
-    for text in ["", "no", "off", "false", "f", "disabled", "0", "-0", "0.5", ".5", "00", "-", "+", " true", "1x", "y", "--1"] {
+    for text in [
+        "", "no", "off", "false", "f", "disabled", "0", "-0", "0.5", ".5", "00", "-", "+", " true",
+        "1x", "y", "--1",
+    ] {
         assert!(!is_true(text), "{text}");
     }
 }

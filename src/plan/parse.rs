@@ -160,7 +160,7 @@ impl Parser<'_> {
         loop {
             has_block |= self.blocks('[', &mut variables)?;
             // FreeSWITCH has taken the quotes of the stage away before it looks for variables.
-            if !(self.starts("'") && self.eat_quote(true)) {
+            if !(self.starts("'") && self.eat_quote(true)?) {
                 break;
             }
         }
@@ -199,7 +199,7 @@ impl Parser<'_> {
             }
             let escape = self.escape();
             if escape.is_none() {
-                if c == '\'' && self.eat_quote(false) {
+                if c == '\'' && self.eat_quote(false)? {
                     continue;
                 }
                 let stage_ends = c == self.stage_separator && !self.quoted;
@@ -225,18 +225,18 @@ impl Parser<'_> {
     }
 
     /// Takes a quote of target text away, unless it is an apostrophe without a partner.
-    fn eat_quote(&mut self, target_begins: bool) -> bool {
-        if !self.quoted && !self.has_partner(target_begins) {
-            return false;
+    fn eat_quote(&mut self, target_begins: bool) -> Result<bool, PlanError> {
+        if !self.quoted && !self.has_partner(target_begins)? {
+            return Ok(false);
         }
         self.quoted = !self.quoted;
         self.at += 1;
-        true
+        Ok(true)
     }
 
     /// Whether the quote at `at` has a partner in the target text of this part.
     /// The look-ahead ends at the next quote, so two of them never cover the same text.
-    fn has_partner(&mut self, mut target_begins: bool) -> bool {
+    fn has_partner(&mut self, mut target_begins: bool) -> Result<bool, PlanError> {
         let quote = self.at;
         let mut stage_ended = false;
         self.at += 1;
@@ -244,12 +244,11 @@ impl Parser<'_> {
             if target_begins {
                 self.skip_blanks();
                 if self.starts("[") {
-                    // Quotes do not pair up over the variables of a later stage, as they do in `bridge`,
-                    // nor over an unclosed block, which is an error when its turn comes.
-                    match self.block() {
-                        Ok(block) if !stage_ended => self.at = block.close + 1,
-                        _ => break false,
+                    // In `bridge` quotes pair up over the variables of a later stage too, and join the stages.
+                    if stage_ended {
+                        break false;
                     }
+                    self.at = self.block()?.close + 1;
                     continue;
                 }
             }
@@ -269,7 +268,7 @@ impl Parser<'_> {
             target_begins = c == self.target_separator || c == self.stage_separator;
         };
         self.at = quote;
-        found
+        Ok(found)
     }
 
     /// The escape that stands here in target text, if one does: its length and its meaning.
