@@ -1,0 +1,246 @@
+//! The scenario table and further checks on a real FreeSWITCH with real SIP phones.
+//! Where there is none, every test is skipped and says why; a skipped test never counts as passed.
+//! `cargo test --test live -- [--list] [--jobs N] [--application bridge] [filter…]`
+
+#[path = "live/mod.rs"]
+mod live;
+mod scenarios;
+
+use live::run::{Course, Found, Rig, Settings};
+use scenarios::table::SCENARIOS;
+use scenarios::{Scenario, check};
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Instant;
+
+struct Arguments {
+    list: bool,
+    exact: bool,
+    jobs: usize,
+    application: String,
+    filters: Vec<String>,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let from_env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let mut parsed = Arguments {
+        list: false,
+        exact: false,
+        jobs: from_env("LIVE_JOBS")
+            .and_then(|jobs| jobs.parse().ok())
+            .unwrap_or(8),
+        application: from_env("LIVE_APPLICATION").unwrap_or("cti_bridge".to_string()),
+        filters: Vec::new(),
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--list" => parsed.list = true,
+            "--exact" => parsed.exact = true,
+            "--jobs" => {
+                parsed.jobs = value()?
+                    .parse()
+                    .map_err(|_| "--jobs needs a number".to_string())?
+            }
+            "--application" => parsed.application = value()?,
+            // What cargo's own test runner understands and we need not.
+            "--nocapture" | "--quiet" | "-q" | "--test-threads" | "--include-ignored" => {}
+            other if other.starts_with("--") => return Err(format!("unknown option {other}")),
+            filter => parsed.filters.push(filter.to_string()),
+        }
+    }
+    parsed.jobs = parsed.jobs.clamp(1, live::switch::SLOTS);
+    Ok(parsed)
+}
+
+impl Arguments {
+    fn wants(&self, name: &str) -> bool {
+        let fits = |filter: &String| {
+            if self.exact {
+                name == filter
+            } else {
+                name.contains(filter.as_str())
+            }
+        };
+        self.filters.is_empty() || self.filters.iter().any(fits)
+    }
+}
+
+/// Counts, and says each result as soon as it is known.
+#[derive(Default)]
+struct Report {
+    passed: usize,
+    failed: usize,
+}
+
+impl Report {
+    fn add(&mut self, name: &str, began: Instant, wrong: &[String]) {
+        let seconds = began.elapsed().as_secs_f32();
+        if wrong.is_empty() {
+            self.passed += 1;
+            println!("ok      {name}  {seconds:.1} s");
+        } else {
+            self.failed += 1;
+            println!("FAILED  {name}  {seconds:.1} s");
+            wrong.iter().for_each(|line| println!("        {line}"));
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            eprintln!("live: {wrong}");
+            return ExitCode::from(2);
+        }
+    };
+    let scenarios: Vec<&Scenario> = SCENARIOS
+        .iter()
+        .filter(|scenario| arguments.wants(scenario.name))
+        .collect();
+    if arguments.list {
+        scenarios
+            .iter()
+            .for_each(|scenario| println!("{}: test", scenario.name));
+        return ExitCode::SUCCESS;
+    }
+    let found = match Found::look(&arguments.application) {
+        Ok(found) => found,
+        Err(reason) => {
+            scenarios
+                .iter()
+                .for_each(|scenario| println!("skipped: {reason}  ({})", scenario.name));
+            println!("\n0 passed, 0 failed, {} skipped", scenarios.len());
+            return ExitCode::SUCCESS;
+        }
+    };
+    let report = Mutex::new(Report::default());
+    if let Err(wrong) = run(&arguments, &found, &scenarios, &report) {
+        report
+            .lock()
+            .expect("a test panicked")
+            .add("the switch itself", Instant::now(), &[wrong]);
+    }
+    let report = report.into_inner().expect("a test panicked");
+    println!(
+        "\n{} passed, {} failed, 0 skipped",
+        report.passed, report.failed
+    );
+    if report.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run(
+    arguments: &Arguments,
+    found: &Found,
+    scenarios: &[&Scenario],
+    report: &Mutex<Report>,
+) -> Result<(), String> {
+    let settings = Settings {
+        application: arguments.application.clone(),
+        log_level: std::env::var("LIVE_LOG").unwrap_or("debug".to_string()),
+    };
+    let rig = Rig::start(found, &settings)?;
+    println!(
+        "FreeSWITCH {} with {}\n",
+        found.installed.binary.display(),
+        settings.application
+    );
+    // Longest first, so that the end is not one slot's long scenario.
+    let queue: Mutex<VecDeque<&Scenario>> = Mutex::new(scenarios.iter().copied().collect());
+    std::thread::scope(|scope| {
+        for slot in 0..arguments.jobs {
+            let (queue, rig, report) = (&queue, &rig, report);
+            scope.spawn(move || {
+                loop {
+                    let Some(scenario) = queue.lock().expect("a test panicked").pop_front() else {
+                        return;
+                    };
+                    let began = Instant::now();
+                    let wrong = match rig.scenario(scenario, slot) {
+                        Ok((seen, course)) => {
+                            let mut wrong = check(scenario, &seen);
+                            if !wrong.is_empty() {
+                                wrong.extend(diary(rig, &course));
+                            }
+                            wrong
+                        }
+                        Err(error) => vec![error],
+                    };
+                    report
+                        .lock()
+                        .expect("a test panicked")
+                        .add(scenario.name, began, &wrong);
+                }
+            });
+        }
+    });
+    let left = rig.switch.channels_left()?;
+    let log = rig.switch.log();
+    let crashed: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("[CRIT]") || line.contains("panicked"))
+        .take(5)
+        .collect();
+    let Rig { switch, phones, .. } = rig;
+    drop(phones);
+    let ended = switch.stop();
+    if left != 0 {
+        return Err(format!("{left} channels were left"));
+    }
+    if !crashed.is_empty() {
+        return Err(format!("the log says: {}", crashed.join(" / ")));
+    }
+    ended
+}
+
+/// For a failed scenario: every message of the call with its time.
+fn diary(rig: &Rig, course: &Course) -> Vec<String> {
+    let is_ours = |call_id: &str| {
+        call_id == course.uuid || course.legs.iter().any(|(leg, ..)| leg == call_id)
+    };
+    let phone = |call_id: &str| {
+        let leg = course.legs.iter().find(|(leg, ..)| leg == call_id);
+        leg.map_or("caller", |(_, name, _)| name.as_str())
+            .to_string()
+    };
+    let entries = rig.phones.diary(is_ours);
+    let line = |entry: &live::phones::Entry| {
+        let before = course.began.saturating_duration_since(entry.at).as_millis();
+        let at = if before > 0 {
+            format!("-{before}")
+        } else {
+            course.ms(entry.at).to_string()
+        };
+        let arrow = if entry.sent { "->" } else { "<-" };
+        format!(
+            "  {at:>6} {:<14} {arrow} {}",
+            phone(&entry.call_id),
+            entry.what
+        )
+    };
+    let mut lines: Vec<String> = entries.iter().map(line).collect();
+    lines.extend(course.legs.iter().filter_map(|(_, name, leg)| {
+        let (_, message) = leg.cancel.as_ref().or(leg.bye.as_ref())?;
+        Some(format!(
+            "  {name}: {} with Reason {:?}",
+            message.method(),
+            message.header("Reason")
+        ))
+    }));
+    let said = |(name, _): &&(String, String)| name.starts_with("cti_");
+    lines.extend(
+        course
+            .variables
+            .iter()
+            .filter(said)
+            .map(|(name, value)| format!("  {name}={value}")),
+    );
+    lines
+}

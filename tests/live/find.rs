@@ -1,0 +1,90 @@
+//! Finds an installed FreeSWITCH and the module that was just built.
+//! Order: `FREESWITCH_PREFIX`, pkg-config, the usual prefixes.
+//! What is missing is said in words, so that a skipped test can say why.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Debug, Clone)]
+pub struct Installed {
+    pub binary: PathBuf,
+    /// The directory of mod_sofia.so and the others.
+    pub modules: PathBuf,
+}
+
+pub fn freeswitch() -> Result<Installed, String> {
+    if let Some(prefix) = std::env::var_os("FREESWITCH_PREFIX") {
+        let prefix = PathBuf::from(prefix);
+        return below(&prefix).ok_or(format!(
+            "FREESWITCH_PREFIX={} has no bin/freeswitch with its modules",
+            prefix.display()
+        ));
+    }
+    let mut prefixes: Vec<PathBuf> = pkg_config_prefix().into_iter().collect();
+    prefixes.extend(
+        [
+            "/usr/local/freeswitch",
+            "/usr/local",
+            "/usr",
+            "/opt/freeswitch",
+        ]
+        .map(PathBuf::from),
+    );
+    let looked_in = prefixes
+        .iter()
+        .map(|prefix| prefix.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let found = prefixes.iter().find_map(|prefix| below(prefix));
+    found.ok_or(format!(
+        "no FreeSWITCH found: FREESWITCH_PREFIX is not set, and none in {looked_in}"
+    ))
+}
+
+fn below(prefix: &Path) -> Option<Installed> {
+    let binary = prefix.join("bin/freeswitch");
+    let modules = [
+        "lib/freeswitch/mod",
+        "mod",
+        "lib64/freeswitch/mod",
+        "lib/x86_64-linux-gnu/freeswitch/mod",
+    ]
+    .map(|place| prefix.join(place))
+    .into_iter()
+    .find(|modules| modules.join("mod_sofia.so").is_file())?;
+    binary.is_file().then_some(Installed { binary, modules })
+}
+
+fn pkg_config_prefix() -> Option<PathBuf> {
+    let output = Command::new("pkg-config")
+        .args(["--variable=prefix", "freeswitch"])
+        .output()
+        .ok()?;
+    let prefix = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !prefix.trim().is_empty()).then(|| PathBuf::from(prefix.trim()))
+}
+
+/// The cdylib beside this program: cargo puts it into `deps` for tests, one above for `cargo build`.
+/// `MOD_CTI_SO` names another one, say the release build.
+pub fn module() -> Result<PathBuf, String> {
+    if let Some(given) = std::env::var_os("MOD_CTI_SO") {
+        let given = PathBuf::from(given);
+        return given
+            .is_file()
+            .then_some(given.clone())
+            .ok_or(format!("MOD_CTI_SO={} is no file", given.display()));
+    }
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let above = program.ancestors().skip(1).take(2);
+    let mut places: Vec<PathBuf> = above
+        .map(|directory| directory.join("libmod_cti.so"))
+        .collect();
+    // Of two builds the newer one is meant.
+    places.sort_by_key(|place| {
+        std::cmp::Reverse(place.metadata().and_then(|data| data.modified()).ok())
+    });
+    let newest = places.into_iter().find(|place| place.is_file());
+    newest.ok_or(
+        "libmod_cti.so is not beside the test program; build it with cargo build".to_string(),
+    )
+}

@@ -1,0 +1,12 @@
+//! The live harness: a private FreeSWITCH, SIP phones, and a driver that runs the scenario table on them.
+//! `tests/live.rs` is its test program; the examples `demo` and `measure` use it as well.
+//! Whoever includes it brings the scenario table along as `crate::scenarios`.
+#![allow(dead_code)] // each program uses its own part
+
+pub mod checks;
+pub mod esl;
+pub mod find;
+pub mod phones;
+pub mod run;
+pub mod sip;
+pub mod switch;

@@ -1,0 +1,618 @@
+//! Phones: real SIP user agents on one loopback socket, served by one thread.
+//! Each registers, answers an INVITE as its `Behaviour` says, and can call; every message is kept with its time.
+//! A phone is told apart by the user part of its contact, so a hundred of them share the port.
+
+use super::sip::{self, Message};
+use crate::scenarios::Behaviour;
+use std::collections::{BTreeMap, HashMap};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long anything on loopback may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// A final response is repeated after these waits until its ACK arrives.
+const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
+
+pub struct Phones {
+    inner: Arc<Inner>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Inner {
+    socket: UdpSocket,
+    own: SocketAddr,
+    switch: SocketAddr,
+    domain: String,
+    numbers: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    seats: HashMap<String, Behaviour>,
+    /// Legs by Call-ID: what the switch dialled.
+    legs: HashMap<String, Leg>,
+    /// Calls by Call-ID: what a phone of ours dialled.
+    calls: HashMap<String, Call>,
+    registered: HashMap<String, u16>,
+    timers: BTreeMap<(Instant, u64), Timer>,
+    diary: Vec<Entry>,
+    stop: bool,
+}
+
+enum Timer {
+    /// A leg's next own step: this final response.
+    Final {
+        call_id: String,
+        status: u16,
+    },
+    /// A final response that was not yet acknowledged.
+    Repeat {
+        call_id: String,
+        round: usize,
+    },
+    HangUp {
+        call_id: String,
+    },
+}
+
+/// One message on the wire.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub at: Instant,
+    pub sent: bool,
+    pub call_id: String,
+    pub what: String,
+}
+
+/// One INVITE's life at a phone.
+#[derive(Debug, Clone)]
+pub struct Leg {
+    pub seat: String,
+    pub invite: Message,
+    pub at: Instant,
+    /// The last copy of the INVITE: a phone that never replies sees several.
+    pub last_copy: Instant,
+    pub rang: Option<Instant>,
+    /// The final response and when it was first sent.
+    pub last: Option<(Instant, u16)>,
+    pub acknowledged: Option<Instant>,
+    pub cancel: Option<(Instant, Message)>,
+    pub bye: Option<(Instant, Message)>,
+    to_tag: String,
+    response: Option<String>,
+}
+
+impl Leg {
+    /// Nothing more is to come but the end of an answered call.
+    pub fn is_settled(&self, behaviour: Behaviour) -> bool {
+        behaviour == Behaviour::Dead || self.acknowledged.is_some()
+    }
+}
+
+/// A call that one of our phones placed.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    pub responses: Vec<(Instant, u16)>,
+    pub answered: Option<Instant>,
+    /// A final response other than 2xx, a BYE, or our own hang-up confirmed.
+    pub over: Option<Instant>,
+    /// A CANCEL was sent; should the answer have crossed it, a BYE follows.
+    cancelled: bool,
+    user: String,
+    exten: String,
+    branch: String,
+    from_tag: String,
+    to: String,
+    target: String,
+}
+
+impl Phones {
+    /// `switch` is the SIP address of the PBX, `domain` what the phones register with.
+    pub fn start(switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let inner = Arc::new(Inner {
+            own: socket.local_addr()?,
+            socket,
+            switch,
+            domain: domain.to_string(),
+            numbers: AtomicU64::new(1),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let served = Arc::clone(&inner);
+        let thread = std::thread::Builder::new()
+            .name("phones".into())
+            .spawn(move || served.serve())?;
+        Ok(Phones {
+            inner,
+            thread: Some(thread),
+        })
+    }
+
+    /// Registers a device; `seat` must be unique, it becomes the user part of the contact.
+    pub fn register(&self, seat: &str, user: &str, does: Behaviour) -> Result<(), String> {
+        self.inner.lock().seats.insert(seat.to_string(), does);
+        self.inner
+            .registration(seat, user, self.inner.contact_port(does), 600)
+    }
+
+    pub fn unregister(&self, seat: &str, user: &str) -> Result<(), String> {
+        let does = self.inner.lock().seats.get(seat).copied();
+        let done = self.inner.registration(
+            seat,
+            user,
+            self.inner.contact_port(does.unwrap_or(Behaviour::Rings)),
+            0,
+        );
+        self.inner.lock().seats.remove(seat);
+        done
+    }
+
+    /// Calls an extension; the Call-ID is given so that the switch's events can be matched to it.
+    pub fn dial(&self, call_id: &str, user: &str, exten: &str, headers: &[(String, String)]) {
+        let number = self.inner.number();
+        let call = Call {
+            user: user.to_string(),
+            exten: exten.to_string(),
+            branch: format!("z9hG4bK-c{number}"),
+            from_tag: format!("c{number}"),
+            to: format!("<sip:{exten}@{}>", self.inner.domain),
+            target: format!("sip:{exten}@{}", self.inner.switch),
+            ..Call::default()
+        };
+        let mut invite = self
+            .inner
+            .request(&call, call_id, "INVITE", 1, &call.branch);
+        for (name, value) in headers {
+            invite.push_str(&format!("{name}: {value}\r\n"));
+        }
+        invite.push_str(&format!("Contact: <sip:{user}@{}>\r\n", self.inner.own));
+        let invite = sip::finish(invite, Some(&sip::sdp(self.inner.own.port())));
+        let mut state = self.inner.lock();
+        state.calls.insert(call_id.to_string(), call);
+        self.inner.send(&mut state, call_id, &invite);
+    }
+
+    /// The caller hangs up at this time: CANCEL before the answer, BYE after it.
+    pub fn hang_up(&self, call_id: &str, at: Instant) {
+        let number = self.inner.number();
+        self.inner.lock().timers.insert(
+            (at, number),
+            Timer::HangUp {
+                call_id: call_id.to_string(),
+            },
+        );
+        self.inner.wake();
+    }
+
+    pub fn call(&self, call_id: &str) -> Option<Call> {
+        self.inner.lock().calls.get(call_id).cloned()
+    }
+
+    /// The legs of the phones whose seat fits, in order of their INVITEs.
+    pub fn legs(&self, seats: impl Fn(&str) -> bool) -> Vec<(String, Leg)> {
+        let state = self.inner.lock();
+        let fits = state.legs.iter().filter(|(_, leg)| seats(&leg.seat));
+        let mut legs: Vec<_> = fits
+            .map(|(call_id, leg)| (call_id.clone(), leg.clone()))
+            .collect();
+        legs.sort_by_key(|(_, leg)| leg.at);
+        legs
+    }
+
+    /// Waits until what is asked is true of the legs and calls; false when the time is over.
+    pub fn wait(
+        &self,
+        until: Instant,
+        mut done: impl FnMut(&HashMap<String, Leg>, &HashMap<String, Call>) -> bool,
+    ) -> bool {
+        let mut state = self.inner.lock();
+        loop {
+            if done(&state.legs, &state.calls) {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self
+                .inner
+                .changed
+                .wait_timeout(state, left)
+                .expect("phones: the lock is whole")
+                .0;
+        }
+    }
+
+    /// Every message of these dialogs, for a failed scenario's report.
+    pub fn diary(&self, of: impl Fn(&str) -> bool) -> Vec<Entry> {
+        self.inner
+            .lock()
+            .diary
+            .iter()
+            .filter(|entry| of(&entry.call_id))
+            .cloned()
+            .collect()
+    }
+}
+
+impl Drop for Phones {
+    fn drop(&mut self) {
+        self.inner.lock().stop = true;
+        self.inner.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("phones: the lock is whole")
+    }
+
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// An empty datagram to ourselves makes the thread look at its timers again.
+    fn wake(&self) {
+        let _ = self.socket.send_to(b"", self.own);
+    }
+
+    /// Where a device says it is: a stale one at a port where nobody listens.
+    fn contact_port(&self, does: Behaviour) -> u16 {
+        // Port 9 is "discard", closed wherever tests run; the kernel answers at once.
+        if does == Behaviour::Stale {
+            9
+        } else {
+            self.own.port()
+        }
+    }
+
+    fn send(&self, state: &mut State, call_id: &str, text: &str) {
+        let what = text.lines().next().unwrap_or("").to_string();
+        state.diary.push(Entry {
+            at: Instant::now(),
+            sent: true,
+            call_id: call_id.to_string(),
+            what,
+        });
+        // A lost datagram shows as a failed scenario; there is nobody to tell here.
+        let _ = self.socket.send_to(text.as_bytes(), self.switch);
+    }
+
+    fn registration(&self, seat: &str, user: &str, port: u16, expires: u32) -> Result<(), String> {
+        let number = self.number();
+        let (own, domain) = (self.own, &self.domain);
+        let call_id = format!("register-{seat}-{number}");
+        let request = format!(
+            "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK-r{number}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{user}@{domain}>;tag=r{number}\r\nTo: <sip:{user}@{domain}>\r\n\
+             Call-ID: {call_id}\r\nCSeq: {number} REGISTER\r\nContact: <sip:{seat}@127.0.0.1:{port}>\r\n\
+             Expires: {expires}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let until = Instant::now() + PATIENCE;
+        let mut state = self.lock();
+        self.send(&mut state, &call_id, &request);
+        loop {
+            match state.registered.get(&call_id) {
+                Some(200) => return Ok(()),
+                Some(status) => return Err(format!("REGISTER of {user} got {status}")),
+                None => {}
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(format!("REGISTER of {user} got no reply"));
+            }
+            state = self
+                .changed
+                .wait_timeout(state, left)
+                .expect("phones: the lock is whole")
+                .0;
+        }
+    }
+
+    /// The head of a request of a call that we placed.
+    fn request(&self, call: &Call, call_id: &str, method: &str, cseq: u32, branch: &str) -> String {
+        let (own, domain) = (self.own, &self.domain);
+        format!(
+            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch={branch}\r\nMax-Forwards: 70\r\n\
+             From: \"{}\" <sip:{}@{domain}>;tag={}\r\nTo: {}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n",
+            call.target, call.user, call.user, call.from_tag, call.to
+        )
+    }
+
+    fn serve(&self) {
+        let mut buffer = vec![0; 65536];
+        loop {
+            let wait = {
+                let mut state = self.lock();
+                if state.stop {
+                    return;
+                }
+                self.run_due(&mut state);
+                state
+                    .timers
+                    .keys()
+                    .next()
+                    .map(|(at, _)| at.saturating_duration_since(Instant::now()))
+            };
+            let wait = wait
+                .unwrap_or(Duration::from_secs(1))
+                .max(Duration::from_micros(100));
+            let _ = self.socket.set_read_timeout(Some(wait));
+            // An error is a timeout, or the ICMP answer to an earlier datagram of ours.
+            let Ok((length, _)) = self.socket.recv_from(&mut buffer) else {
+                continue;
+            };
+            let at = Instant::now();
+            if let Some(message) = Message::parse(&buffer[..length]) {
+                let mut state = self.lock();
+                let what = message.start.clone();
+                let call_id = message.call_id().to_string();
+                state.diary.push(Entry {
+                    at,
+                    sent: false,
+                    call_id,
+                    what,
+                });
+                match message.status() {
+                    Some(status) => self.response(&mut state, at, status, message),
+                    None => self.request_came(&mut state, at, message),
+                }
+                drop(state);
+                self.changed.notify_all();
+            }
+        }
+    }
+
+    fn run_due(&self, state: &mut State) {
+        while let Some(entry) = state.timers.first_entry() {
+            if entry.key().0 > Instant::now() {
+                return;
+            }
+            match entry.remove() {
+                Timer::Final { call_id, status } => self.final_response(state, &call_id, status),
+                Timer::Repeat { call_id, round } => self.repeat(state, &call_id, round),
+                Timer::HangUp { call_id } => self.hang_up_now(state, &call_id),
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    fn request_came(&self, state: &mut State, at: Instant, message: Message) {
+        let call_id = message.call_id().to_string();
+        match message.method() {
+            "INVITE" => self.invited(state, at, call_id, message),
+            "ACK" => {
+                if let Some(leg) = state.legs.get_mut(&call_id) {
+                    leg.acknowledged.get_or_insert(at);
+                }
+            }
+            "CANCEL" => {
+                let to_tag = state
+                    .legs
+                    .get(&call_id)
+                    .map_or("none", |leg| leg.to_tag.as_str())
+                    .to_string();
+                let is_dead = state
+                    .legs
+                    .get(&call_id)
+                    .and_then(|leg| state.seats.get(&leg.seat))
+                    .is_some_and(|does| *does == Behaviour::Dead);
+                if let Some(leg) = state.legs.get_mut(&call_id) {
+                    leg.cancel.get_or_insert((at, message.clone()));
+                }
+                if !is_dead {
+                    self.send(state, &call_id, &message.answer(200, &to_tag, None, None));
+                    self.final_response(state, &call_id, 487);
+                }
+            }
+            "BYE" => {
+                if let Some(leg) = state.legs.get_mut(&call_id) {
+                    leg.bye.get_or_insert((at, message.clone()));
+                }
+                if let Some(call) = state.calls.get_mut(&call_id) {
+                    call.over.get_or_insert(at);
+                }
+                self.send(state, &call_id, &message.answer(200, "none", None, None));
+            }
+            _ => self.send(state, &call_id, &message.answer(200, "none", None, None)),
+        }
+    }
+
+    fn invited(&self, state: &mut State, at: Instant, call_id: String, message: Message) {
+        let seat = message.request_user().to_string();
+        if let Some(leg) = state.legs.get_mut(&call_id) {
+            leg.last_copy = at;
+            if leg.invite.header("CSeq") != message.header("CSeq") {
+                // A re-INVITE of an answered call: the media may move, the call stays.
+                let answer = self.invite_answer(&message, 200, &leg.to_tag.clone(), &seat);
+                self.send(state, &call_id, &answer);
+            } else if let Some(response) = leg.response.clone() {
+                self.send(state, &call_id, &response);
+            }
+            return;
+        }
+        let Some(does) = state.seats.get(&seat).copied() else {
+            // The phone of a scenario that is over: a straggler, not a ring.
+            self.send(state, &call_id, &message.answer(404, "gone", None, None));
+            return;
+        };
+        let leg = Leg {
+            seat,
+            invite: message.clone(),
+            at,
+            last_copy: at,
+            rang: None,
+            last: None,
+            acknowledged: None,
+            cancel: None,
+            bye: None,
+            to_tag: format!("p{}", self.number()),
+            response: None,
+        };
+        state.legs.insert(call_id.clone(), leg);
+        let (first, then) = match does {
+            Behaviour::Answers(after) => (180, Some((200, after))),
+            Behaviour::Rings => (180, None),
+            Behaviour::Rejects(status, after) => (100, Some((status, after))),
+            Behaviour::RingsThenRejects(status, after) => (180, Some((status, after))),
+            Behaviour::Announces => (183, None),
+            Behaviour::AnnouncesThenAnswers(after) => (183, Some((200, after))),
+            Behaviour::AnnouncesThenRejects(status, after) => (183, Some((status, after))),
+            Behaviour::Dead | Behaviour::Stale => return,
+        };
+        self.respond(state, &call_id, first);
+        if let Some((status, after)) = then {
+            let due = at + Duration::from_millis(after);
+            state
+                .timers
+                .insert((due, self.number()), Timer::Final { call_id, status });
+        }
+    }
+
+    fn invite_answer(&self, invite: &Message, status: u16, to_tag: &str, seat: &str) -> String {
+        let contact = format!("<sip:{seat}@{}>", self.own);
+        let sdp = sip::sdp(self.own.port());
+        let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
+        invite.answer(
+            status,
+            to_tag,
+            (status < 300).then_some(contact.as_str()),
+            sdp,
+        )
+    }
+
+    fn respond(&self, state: &mut State, call_id: &str, status: u16) {
+        let Some(leg) = state.legs.get_mut(call_id) else {
+            return;
+        };
+        let response = self.invite_answer(&leg.invite, status, &leg.to_tag, &leg.seat);
+        leg.response = Some(response.clone());
+        if (101..200).contains(&status) {
+            leg.rang.get_or_insert(Instant::now());
+        } else if status >= 200 {
+            leg.last = Some((Instant::now(), status));
+        }
+        self.send(state, call_id, &response);
+    }
+
+    fn final_response(&self, state: &mut State, call_id: &str, status: u16) {
+        if state.legs.get(call_id).is_none_or(|leg| leg.last.is_some()) {
+            return;
+        }
+        self.respond(state, call_id, status);
+        self.repeat_later(state, call_id, 0);
+    }
+
+    fn repeat_later(&self, state: &mut State, call_id: &str, round: usize) {
+        if let Some(wait) = REPEATS.get(round) {
+            let due = Instant::now() + Duration::from_millis(*wait);
+            state.timers.insert(
+                (due, self.number()),
+                Timer::Repeat {
+                    call_id: call_id.to_string(),
+                    round,
+                },
+            );
+        }
+    }
+
+    fn repeat(&self, state: &mut State, call_id: &str, round: usize) {
+        let Some(leg) = state
+            .legs
+            .get(call_id)
+            .filter(|leg| leg.acknowledged.is_none())
+        else {
+            return;
+        };
+        if let Some(response) = leg.response.clone() {
+            self.send(state, call_id, &response);
+            self.repeat_later(state, call_id, round + 1);
+        }
+    }
+
+    fn response(&self, state: &mut State, at: Instant, status: u16, message: Message) {
+        let call_id = message.call_id().to_string();
+        match message.method() {
+            "REGISTER" => {
+                state.registered.insert(call_id, status);
+            }
+            "INVITE" => {
+                let Some(call) = state.calls.get_mut(&call_id) else {
+                    return;
+                };
+                call.responses.push((at, status));
+                if status < 200 {
+                    return;
+                }
+                if let Some(to) = message.header("To") {
+                    call.to = to.to_string();
+                }
+                let call_now = if status < 300 {
+                    call.answered.get_or_insert(at);
+                    if let Some(contact) = message.header("Contact") {
+                        call.target = sip::bare_uri(contact).to_string();
+                    }
+                    call.clone()
+                } else {
+                    call.over.get_or_insert(at);
+                    call.clone()
+                };
+                // The ACK of a 2xx is a transaction of its own, that of a failure belongs to the INVITE.
+                let branch = if status < 300 {
+                    format!("z9hG4bK-a{}", self.number())
+                } else {
+                    call_now.branch.clone()
+                };
+                let ack = sip::finish(self.request(&call_now, &call_id, "ACK", 1, &branch), None);
+                self.send(state, &call_id, &ack);
+                if call_now.answered.is_some() && call_now.cancelled {
+                    self.hang_up_now(state, &call_id);
+                }
+            }
+            "BYE" => {
+                if let Some(call) = state.calls.get_mut(&call_id) {
+                    call.over.get_or_insert(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn hang_up_now(&self, state: &mut State, call_id: &str) {
+        let Some(call) = state
+            .calls
+            .get_mut(call_id)
+            .filter(|call| call.over.is_none())
+        else {
+            return;
+        };
+        call.cancelled = call.answered.is_none();
+        let call = call.clone();
+        let request = if call.answered.is_some() {
+            self.request(
+                &call,
+                call_id,
+                "BYE",
+                2,
+                &format!("z9hG4bK-b{}", self.number()),
+            )
+        } else {
+            // A CANCEL repeats the INVITE's URI, To and branch.
+            let call = Call {
+                to: format!("<sip:{}@{}>", call.exten, self.domain),
+                ..call
+            };
+            self.request(&call, call_id, "CANCEL", 1, &call.branch)
+        };
+        self.send(state, call_id, &sip::finish(request, None));
+    }
+}

@@ -1,0 +1,423 @@
+//! Runs one scenario on the private switch and says what was seen.
+//! Time zero is the moment the switch began to execute the application.
+//! Scenarios run side by side, each in a slot of users of its own.
+
+use super::esl::{Packet, url_encode};
+use super::phones::{Leg, Phones};
+use super::switch::{DOMAIN, Switch, from_slot, in_slot};
+use super::{find, sip, switch};
+use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// After the answer: losers are told and everything settles, then the caller hangs up.
+const TALK: Duration = Duration::from_millis(400);
+/// No scenario takes longer; one that does has failed.
+const LONGEST: Duration = Duration::from_secs(60);
+
+pub struct Rig {
+    pub switch: Switch,
+    pub phones: Phones,
+    pub application: String,
+    runs: AtomicU64,
+}
+
+pub struct Settings {
+    pub application: String,
+    pub log_level: String,
+}
+
+/// What the machine has, or why there is nothing to run on.
+pub struct Found {
+    pub installed: find::Installed,
+    pub module: Option<PathBuf>,
+}
+
+impl Found {
+    pub fn look(application: &str) -> Result<Found, String> {
+        let installed = find::freeswitch()?;
+        // Core's own application runs without our module as well.
+        let module = match find::module() {
+            Ok(module) => Some(module),
+            Err(_) if application == "bridge" => None,
+            Err(missing) => return Err(missing),
+        };
+        Ok(Found { installed, module })
+    }
+}
+
+/// One call from its beginning to its end, with everything that was seen of it.
+pub struct Course {
+    pub uuid: String,
+    pub began: Instant,
+    /// Legs by Call-ID, which is the channel's uuid, with the phone's name in the scenario.
+    pub legs: Vec<(String, String, Leg)>,
+    pub variables: Vec<(String, String)>,
+    pub answered: Option<Instant>,
+    pub bridged: Option<String>,
+    pub phones: Vec<Phone>,
+    pub slot: usize,
+}
+
+pub enum Dial<'a> {
+    /// The scenario's plan, by the `run` extension.
+    Plan(&'a str),
+    /// An extension of `conf/`.
+    Extension(&'a str),
+}
+
+pub struct Order<'a> {
+    pub dial: Dial<'a>,
+    pub caller: Caller,
+    pub variables: &'a [(&'a str, &'a str)],
+    pub phones: &'a [Phone],
+}
+
+impl Rig {
+    pub fn start(found: &Found, settings: &Settings) -> Result<Rig, String> {
+        let switch = Switch::start(&switch::Options {
+            installed: &found.installed,
+            module: found.module.as_deref(),
+            application: &settings.application,
+            log_level: &settings.log_level,
+        })?;
+        let phones =
+            Phones::start(switch.sip, DOMAIN).map_err(|error| format!("phones: {error}"))?;
+        Ok(Rig {
+            switch,
+            phones,
+            application: settings.application.clone(),
+            runs: AtomicU64::new(1),
+        })
+    }
+
+    pub fn scenario(&self, scenario: &Scenario, slot: usize) -> Result<(Seen, Course), String> {
+        let course = self.call(
+            &Order {
+                dial: Dial::Plan(scenario.plan),
+                caller: scenario.caller,
+                variables: scenario.variables,
+                phones: scenario.phones,
+            },
+            slot,
+        )?;
+        Ok((course.seen(), course))
+    }
+
+    /// Registers the phones, places the call, waits for its end, and takes the phones away again.
+    pub fn call(&self, order: &Order, slot: usize) -> Result<Course, String> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        let suffix = format!("-r{run}");
+        let seat = |phone: &Phone| format!("{}{suffix}", phone.name);
+        for phone in order.phones {
+            self.phones
+                .register(&seat(phone), &in_slot(phone.user, slot), phone.does)?;
+        }
+        let course = self.course(order, slot, &suffix);
+        for phone in order.phones {
+            self.phones
+                .unregister(&seat(phone), &in_slot(phone.user, slot))?;
+        }
+        course
+    }
+
+    fn course(&self, order: &Order, slot: usize, suffix: &str) -> Result<Course, String> {
+        let uuid = call_uuid();
+        let limit = Instant::now() + LONGEST;
+        self.place(order, slot, suffix, &uuid)?;
+        let is_ours = |event: &Packet| {
+            event.get("Event-Name") == Some("CHANNEL_EXECUTE")
+                && event.get("Application") == Some(self.application.as_str())
+        };
+        let soon = Instant::now() + Duration::from_secs(10);
+        let executed = self.switch.events.wait(&uuid, soon, is_ours);
+        let executed = executed.ok_or(format!("{} was not executed", self.application))?;
+        let began = executed.at().ok_or("the event has no time")?;
+        if let Caller::HangsUpAfter(after) = order.caller {
+            self.phones
+                .hang_up(&uuid, began + Duration::from_millis(after));
+        }
+        let answered = self.await_end(order, &uuid, suffix, limit)?;
+        let ended = self
+            .switch
+            .events
+            .wait(&uuid, limit, is_end)
+            .ok_or("the call did not end within its time")?;
+        // The last CANCELs and their ACKs are still on their way.
+        self.phones
+            .wait(Instant::now() + Duration::from_millis(1500), |legs, _| {
+                settled(legs, order.phones, suffix)
+            });
+        let legs = self.phones.legs(|seat| seat.ends_with(suffix));
+        let named = |(call_id, leg): (String, Leg)| {
+            let name = leg
+                .seat
+                .strip_suffix(suffix)
+                .unwrap_or(&leg.seat)
+                .to_string();
+            (call_id, name, leg)
+        };
+        let bridged = self.switch.events.of(&uuid).iter().rev().find_map(|event| {
+            let is_bridge = event.get("Event-Name") == Some("CHANNEL_BRIDGE");
+            is_bridge
+                .then(|| event.get("Other-Leg-Unique-ID").map(str::to_string))
+                .flatten()
+        });
+        Ok(Course {
+            uuid,
+            began,
+            legs: legs
+                .into_iter()
+                .map(named)
+                .filter(|(_, name, _)| name != "caller")
+                .collect(),
+            variables: ended.variables(),
+            answered,
+            bridged,
+            phones: order.phones.to_vec(),
+            slot,
+        })
+    }
+
+    fn place(&self, order: &Order, slot: usize, suffix: &str, uuid: &str) -> Result<(), String> {
+        let caller = in_slot("1001", slot);
+        if order.caller == Caller::IsAnswered {
+            let Dial::Plan(plan) = order.dial else {
+                return Err("an answered caller needs a plan".to_string());
+            };
+            let seat = format!("caller{suffix}");
+            self.phones
+                .register(&seat, &caller, Behaviour::Answers(0))?;
+            let mut globals = vec![format!("origination_uuid={uuid}")];
+            globals.extend(
+                order
+                    .variables
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", in_slot(value, slot))),
+            );
+            let command = format!(
+                "bgapi originate {{^^;{}}}user/{caller} &{}({})",
+                globals.join(";"),
+                self.application,
+                in_slot(plan, slot)
+            );
+            self.switch.connect()?.background(&command)?;
+            return Ok(());
+        }
+        let (exten, plan) = match order.dial {
+            Dial::Plan(plan) => ("run", plan),
+            Dial::Extension(exten) => (exten, ""),
+        };
+        if order.variables.len() > switch::MOST_VARIABLES {
+            return Err("more variables than the dialplan takes".to_string());
+        }
+        let mut headers = vec![("X-Plan".to_string(), url_encode(&in_slot(plan, slot)))];
+        let unused = std::iter::repeat(&("scenario_has_no_more", "variables"));
+        for (n, (name, value)) in order
+            .variables
+            .iter()
+            .chain(unused)
+            .take(switch::MOST_VARIABLES)
+            .enumerate()
+        {
+            let text = format!("{name}={}", in_slot(value, slot));
+            headers.push((format!("X-Var-{}", n + 1), url_encode(&text)));
+        }
+        self.phones.dial(uuid, &caller, exten, &headers);
+        Ok(())
+    }
+
+    /// Until the caller's call is over, or answered and settled; then hangs up. Gives the time of the answer.
+    fn await_end(
+        &self,
+        order: &Order,
+        uuid: &str,
+        suffix: &str,
+        limit: Instant,
+    ) -> Result<Option<Instant>, String> {
+        if order.caller == Caller::IsAnswered {
+            let over =
+                |event: &Packet| event.get("Event-Name") == Some("CHANNEL_BRIDGE") || is_end(event);
+            let event = self
+                .switch
+                .events
+                .wait(uuid, limit, over)
+                .ok_or("neither answer nor end")?;
+            if is_end(&event) {
+                return Ok(None);
+            }
+            let answered = Instant::now();
+            self.talk(order, suffix);
+            self.switch.connect()?.api(&format!("uuid_kill {uuid}"))?;
+            return Ok(Some(answered));
+        }
+        self.phones.wait(limit, |_, calls| {
+            calls
+                .get(uuid)
+                .is_some_and(|call| call.answered.is_some() || call.over.is_some())
+        });
+        let call = self.phones.call(uuid).ok_or("the call is not known")?;
+        if call.answered.is_some() && call.over.is_none() {
+            self.talk(order, suffix);
+            self.phones.hang_up(uuid, Instant::now());
+        } else if call.over.is_none() {
+            self.phones.hang_up(uuid, Instant::now());
+            return Err("neither answer nor failure within its time".to_string());
+        }
+        Ok(call.answered)
+    }
+
+    fn talk(&self, order: &Order, suffix: &str) {
+        std::thread::sleep(TALK);
+        self.phones
+            .wait(Instant::now() + Duration::from_secs(1), |legs, _| {
+                settled(legs, order.phones, suffix)
+            });
+    }
+}
+
+fn is_end(event: &Packet) -> bool {
+    event.get("Event-Name") == Some("CHANNEL_HANGUP_COMPLETE")
+}
+
+fn settled(legs: &std::collections::HashMap<String, Leg>, phones: &[Phone], suffix: &str) -> bool {
+    legs.values().all(|leg| {
+        let Some(name) = leg.seat.strip_suffix(suffix) else {
+            return true;
+        };
+        let does = phones
+            .iter()
+            .find(|phone| phone.name == name)
+            .map(|phone| phone.does);
+        does.is_none_or(|does| leg.is_settled(does))
+    })
+}
+
+/// The Call-ID of the caller's INVITE becomes the channel's uuid, so it should look like one.
+fn call_uuid() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "{:08x}-c711-4000-8000-{:04x}{count:08x}",
+        now.as_secs() as u32,
+        now.subsec_millis()
+    )
+}
+
+impl Course {
+    pub fn ms(&self, at: Instant) -> Ms {
+        at.saturating_duration_since(self.began).as_millis() as Ms
+    }
+
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn seen(&self) -> Seen {
+        let back = |(name, value): &(String, String)| {
+            let is_number = name.ends_with("_ms") || name == "cti_legs";
+            let value = if is_number {
+                value.clone()
+            } else {
+                from_slot(value, self.slot)
+            };
+            (name.clone(), value)
+        };
+        Seen {
+            rings: self
+                .legs
+                .iter()
+                .map(|(_, name, leg)| self.ring(name, leg))
+                .collect(),
+            variables: self.variables.iter().map(back).collect(),
+            joined: self.joined(),
+        }
+    }
+
+    /// By the switch's own word where it names a phone's leg, else by who was acknowledged and kept:
+    /// a loopback channel stands between the caller and the phone.
+    fn joined(&self) -> Option<String> {
+        let bridged = self.bridged.as_ref()?;
+        let named = self
+            .legs
+            .iter()
+            .find(|(call_id, ..)| call_id == bridged)
+            .map(|(_, name, _)| name.clone());
+        named.or_else(|| {
+            let kept = |leg: &Leg| told(leg).0 == Told::Joined;
+            self.legs
+                .iter()
+                .find(|(_, _, leg)| kept(leg))
+                .map(|(_, name, _)| name.clone())
+        })
+    }
+
+    fn ring(&self, name: &str, leg: &Leg) -> SeenRing {
+        let (told, to) = told(leg);
+        let mut headers = leg.invite.headers.clone();
+        let from = leg.invite.header("From").unwrap_or("");
+        headers.push(("From-User".into(), sip::uri_user(from).unwrap_or("").into()));
+        headers.push(("From-Name".into(), sip::display_name(from).into()));
+        headers
+            .iter_mut()
+            .for_each(|(_, value)| *value = from_slot(value, self.slot));
+        SeenRing {
+            phone: name.to_string(),
+            from: self.ms(leg.at),
+            to: self.ms(to),
+            told,
+            headers,
+        }
+    }
+}
+
+/// What a phone was told at the end of its ringing, and when.
+pub fn told(leg: &Leg) -> (Told, Instant) {
+    let reason = |message: &sip::Message| message.header("Reason").unwrap_or("").to_string();
+    if let (Some(at), Some((_, 200))) = (leg.acknowledged, leg.last) {
+        let too_late = leg
+            .bye
+            .as_ref()
+            .is_some_and(|(_, bye)| says_elsewhere(&reason(bye)));
+        return (
+            if too_late {
+                Told::TooLate
+            } else {
+                Told::Joined
+            },
+            at,
+        );
+    }
+    if let Some((at, cancel)) = &leg.cancel {
+        let reason = reason(cancel);
+        let told = if says_elsewhere(&reason) {
+            Told::Elsewhere
+        } else if reason.contains("Q.850") && reason.contains("cause=19;") {
+            Told::NoAnswer
+        } else if reason.contains("ORIGINATOR_CANCEL") {
+            Told::CallerGone
+        } else {
+            Told::Unclear
+        };
+        return (told, *at);
+    }
+    match leg.last {
+        Some((at, status)) if status >= 300 && leg.acknowledged.is_some() => {
+            (Told::ItsOwn(status), at)
+        }
+        Some((at, _)) => (Told::Unclear, at),
+        None if leg.rang.is_none() => (Told::Nothing, leg.last_copy),
+        None => (Told::Unclear, leg.last_copy),
+    }
+}
+
+fn says_elsewhere(reason: &str) -> bool {
+    reason.contains("completed elsewhere")
+}

@@ -1,0 +1,418 @@
+//! A private FreeSWITCH: a directory of its own, our own few lines of configuration, loopback ports.
+//! Started once for a test run, awaited by its event socket, ended by us alone.
+//! The dialplan and cti.conf.xml come from the very files in `conf/`.
+
+use super::esl::{Connection, Events, PASSWORD};
+use super::find::Installed;
+use crate::scenarios::table::GROUPS;
+use std::fs;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub const DOMAIN: &str = "cti.test";
+/// Scenarios that run side by side have users of their own: 1002 is 1302 in slot 3.
+pub const SLOTS: usize = 10;
+/// Variables of a scenario that the dialplan takes from headers of the caller's INVITE.
+pub const MOST_VARIABLES: usize = 8;
+
+pub struct Options<'a> {
+    pub installed: &'a Installed,
+    /// `libmod_cti.so`; None runs core alone.
+    pub module: Option<&'a Path>,
+    /// The application that rings: `cti_bridge`, or `bridge` to compare.
+    pub application: &'a str,
+    /// `debug` for one's own eyes, `warning` to measure.
+    pub log_level: &'a str,
+}
+
+pub struct Switch {
+    child: Child,
+    pub directory: PathBuf,
+    pub sip: SocketAddr,
+    pub port: u16,
+    pub events: Events,
+    keep: bool,
+}
+
+impl Switch {
+    pub fn start(options: &Options) -> Result<Switch, String> {
+        let said = |what: &str| {
+            let what = what.to_string();
+            move |error: std::io::Error| format!("{what}: {error}")
+        };
+        let directory =
+            std::env::temp_dir().join(format!("cti-live-{}-{}", std::process::id(), unique()));
+        for name in ["conf", "mod", "log", "run", "db", "data"] {
+            fs::create_dir_all(directory.join(name)).map_err(said("the switch's directory"))?;
+        }
+        link_modules(options, &directory.join("mod")).map_err(said("the switch's modules"))?;
+        // Both ports are held until the moment before the switch wants them.
+        let sip_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
+        let event_port = TcpListener::bind("127.0.0.1:0").map_err(said("an event port"))?;
+        let sip = sip_port.local_addr().map_err(said("a SIP port"))?;
+        let port = event_port
+            .local_addr()
+            .map_err(said("an event port"))?
+            .port();
+        let text = configuration(options, sip.port(), port);
+        fs::write(directory.join("conf/freeswitch.xml"), text).map_err(said("freeswitch.xml"))?;
+        drop((sip_port, event_port));
+        let child = command(options, &directory)
+            .spawn()
+            .map_err(said("freeswitch"))?;
+        let mut child = Started(Some(child));
+        let events = ready(&mut child, port, &directory)?;
+        let child = child
+            .0
+            .take()
+            .expect("the child is there until it is taken");
+        Ok(Switch {
+            child,
+            directory,
+            sip,
+            port,
+            events,
+            keep: std::env::var_os("LIVE_KEEP").is_some(),
+        })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn connect(&self) -> Result<Connection, String> {
+        Connection::open(self.port).map_err(|error| format!("event socket: {error}"))
+    }
+
+    pub fn log(&self) -> String {
+        let log = fs::read(self.directory.join("log/freeswitch.log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// The channels that are left, after giving the last ones a moment to go.
+    pub fn channels_left(&self) -> Result<usize, String> {
+        let mut connection = self.connect()?;
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            let shown = connection.api("show channels count")?;
+            let count = shown.split_whitespace().find_map(|word| word.parse().ok());
+            let count: usize = count.ok_or(format!("show channels count said {shown:?}"))?;
+            if count == 0 || Instant::now() > until {
+                return Ok(count);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Ends the switch as an operator would and says what was wrong with its end.
+    pub fn stop(mut self) -> Result<(), String> {
+        if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
+            self.keep = true;
+            return Err(format!(
+                "the switch ended by itself: {status}; see {}",
+                self.directory.display()
+            ));
+        }
+        // The connection breaks while the switch goes; its exit status is what counts.
+        let _ = self
+            .connect()
+            .and_then(|mut connection| connection.api("fsctl shutdown now"));
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
+                if status.success() {
+                    return Ok(());
+                }
+                self.keep = true;
+                return Err(format!(
+                    "the switch ended with {status}; see {}",
+                    self.directory.display()
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.keep = true;
+        Err(format!(
+            "the switch did not end within 20 s of its shutdown; see {}",
+            self.directory.display()
+        ))
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !self.keep {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// Ends the process if the start fails half-way.
+struct Started(Option<Child>);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn unique() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn link_modules(options: &Options, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(&options.installed.modules)? {
+        let entry = entry?;
+        let is_ours = entry.file_name() == "mod_cti.so";
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "so")
+            && !is_ours
+        {
+            std::os::unix::fs::symlink(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    match options.module {
+        Some(module) => std::os::unix::fs::symlink(module, to.join("mod_cti.so")),
+        None => Ok(()),
+    }
+}
+
+fn command(options: &Options, directory: &Path) -> Command {
+    let mut command = Command::new(&options.installed.binary);
+    command.args(["-nonat", "-nonatmap", "-nocal", "-np", "-nf", "-nc"]);
+    let places = [
+        ("-conf", "conf"),
+        ("-mod", "mod"),
+        ("-log", "log"),
+        ("-run", "run"),
+        ("-db", "db"),
+        ("-temp", "data"),
+        ("-storage", "data"),
+        ("-recordings", "data"),
+        ("-scripts", "data"),
+        ("-grammar", "data"),
+        ("-certs", "data"),
+        ("-htdocs", "data"),
+        ("-cache", "data"),
+        ("-sounds", "data"),
+    ];
+    for (option, place) in places {
+        command.arg(option).arg(directory.join(place));
+    }
+    let output = |name: &str| {
+        fs::File::create(directory.join("log").join(name)).map_or(Stdio::null(), Stdio::from)
+    };
+    command
+        .stdin(Stdio::null())
+        .stdout(output("stdout"))
+        .stderr(output("stderr"));
+    command
+}
+
+/// The switch is ready when its event socket takes us and the SIP profile runs.
+fn ready(child: &mut Started, port: u16, directory: &Path) -> Result<Events, String> {
+    let until = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < until {
+        if let Some(Ok(Some(status))) = child.0.as_mut().map(Child::try_wait) {
+            let said = fs::read_to_string(directory.join("log/stderr")).unwrap_or_default();
+            return Err(format!("freeswitch ended at once with {status}: {said}"));
+        }
+        if let Ok(mut connection) = Connection::open(port)
+            && connection
+                .api("sofia status profile phones")
+                .is_ok_and(|text| text.contains("URL"))
+            && connection
+                .api("status")
+                .is_ok_and(|text| text.contains("is ready"))
+        {
+            return Events::listen(port).map_err(|error| format!("event socket: {error}"));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err("freeswitch was not ready within 60 s".to_string())
+}
+
+fn configuration(options: &Options, sip: u16, port: u16) -> String {
+    let has = |module: &&str| {
+        options
+            .installed
+            .modules
+            .join(format!("{module}.so"))
+            .is_file()
+    };
+    let mut modules = vec![
+        "mod_logfile",
+        "mod_event_socket",
+        "mod_commands",
+        "mod_dptools",
+        "mod_expr",
+        "mod_hash",
+        "mod_db",
+        "mod_dialplan_xml",
+        "mod_loopback",
+        "mod_sndfile",
+        "mod_tone_stream",
+        "mod_voicemail",
+        "mod_sofia",
+    ];
+    modules.retain(has);
+    let mut load = modules
+        .iter()
+        .map(|module| format!("<load module=\"{module}\"/>"))
+        .collect::<String>();
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
+    let conf = conf.display();
+    let mut cti = String::new();
+    if options.module.is_some() {
+        load.push_str("<load module=\"mod_cti\"/>");
+        cti = format!(
+            r#"<X-PRE-PROCESS cmd="include" data="{conf}/autoload_configs/cti.conf.xml"/>"#
+        );
+    }
+    // RTP ports: two switches at once, say of two versions, keep out of each other's way.
+    let rtp = 16384 + (std::process::id() % 19) * 2400;
+    let variables = (1..=MOST_VARIABLES)
+        .map(|n| {
+            format!(r#"<action application="set" data="${{url_decode(${{sip_h_X-Var-{n}}})}}"/>"#)
+        })
+        .collect::<String>();
+    format!(
+        r##"<?xml version="1.0"?>
+<document type="freeswitch/xml">
+<X-PRE-PROCESS cmd="set" data="domain={DOMAIN}"/>
+<X-PRE-PROCESS cmd="set" data="domain_name={DOMAIN}"/>
+<section name="configuration">
+  <configuration name="modules.conf"><modules>{load}</modules></configuration>
+  <configuration name="switch.conf"><settings>
+    <param name="loglevel" value="{level}"/><param name="max-sessions" value="4000"/>
+    <param name="sessions-per-second" value="1000"/><param name="rtp-start-port" value="{rtp}"/>
+    <param name="rtp-end-port" value="{rtp_end}"/><param name="switchname" value="cti-live"/>
+  </settings></configuration>
+  <configuration name="logfile.conf"><profiles><profile name="default"><settings>
+    <param name="rollover" value="0"/></settings><mappings><map name="all" value="{levels}"/></mappings>
+  </profile></profiles></configuration>
+  <configuration name="event_socket.conf"><settings>
+    <param name="listen-ip" value="127.0.0.1"/><param name="listen-port" value="{port}"/>
+    <param name="password" value="{PASSWORD}"/></settings></configuration>
+  <configuration name="acl.conf"><network-lists/></configuration>
+  <configuration name="timezones.conf"><timezones/></configuration>
+  <configuration name="post_load_modules.conf"><modules/></configuration>
+  <configuration name="post_load_switch.conf"><settings/></configuration>
+  <configuration name="db.conf"><settings/></configuration>
+  <configuration name="voicemail.conf"><settings/><profiles><profile name="default">
+    <param name="tone-spec" value="%(200,0,800)"/><param name="max-login-attempts" value="1"/>
+  </profile></profiles></configuration>
+  <configuration name="sofia.conf"><global_settings><param name="log-level" value="0"/></global_settings>
+    <profiles><profile name="phones"><domains><domain name="all" alias="true" parse="false"/></domains><settings>
+      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
+      <param name="sip-port" value="{sip}"/><param name="context" value="default"/>
+      <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
+      <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
+      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
+      <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
+      <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
+      <param name="inbound-use-callid-as-uuid" value="true"/>
+      <param name="outbound-use-uuid-as-callid" value="true"/>
+      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
+    </settings></profile></profiles></configuration>
+  {cti}
+</section>
+<section name="dialplan"><context name="default">
+  <extension name="run"><condition field="destination_number" expression="^run$">
+    {variables}
+    <action application="set" data="cti_plan=${{url_decode(${{sip_h_X-Plan}})}}"/>
+    <action application="{application}" data="${{cti_plan}}"/>
+    <action application="set" data="went_on=true"/>
+  </condition></extension>
+  <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
+</context></section>
+<section name="directory"><domain name="{DOMAIN}">
+  <params><param name="dial-string" value="${{sofia_contact(*/${{dialed_user}}@${{dialed_domain}})}}"/></params>
+  <groups>{groups}</groups>
+</domain></section>
+</document>
+"##,
+        level = options.log_level,
+        levels = levels(options.log_level),
+        rtp_end = rtp + 2390,
+        application = options.application,
+        groups = groups(),
+    )
+}
+
+/// mod_logfile wants every level named, not the highest one.
+fn levels(level: &str) -> String {
+    let all = ["alert", "crit", "err", "warning", "notice", "info", "debug"];
+    let last = all
+        .iter()
+        .position(|name| *name == level)
+        .unwrap_or(all.len() - 1);
+    all[..=last].join(",")
+}
+
+/// The users 1001 to 1009 of every slot, and the groups as pointers to them.
+fn groups() -> String {
+    let mut text = String::from("<group name=\"everybody\"><users>");
+    for slot in 0..SLOTS {
+        for number in 1..=9 {
+            text.push_str(&format!("<user id=\"1{slot}0{number}\"/>"));
+        }
+    }
+    text.push_str("</users></group>");
+    for slot in 0..SLOTS {
+        for (name, users) in GROUPS {
+            text.push_str(&format!("<group name=\"{}\"><users>", in_slot(name, slot)));
+            for user in *users {
+                text.push_str(&format!(
+                    "<user id=\"{}\" type=\"pointer\"/>",
+                    in_slot(user, slot)
+                ));
+            }
+            text.push_str("</users></group>");
+        }
+    }
+    text
+}
+
+/// `user/1002` in slot 3 is `user/1302`: every `100` before a digit, so that no text changes its length.
+pub fn in_slot(text: &str, slot: usize) -> String {
+    renumber(text, b'0', char::from(b'0' + slot as u8))
+}
+
+/// The way back, for what the switch showed.
+pub fn from_slot(text: &str, slot: usize) -> String {
+    renumber(text, b'0' + slot as u8, '0')
+}
+
+fn renumber(text: &str, from: u8, to: char) -> String {
+    let bytes = text.as_bytes();
+    let is_number = |at: usize| {
+        bytes[at] == from
+            && at > 0
+            && bytes[at - 1] == b'1'
+            && bytes.get(at + 1) == Some(&b'0')
+            && bytes.get(at + 2).is_some_and(u8::is_ascii_digit)
+            && !bytes.get(at + 3).is_some_and(u8::is_ascii_digit)
+            && !(at > 1 && bytes[at - 2].is_ascii_digit())
+    };
+    text.char_indices()
+        .map(|(at, ch)| {
+            if ch.is_ascii() && is_number(at) {
+                to
+            } else {
+                ch
+            }
+        })
+        .collect()
+}
