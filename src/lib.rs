@@ -3,5 +3,16 @@
 //! and only `ffi`, `switch` and `module` touch the C API.
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+mod api;
+mod bridge;
+mod calls;
+mod config;
+mod contacts;
+mod ffi;
+mod module;
 pub mod plan;
+mod result;
 pub mod ring;
+mod settings;
+mod switch;
+mod timer;

@@ -1,1 +1,697 @@
-//! r
+//! The ring machine: who rings, when, for how long, and who won.
+//! Pure: it is handed events with the time since the call began and answers with
+//! commands; it never reads a clock, never calls the switch, and owns no thread.
+//!
+//! A call has one or more *parts* (`:_:`), each a row of *stages*. The targets of the
+//! running stage are resolved to *legs*; the legs ring in *branches* (one running
+//! originate each): one for the stage, and one more for each later start.
+#![forbid(unsafe_code)]
+
+mod cause;
+mod outcome;
+mod settings;
+
+pub use cause::Cause;
+pub use outcome::{Failure, Outcome, rank};
+pub use settings::{EarlyMedia, Missed, RejectRule, Settings};
+
+use std::time::Duration;
+
+/// Time since the call began.
+pub type Time = Duration;
+pub type PartId = usize;
+pub type LegId = usize;
+pub type BranchId = usize;
+
+/// Core keeps 128 peers a branch and counts its own last one; a stage with more
+/// contacts rings in several branches.
+pub const LEGS_A_BRANCH: usize = 100;
+
+/// What the bridge found behind one contact of the stage that is about to ring.
+#[derive(Debug, Clone, Default)]
+pub struct NewLeg {
+    /// `[leg_delay_start]`, `[leg_timeout]`, `[leg_progress_timeout]`.
+    pub delay: Duration,
+    pub timeout: Option<Duration>,
+    pub progress_timeout: Option<Duration>,
+    /// `[leg_required]`: when it fails, so does its stage.
+    pub required: bool,
+    /// It cannot be dialled at all: unknown user, nobody registered, no such endpoint.
+    pub dead: Option<Cause>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The first event: the call begins.
+    Begin,
+    /// The answer to `Command::Resolve`.
+    Resolved { part: PartId, legs: Vec<NewLeg> },
+    /// The leg's channel exists.
+    Started(LegId),
+    /// 180.
+    Ringing(LegId),
+    /// 183 with media.
+    EarlyMedia(LegId),
+    Answered(LegId),
+    /// `rang`: it had rung (the channel's own record, which no lost event can spoil).
+    Ended { leg: LegId, cause: Cause, rang: bool },
+    /// The branch's originate returned without a winner.
+    BranchFailed { branch: BranchId, cause: Cause },
+    /// The branch's originate returned with this leg: answered, or in early media.
+    BranchWon { branch: BranchId, leg: LegId, answered: bool },
+    /// A deadline may have been reached.
+    Tick,
+    CallerGone,
+    /// An operator's, or the module's own at unload.
+    Cancel(Cause),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Find the contacts of this stage now and answer with `Event::Resolved`.
+    Resolve { part: PartId, stage: usize },
+    /// Start one originate with these legs. `aside`: beside the part's own, on a thread
+    /// of its own.
+    Dial { branch: BranchId, part: PartId, stage: usize, legs: Vec<LegId>, early_media: EarlyMedia, aside: bool },
+    /// End every leg of the branch with this cause (its cancel cell).
+    Cancel { branch: BranchId, cause: Cause },
+    /// End one leg unless it has been answered; its siblings ring on.
+    HangUp { leg: LegId, cause: Cause },
+    /// Tell the caller that it rings: core does not, for this stage.
+    RingCaller,
+    /// The one winner: join it with the caller.
+    Join { leg: LegId, branch: BranchId, aside: bool },
+    /// This branch won too late: end its leg with LOSE_RACE.
+    TooLate { branch: BranchId, leg: LegId },
+    /// Nobody won and nothing rings any more.
+    Finish { outcome: Outcome, cause: Cause, hang_up_caller: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegState {
+    /// Resolved, not dialled yet.
+    Waiting,
+    Dialled,
+    Ringing,
+    EarlyMedia,
+    Answered,
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Winner,
+    /// Somebody else won.
+    Loser,
+    Failed,
+    /// The caller or an operator ended it.
+    Cancelled,
+}
+
+/// One leg's whole story; times since the call began.
+#[derive(Debug, Clone)]
+pub struct Leg {
+    pub part: PartId,
+    pub stage: usize,
+    pub state: LegState,
+    pub dialled: Option<Time>,
+    pub ringing: Option<Time>,
+    pub answered: Option<Time>,
+    pub ended: Option<Time>,
+    pub cause: Cause,
+    pub role: Option<Role>,
+    branch: Option<BranchId>,
+    plan: NewLeg,
+    /// Ended by one of our deadlines, whatever cause the wire was given.
+    timed_out: bool,
+    hung_up: bool,
+    /// Its channel exists.
+    started: bool,
+}
+
+#[derive(Debug)]
+struct Branch {
+    part: PartId,
+    legs: Vec<LegId>,
+    /// When it starts; dialled once it has.
+    at: Time,
+    dialled: bool,
+    aside: bool,
+    ended: bool,
+    cancelled: Option<Cause>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Waiting for `Resolved`.
+    Resolving,
+    Ringing,
+    /// Cancelled; waiting for the last branch to return.
+    Ending,
+    /// Between two attempts of `originate_retries`.
+    Sleeping(Time),
+    Done,
+}
+
+#[derive(Debug)]
+struct Part {
+    settings: Settings,
+    stages: usize,
+    stage: usize,
+    attempt: u32,
+    phase: Phase,
+    began: Time,
+    stage_deadline: Option<Time>,
+    progress_deadline: Option<Time>,
+    early_media: EarlyMedia,
+    /// No stage follows, whatever happens to this one.
+    last: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Won(LegId),
+    CallerGone,
+    Cancelled(Cause),
+    /// `fail_on_single_reject` or `hangup_on_single_reject`.
+    SingleReject { cause: Cause, hang_up_caller: bool },
+}
+
+/// The state of one call.
+#[derive(Debug)]
+pub struct Ring {
+    parts: Vec<Part>,
+    legs: Vec<Leg>,
+    branches: Vec<Branch>,
+    end: Option<End>,
+    finished: bool,
+    caller_rings: bool,
+    commands: Vec<Command>,
+    now: Time,
+}
+
+impl Ring {
+    /// `parts`: for each part its settings and how many stages it has (at least one).
+    pub fn new(parts: Vec<(Settings, usize)>) -> Ring {
+        let parts = parts.into_iter().map(|(settings, stages)| Part {
+            settings,
+            stages,
+            stage: 0,
+            attempt: 1,
+            phase: Phase::Resolving,
+            began: Time::ZERO,
+            stage_deadline: None,
+            progress_deadline: None,
+            early_media: EarlyMedia::Core,
+            last: false,
+        });
+        Ring {
+            parts: parts.collect(),
+            legs: Vec::new(),
+            branches: Vec::new(),
+            end: None,
+            finished: false,
+            caller_rings: false,
+            commands: Vec::new(),
+            now: Time::ZERO,
+        }
+    }
+
+    pub fn legs(&self) -> &[Leg] {
+        &self.legs
+    }
+
+    pub fn winner(&self) -> Option<LegId> {
+        match self.end {
+            Some(End::Won(leg)) => Some(leg),
+            _ => None,
+        }
+    }
+
+    /// The stage that rang last, counted from 1.
+    pub fn stage(&self) -> usize {
+        let winner = self.winner().map(|leg| self.legs[leg].stage);
+        winner.unwrap_or_else(|| self.parts.iter().map(|part| part.stage).max().unwrap_or(0)) + 1
+    }
+
+    /// Of the branch's legs: how many have begun but not ended, and how many were never
+    /// seen at all (core could not create their channels, or has not yet).
+    pub fn unsettled(&self, branch: BranchId) -> (usize, usize) {
+        let legs = self.branches[branch].legs.iter().map(|&leg| &self.legs[leg]);
+        let open: Vec<bool> = legs.filter(|leg| leg.state != LegState::Ended).map(|leg| leg.started).collect();
+        let begun = open.iter().filter(|&&started| started).count();
+        (begun, open.len() - begun)
+    }
+
+    /// How the call ended when the winner, joined in early media, never answered.
+    pub fn unanswered(&self, leg: LegId, caller_gone: bool) -> (Outcome, Cause) {
+        let leg = &self.legs[leg];
+        if leg.timed_out {
+            return (Outcome::NoAnswer, Cause::NO_ANSWER);
+        }
+        if caller_gone {
+            return (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL);
+        }
+        let failure = Failure { cause: leg.cause, rang_out: leg.cause.is_no_answer() };
+        rank([failure].into_iter()).unwrap_or((Outcome::Failed, leg.cause))
+    }
+
+    /// When `Event::Tick` is due next.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let parts = self.parts.iter().filter(|_| self.end.is_none()).flat_map(|part| match part.phase {
+            Phase::Ringing => [part.over(), part.stage_deadline, part.progress_deadline],
+            Phase::Sleeping(until) => [part.over(), Some(until), None],
+            _ => [None, None, None],
+        });
+        let starts = self.branches.iter().filter(|branch| !branch.dialled && !branch.ended).map(|branch| Some(branch.at));
+        let legs = self.legs.iter().filter(|leg| !leg.hung_up).flat_map(|leg| {
+            let open = |deadline: Option<Time>, states: &[LegState]| deadline.filter(|_| states.contains(&leg.state));
+            [open(leg.deadline(), &LegState::UNANSWERED), open(leg.progress_deadline(), &[LegState::Dialled])]
+        });
+        // A winner that has not answered yet keeps its stage's deadline.
+        let joined = self.unanswered_winner().map(|leg| self.parts[self.legs[leg].part].winner_deadline());
+        parts.flatten().chain(starts.flatten()).chain(legs.flatten()).chain(joined.flatten()).min()
+    }
+
+    /// Feed one event; `now` never runs backwards (an older time is taken as the last one).
+    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Command> {
+        self.now = self.now.max(now);
+        match event {
+            Event::Begin => (0..self.parts.len()).for_each(|part| self.begin_stage(part, 0)),
+            Event::Resolved { part, legs } => self.resolved(part, legs),
+            Event::Started(leg) => self.leg_reached(leg, LegState::Dialled),
+            Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
+            Event::EarlyMedia(leg) => self.leg_reached(leg, LegState::EarlyMedia),
+            Event::Answered(leg) => self.leg_reached(leg, LegState::Answered),
+            Event::Ended { leg, cause, rang } => self.leg_ended(leg, cause, rang),
+            Event::BranchFailed { branch, cause } => self.branch_failed(branch, cause),
+            Event::BranchWon { branch, leg, answered } => self.branch_won(branch, leg, answered),
+            Event::Tick => {}
+            Event::CallerGone => self.end_call(End::CallerGone),
+            Event::Cancel(cause) => self.end_call(End::Cancelled(cause)),
+        }
+        self.deadlines();
+        std::mem::take(&mut self.commands)
+    }
+
+    fn begin_stage(&mut self, part: PartId, stage: usize) {
+        let it = &mut self.parts[part];
+        it.stage = stage;
+        it.phase = Phase::Resolving;
+        self.commands.push(Command::Resolve { part, stage });
+    }
+
+    fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
+        if self.parts[part].phase != Phase::Resolving || self.end.is_some() {
+            return self.part_done(part);
+        }
+        let parts = self.parts.len();
+        let it = &mut self.parts[part];
+        let stage = it.stage;
+        let last = stage + 1 == it.stages;
+        let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
+        it.phase = Phase::Ringing;
+        it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
+        it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
+        it.early_media = it.settings.early_media_of(alive, last, parts);
+        it.last = last;
+        let first = self.legs.len();
+        for plan in new {
+            self.legs.push(Leg::new(part, stage, plan));
+        }
+        // If nobody rings at once, the earliest late starter does: core's rule too.
+        let alive: Vec<LegId> = (first..self.legs.len()).filter(|&leg| self.legs[leg].plan.dead.is_none()).collect();
+        let shift = alive.iter().map(|&leg| self.legs[leg].plan.delay).min().unwrap_or_default();
+        let mut starts: Vec<(Duration, Vec<LegId>)> = Vec::new();
+        for leg in alive {
+            self.legs[leg].plan.delay -= shift;
+            let delay = self.legs[leg].plan.delay;
+            match starts.iter_mut().find(|(at, legs)| *at == delay && legs.len() < LEGS_A_BRANCH) {
+                Some((_, legs)) => legs.push(leg),
+                None => starts.push((delay, vec![leg])),
+            }
+        }
+        starts.sort_by_key(|(delay, _)| *delay);
+        for (nth, (delay, legs)) in starts.into_iter().enumerate() {
+            let branch = self.branches.len();
+            for &leg in &legs {
+                self.legs[leg].branch = Some(branch);
+            }
+            let at = self.now + delay;
+            self.branches.push(Branch { part, legs, at, dialled: false, aside: nth > 0, ended: false, cancelled: None });
+            if delay.is_zero() {
+                self.dial(branch);
+            }
+        }
+        for leg in first..self.legs.len() {
+            if let Some(cause) = self.legs[leg].plan.dead {
+                self.leg_ended(leg, cause, false);
+            }
+        }
+        self.stage_over(part);
+    }
+
+    fn dial(&mut self, branch: BranchId) {
+        let it = &mut self.branches[branch];
+        it.dialled = true;
+        let part = it.part;
+        for &leg in &it.legs {
+            let leg = &mut self.legs[leg];
+            leg.state = LegState::Dialled;
+            leg.dialled = Some(self.now);
+        }
+        self.commands.push(Command::Dial {
+            branch,
+            part,
+            stage: self.parts[part].stage,
+            legs: it.legs.clone(),
+            early_media: self.parts[part].early_media,
+            aside: it.aside,
+        });
+    }
+
+    fn leg_reached(&mut self, leg: LegId, state: LegState) {
+        let now = self.now;
+        let Some(it) = self.legs.get_mut(leg).filter(|leg| leg.state != LegState::Ended) else {
+            return;
+        };
+        it.started = true;
+        match state {
+            LegState::Ringing | LegState::EarlyMedia => {
+                it.ringing.get_or_insert(now);
+            }
+            LegState::Answered => {
+                it.answered.get_or_insert(now);
+            }
+            _ => {}
+        }
+        // 183 may precede 180, and 180 follow 183: media once up stays up.
+        if (state as u8) > (it.state as u8) {
+            it.state = state;
+        }
+        let (part, aside) = (it.part, it.branch.is_some_and(|branch| self.branches[branch].aside));
+        let core_is_silent = aside || part > 0 || (state == LegState::EarlyMedia && self.parts[part].early_media == EarlyMedia::Ignore);
+        if matches!(state, LegState::Ringing | LegState::EarlyMedia) && core_is_silent && !self.caller_rings && self.end.is_none() {
+            self.caller_rings = true;
+            self.commands.push(Command::RingCaller);
+        }
+    }
+
+    fn leg_ended(&mut self, leg: LegId, cause: Cause, rang: bool) {
+        let now = self.now;
+        let won = self.winner();
+        let Some(it) = self.legs.get_mut(leg).filter(|leg| leg.state != LegState::Ended) else {
+            return;
+        };
+        if rang {
+            it.ringing.get_or_insert(now);
+        }
+        let branch_cancelled = it.branch.and_then(|branch| self.branches[branch].cancelled);
+        it.state = LegState::Ended;
+        it.ended = Some(now);
+        it.cause = cause;
+        it.role = Some(if won == Some(leg) {
+            Role::Winner
+        } else if won.is_some() {
+            Role::Loser
+        } else if branch_cancelled.is_some() && matches!(self.end, Some(End::CallerGone | End::Cancelled(_))) {
+            Role::Cancelled
+        } else {
+            Role::Failed
+        });
+        let (part, required) = (it.part, it.plan.required);
+        let own = it.dialled.is_none() || (branch_cancelled.is_none() && !it.hung_up);
+        if own && self.end.is_none() {
+            let settings = &self.parts[part].settings;
+            if settings.single_reject.matches(cause) {
+                let hang_up_caller = settings.hang_up_on_single_reject;
+                return self.end_call(End::SingleReject { cause, hang_up_caller });
+            }
+        }
+        if required && self.end.is_none() && self.parts[part].phase == Phase::Ringing {
+            return self.cancel_stage(part, cause);
+        }
+        self.start_late_ones_early(part);
+    }
+
+    /// When nobody rings any more but somebody is still to start: start the earliest now.
+    fn start_late_ones_early(&mut self, part: PartId) {
+        if self.parts[part].phase != Phase::Ringing || self.end.is_some() {
+            return;
+        }
+        let legs = self.legs.iter().filter(|leg| leg.part == part);
+        if legs.clone().any(|leg| !matches!(leg.state, LegState::Waiting | LegState::Ended)) {
+            return;
+        }
+        let pending = |branch: &Branch| branch.part == part && !branch.dialled && !branch.ended;
+        let Some(earliest) = self.branches.iter().filter(|branch| pending(branch)).map(|branch| branch.at).min() else {
+            return;
+        };
+        let early = earliest.saturating_sub(self.now);
+        self.branches.iter_mut().filter(|branch| pending(branch)).for_each(|branch| branch.at -= early);
+    }
+
+    fn branch_failed(&mut self, branch: BranchId, cause: Cause) {
+        let Some(it) = self.branches.get_mut(branch).filter(|branch| !branch.ended) else {
+            return;
+        };
+        it.ended = true;
+        let part = it.part;
+        let cause = it.cancelled.unwrap_or(cause);
+        for leg in it.legs.clone() {
+            self.leg_ended(leg, cause, false);
+        }
+        self.stage_over(part);
+    }
+
+    fn branch_won(&mut self, branch: BranchId, leg: LegId, answered: bool) {
+        let Some(it) = self.branches.get_mut(branch).filter(|branch| !branch.ended) else {
+            return;
+        };
+        it.ended = true;
+        let part = it.part;
+        if self.end.is_some() {
+            self.commands.push(Command::TooLate { branch, leg });
+            return self.stage_over(part);
+        }
+        self.leg_reached(leg, if answered { LegState::Answered } else { LegState::EarlyMedia });
+        self.legs[leg].role = Some(Role::Winner);
+        self.end = Some(End::Won(leg));
+        self.cancel_branches(None, Cause::LOSE_RACE);
+        let aside = self.branches[branch].aside || part > 0;
+        self.commands.push(Command::Join { leg, branch, aside });
+    }
+
+    /// The call is decided: nothing starts any more, everything that rings is ended.
+    fn end_call(&mut self, end: End) {
+        if self.end.is_some() || self.finished {
+            return;
+        }
+        self.end = Some(end);
+        self.cancel_branches(None, match end {
+            End::CallerGone => Cause::ORIGINATOR_CANCEL,
+            End::Cancelled(cause) => cause,
+            _ => Cause::NO_ANSWER,
+        });
+        for part in 0..self.parts.len() {
+            if self.parts[part].phase != Phase::Resolving {
+                self.stage_over(part);
+            }
+        }
+    }
+
+    fn cancel_branches(&mut self, part: Option<PartId>, cause: Cause) {
+        let mut never_dialled = Vec::new();
+        for (id, branch) in self.branches.iter_mut().enumerate() {
+            if branch.ended || branch.cancelled.is_some() || part.is_some_and(|part| branch.part != part) {
+                continue;
+            }
+            branch.cancelled = Some(cause);
+            if branch.dialled {
+                self.commands.push(Command::Cancel { branch: id, cause });
+            } else {
+                branch.ended = true;
+                never_dialled.extend(branch.legs.iter().copied());
+            }
+        }
+        for leg in never_dialled {
+            self.leg_ended(leg, cause, false);
+        }
+    }
+
+    fn cancel_stage(&mut self, part: PartId, cause: Cause) {
+        self.parts[part].phase = Phase::Ending;
+        self.cancel_branches(Some(part), cause);
+        self.stage_over(part);
+    }
+
+    /// If nothing of the part's stage is left: the next stage, the next attempt, or the end.
+    fn stage_over(&mut self, part: PartId) {
+        let open = self.branches.iter().any(|branch| branch.part == part && !branch.ended);
+        if open || matches!(self.parts[part].phase, Phase::Resolving | Phase::Done) {
+            return;
+        }
+        if self.end.is_some() {
+            return self.part_done(part);
+        }
+        let it = &mut self.parts[part];
+        if it.stage + 1 < it.stages && !it.last {
+            let next = it.stage + 1;
+            self.begin_stage(part, next);
+        } else if it.attempt < it.settings.attempts {
+            it.attempt += 1;
+            it.phase = Phase::Sleeping(self.now + it.settings.retry_sleep);
+        } else {
+            self.part_done(part);
+        }
+    }
+
+    fn part_done(&mut self, part: PartId) {
+        self.parts[part].phase = Phase::Done;
+        if self.finished || self.winner().is_some() || self.parts.iter().any(|part| part.phase != Phase::Done) {
+            return;
+        }
+        self.finished = true;
+        let (outcome, cause, hang_up_caller) = match self.end {
+            Some(End::CallerGone) => (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL, false),
+            Some(End::Cancelled(cause)) => (Outcome::Cancelled, cause, false),
+            Some(End::SingleReject { cause, hang_up_caller }) => (Outcome::of(cause), cause, hang_up_caller),
+            Some(End::Won(_)) | None => {
+                let failures = self.legs.iter().map(|leg| Failure {
+                    cause: leg.cause,
+                    rang_out: leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
+                });
+                let (outcome, cause) = rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));
+                (outcome, cause, false)
+            }
+        };
+        self.commands.push(Command::Finish { outcome, cause, hang_up_caller });
+    }
+
+    fn unanswered_winner(&self) -> Option<LegId> {
+        self.winner().filter(|&leg| self.legs[leg].state == LegState::EarlyMedia && !self.legs[leg].hung_up)
+    }
+
+    fn deadlines(&mut self) {
+        let now = self.now;
+        if let Some(leg) = self.unanswered_winner()
+            && self.parts[self.legs[leg].part].winner_deadline().is_some_and(|at| at <= now)
+        {
+            self.time_over(leg);
+        }
+        for leg in 0..self.legs.len() {
+            let it = &self.legs[leg];
+            let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
+            if it.hung_up || !LegState::UNANSWERED.contains(&it.state) {
+                continue;
+            }
+            if due(it.deadline()) {
+                self.time_over(leg);
+            } else if it.state == LegState::Dialled && due(it.progress_deadline()) {
+                self.legs[leg].plan.progress_timeout = None;
+                self.time_over(leg);
+            }
+        }
+        if self.end.is_some() {
+            return;
+        }
+        for part in 0..self.parts.len() {
+            self.part_deadlines(part);
+        }
+        for branch in 0..self.branches.len() {
+            let it = &self.branches[branch];
+            if !it.dialled && !it.ended && it.at <= now {
+                self.dial(branch);
+            }
+        }
+    }
+
+    fn time_over(&mut self, leg: LegId) {
+        let cause = self.parts[self.legs[leg].part].settings.missed.cause();
+        self.legs[leg].hung_up = true;
+        self.legs[leg].timed_out = true;
+        self.commands.push(Command::HangUp { leg, cause });
+    }
+
+    fn part_deadlines(&mut self, part: PartId) {
+        let now = self.now;
+        let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
+        let it = &mut self.parts[part];
+        match it.phase {
+            Phase::Ringing => {}
+            Phase::Sleeping(until) => {
+                if due(it.over()) {
+                    self.part_done(part);
+                } else if until <= now {
+                    self.begin_stage(part, 0);
+                }
+                return;
+            }
+            _ => return,
+        }
+        let call_over = due(it.over());
+        if call_over || due(it.stage_deadline) {
+            it.last |= call_over || it.settings.continue_on_timeout == Some(false);
+            if it.last {
+                it.attempt = u32::MAX;
+            }
+            let cause = it.settings.missed.cause();
+            for leg in self.legs.iter_mut().filter(|leg| leg.part == part && leg.state != LegState::Ended) {
+                leg.timed_out = true;
+            }
+            self.cancel_stage(part, cause);
+        } else if due(it.progress_deadline) {
+            it.progress_deadline = None;
+            let rang = |leg: &Leg| leg.part == part && leg.stage == it.stage && leg.ringing.is_some();
+            if !self.legs.iter().any(rang) {
+                let cause = it.settings.missed.cause();
+                self.cancel_stage(part, cause);
+            }
+        }
+    }
+}
+
+impl Leg {
+    fn new(part: PartId, stage: usize, plan: NewLeg) -> Leg {
+        Leg {
+            part,
+            stage,
+            state: LegState::Waiting,
+            dialled: None,
+            ringing: None,
+            answered: None,
+            ended: None,
+            cause: Cause::NONE,
+            role: None,
+            branch: None,
+            plan,
+            timed_out: false,
+            hung_up: false,
+            started: false,
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        Some(self.dialled? + self.plan.timeout?)
+    }
+
+    fn progress_deadline(&self) -> Option<Time> {
+        Some(self.dialled? + self.plan.progress_timeout?)
+    }
+}
+
+impl LegState {
+    const UNANSWERED: [LegState; 3] = [LegState::Dialled, LegState::Ringing, LegState::EarlyMedia];
+}
+
+impl Part {
+    /// The whole part's deadline (`cti_timeout`).
+    fn over(&self) -> Option<Time> {
+        self.settings.timeout.map(|limit| self.began + limit)
+    }
+
+    /// A winner in early media keeps the earlier of its stage's and its call's deadline.
+    fn winner_deadline(&self) -> Option<Time> {
+        [self.over(), self.stage_deadline].into_iter().flatten().min()
+    }
+}

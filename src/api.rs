@@ -1,0 +1,147 @@
+//! The `cti` API command: what an operator asks in fs_cli, ESL or Lua.
+//! A reply begins with `+OK` or `-ERR reason`; JSON where `json` is asked.
+
+use crate::config::Config;
+use crate::contacts::{self, Caller, Contact, Nobody};
+use crate::module::Module;
+use crate::plan::{self, Limits};
+use crate::ring::EarlyMedia;
+use crate::settings;
+use crate::switch::session::cause_name;
+use crate::switch::Channel;
+use serde_json::json;
+use std::fmt::Write;
+
+pub const SYNTAX: &str = "help | version | status | explain [json] <plan> | reload";
+
+const HELP: &str = "\
+cti version              the module's version and what it was built against
+cti status               calls ringing or joined now, and the settings in force
+cti explain [json] PLAN  what would ring, when and for how long; nobody is called
+cti reload               read cti.conf.xml again; calls in progress keep what they have
+cti help                 this text
+";
+
+/// The rules of tab completion; `del cti` takes them away again.
+pub const COMPLETIONS: &[&str] = &["add cti help", "add cti version", "add cti status", "add cti explain", "add cti explain json", "add cti reload"];
+
+/// The reply to one command line.
+pub fn run(module: &Module, line: &str, caller: Option<&Channel<'_>>) -> String {
+    let (command, rest) = word(line);
+    match command {
+        "" | "help" => format!("+OK\n{HELP}"),
+        "version" => format!("+OK mod_cti {} (headers: {})\n", env!("CARGO_PKG_VERSION"), crate::ffi::HEADERS),
+        "status" => status(module),
+        "explain" => explain(&module.config(), rest, caller),
+        "reload" => match module.reload() {
+            problems if problems.is_empty() => "+OK cti.conf read\n".to_owned(),
+            problems => format!("-ERR cti.conf read, but:\n{}\n", problems.join("\n")),
+        },
+        other => format!("-ERR no command {other:?}; try: cti {SYNTAX}\n"),
+    }
+}
+
+fn word(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, rest.trim_start())
+}
+
+fn status(module: &Module) -> String {
+    let config = module.config();
+    let mut text = format!("+OK {} calls in progress\n", module.calls.len());
+    let seconds = |time: std::time::Duration| format!("{} s", time.as_secs_f64());
+    let rows = [
+        ("call-timeout", config.call_timeout.map_or("none".to_owned(), seconds)),
+        ("stage-timeout", seconds(config.stage_timeout)),
+        ("last-stage-timeout", seconds(config.last_stage_timeout)),
+        ("missed", format!("{:?}", config.missed).to_lowercase()),
+        ("early-media", config.early_media.map_or("auto".to_owned(), |choice| format!("{choice:?}").to_lowercase())),
+        ("max-targets", config.max_targets.to_string()),
+    ];
+    for (name, value) in rows {
+        let _ = writeln!(text, "{name:20} {value}");
+    }
+    text
+}
+
+/// What a plan would do now. Without a caller the directory's dial strings are expanded on
+/// nothing but what the lookup itself says.
+fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String {
+    let (json, text) = match word(text) {
+        ("json", rest) => (true, rest),
+        _ => (false, text),
+    };
+    let limits = Limits { targets: config.max_targets, ..Limits::default() };
+    let plan = match plan::parse(text, &limits) {
+        Ok(plan) => plan,
+        Err(error) if json => return format!("{}\n", json!({ "error": error.to_string(), "column": error.column })),
+        Err(error) => return format!("-ERR {error}\n{}\n", error.with_caret(text)),
+    };
+    let nobody = Nobody::default();
+    let lookup: &dyn Caller = match caller {
+        Some(caller) => caller,
+        None => &nobody,
+    };
+    let mut parts = Vec::new();
+    let mut said = String::from("+OK\n");
+    for (nth, part) in plan.parts.iter().enumerate() {
+        let globals = settings::globals(lookup, &plan, part);
+        let (settings, problems) = settings::read(config, lookup, &globals);
+        if plan.parts.len() > 1 {
+            let _ = writeln!(said, "part {} of {}, side by side with the others", nth + 1, plan.parts.len());
+        }
+        for problem in &problems {
+            let _ = writeln!(said, "  note: {problem}");
+        }
+        let mut stages = Vec::new();
+        for (at, stage) in part.stages.iter().enumerate() {
+            let found = contacts::resolve(stage, lookup, &globals);
+            let alive = found.iter().filter(|contact| contact.dead.is_none()).count();
+            let last = at + 1 == part.stages.len();
+            let limit = settings.stage_limit(last);
+            let media = match settings.early_media_of(alive, last, plan.parts.len()) {
+                EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
+                EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
+                EarlyMedia::Core => "early media passes both ways",
+                EarlyMedia::AsWritten => "early media as the plan or the caller says",
+            };
+            let _ = writeln!(said, "stage {} of {}: {} ring together for {} s; {media}", at + 1, part.stages.len(), alive, limit.as_secs_f64());
+            let legs: Vec<_> = found.iter().map(|contact| leg(contact, &globals, &mut said)).collect();
+            stages.push(json!({ "stage": at + 1, "timeout_ms": limit.as_millis() as u64, "early_media": media, "legs": legs }));
+        }
+        if let Some(limit) = settings.timeout {
+            let _ = writeln!(said, "the whole call ends after {} s", limit.as_secs_f64());
+        }
+        parts.push(json!({ "timeout_ms": settings.timeout.map(|limit| limit.as_millis() as u64), "notes": problems, "stages": stages }));
+    }
+    if json { format!("{}\n", json!({ "plan": plan.to_string(), "parts": parts })) } else { said }
+}
+
+fn leg(contact: &Contact, globals: &plan::Variables, said: &mut String) -> serde_json::Value {
+    let (times, problems) = settings::leg(contact, globals);
+    let dead = contact.dead.map(cause_name);
+    let mut line = format!("  {} -> {}", contact.target, contact.dial_string);
+    if let Some(cause) = &dead {
+        let _ = write!(line, "  cannot ring: {cause}");
+    }
+    for (what, time) in [("from", Some(times.delay).filter(|delay| !delay.is_zero())), ("for", times.timeout), ("must ring within", times.progress_timeout)] {
+        if let Some(time) = time {
+            let _ = write!(line, "  {what} {} s", time.as_secs_f64());
+        }
+    }
+    let _ = writeln!(said, "{line}");
+    for problem in &problems {
+        let _ = writeln!(said, "    note: {problem}");
+    }
+    let ms = |time: std::time::Duration| time.as_millis() as u64;
+    json!({
+        "target": contact.target,
+        "contact": contact.dial_string,
+        "dead": dead,
+        "delay_ms": ms(times.delay),
+        "timeout_ms": times.timeout.map(ms),
+        "progress_timeout_ms": times.progress_timeout.map(ms),
+        "notes": problems,
+    })
+}

@@ -1,0 +1,246 @@
+//! Where the ring machine and FreeSWITCH meet: decisions are carried out, results fed back.
+//! The caller's own thread runs part 0 and joins the winner; further parts and later
+//! starts ring on threads of their own, without the caller's session, beside it.
+
+use crate::calls::{Call, LEG_VARIABLE};
+use crate::contacts;
+use crate::module::{Module, module};
+use crate::plan::{self, Limits, Plan, Variables};
+use crate::result;
+use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring};
+use crate::settings::{self, OURS};
+use crate::switch::Event as SwitchEvent;
+use crate::contacts::Caller;
+use crate::switch::{self, Channel, DialHandle, LockedSession, Originated, Session};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// The application. Returns when the call is over: joined and parted again, failed, or
+/// refused.
+pub fn cti_bridge(caller: &Session<'_>, text: &str) {
+    let Some(module) = module() else {
+        // Unloading: the switch lets no new application begin, so this is a late straggler.
+        return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
+    };
+    let config = module.config();
+    let limits = Limits { targets: config.max_targets, ..Limits::default() };
+    match plan::parse(text, &limits) {
+        Ok(plan) => ring(&module, caller, plan, text),
+        Err(error) => refuse(caller, &error.to_string()),
+    }
+}
+
+/// A bad plan rings nobody (promise 9).
+fn refuse(caller: &Session<'_>, error: &str) {
+    let uuid = caller.uuid();
+    tracing::error!(uuid = uuid.as_str(), "cti_bridge: {error}");
+    result::refused(caller, error);
+    caller.handle_cause(result::REFUSED);
+}
+
+fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
+    let config = module.config();
+    let uuid = caller.uuid();
+    let globals: Vec<Variables> = plan.parts.iter().map(|part| settings::globals(caller.channel(), &plan, part)).collect();
+    let mut parts = Vec::new();
+    for (part, globals) in plan.parts.iter().zip(&globals) {
+        let (settings, problems) = settings::read(&config, caller.channel(), globals);
+        for problem in problems {
+            tracing::warn!(uuid = uuid.as_str(), "cti_bridge: {problem}");
+        }
+        parts.push((settings, part.stages.len()));
+    }
+    tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
+    let part_count = parts.len();
+    let call = Call::new(uuid, plan, globals, Ring::new(parts));
+    module.calls.insert(&call);
+    let leave = Leave { module, call: &call };
+    result::began(caller, &call);
+    call.feed(Event::Begin);
+    for part in 1..part_count {
+        let ours = Arc::clone(&call);
+        module.spawn(&call, "cti-part", move || run_part(&ours, part), |call| call.feed(Event::Cancel(Cause::DESTINATION_OUT_OF_ORDER)));
+    }
+    run_caller(&call, caller);
+    drop(leave);
+}
+
+/// However the call ends (a panic too), nothing of it stays behind.
+struct Leave<'a> {
+    module: &'a Module,
+    call: &'a Arc<Call>,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.call.leave();
+        self.module.calls.remove(self.call);
+    }
+}
+
+/// The caller's thread: part 0 and, in the end, the join or the failure.
+fn run_caller(call: &Arc<Call>, caller: &Session<'_>) {
+    /// How long the caller's media is read before the queue is looked at again.
+    const SLICE: u32 = 20;
+    loop {
+        match call.next_command(0) {
+            Some(Command::Join { leg, branch, aside }) => return join(call, caller, leg, branch, aside),
+            Some(Command::Finish { outcome, cause, hang_up_caller }) => return finish(call, caller, outcome, cause, hang_up_caller),
+            Some(Command::Resolve { part, stage }) => resolve(call, caller.channel(), part, stage),
+            Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
+            Some(_) => {}
+            None => {
+                caller.live(SLICE);
+                if !caller.ready() {
+                    call.feed(Event::CallerGone);
+                    // A caller on the way out is not slept with: do not spin meanwhile.
+                    call.wait_changed(std::time::Duration::from_millis(u64::from(SLICE)));
+                }
+            }
+        }
+    }
+}
+
+/// A further part's thread: its stages, one after another.
+fn run_part(call: &Arc<Call>, part: usize) {
+    while let Some(command) = call.wait_command(part) {
+        match command {
+            Command::Resolve { part, stage } => match LockedSession::locate(&call.uuid) {
+                Some(caller) => resolve(call, caller.channel(), part, stage),
+                None => {
+                    call.feed(Event::CallerGone);
+                    call.resolved(part, Vec::new(), Vec::new());
+                }
+            },
+            command => dial(call, None, command),
+        }
+    }
+}
+
+/// Run one branch beside its part's own.
+pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
+    let Some(module) = module() else { return };
+    let ours = Arc::clone(call);
+    module.spawn(call, "cti-branch", move || dial(&ours, None, command), move |call| {
+        call.feed(Event::BranchFailed { branch, cause: Cause::DESTINATION_OUT_OF_ORDER });
+    });
+}
+
+fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
+    let globals = &call.globals[part];
+    let found = contacts::resolve(&call.plan.parts[part].stages[stage], caller, globals);
+    let limit = module().map_or(0, |module| module.config().max_targets);
+    if found.len() > limit {
+        let error = format!("stage {} has {} contacts, more than max-targets ({limit})", stage + 1, found.len());
+        tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
+        caller.set("cti_error", Some(&error));
+        call.feed(Event::Cancel(result::REFUSED));
+        return call.resolved(part, Vec::new(), Vec::new());
+    }
+    let legs = found.iter().map(|contact| {
+        let (leg, problems) = settings::leg(contact, globals);
+        for problem in problems {
+            tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {}: {problem}", contact.target);
+        }
+        leg
+    });
+    let legs = legs.collect();
+    call.resolved(part, found, legs);
+}
+
+/// One originate: ring these legs until one wins, all fail, or the branch is cancelled.
+fn dial(call: &Arc<Call>, caller: Option<&Session<'_>>, command: Command) {
+    let Command::Dial { branch, part, legs, early_media, .. } = command else { return };
+    let cell = call.cell(branch);
+    let cancelled = Cause(cell.load(Ordering::Acquire));
+    if cancelled != Cause::NONE {
+        return call.feed(Event::BranchFailed { branch, cause: cancelled });
+    }
+    let located = if caller.is_none() { LockedSession::locate(&call.uuid) } else { None };
+    let owner: Option<&Session<'_>> = caller.or(located.as_deref());
+    let Some((handle, owner)) = owner.and_then(|owner| Some((build(call, owner.channel(), caller.is_none(), part, &legs, early_media)?, owner))) else {
+        return call.feed(Event::BranchFailed { branch, cause: Cause::DESTINATION_OUT_OF_ORDER });
+    };
+    // Core reads this one before it takes the dial handle's variables.
+    let ovars = if caller.is_some() { None } else { SwitchEvent::variables() };
+    let ovars = ovars.map(|mut event| {
+        event.add("ent_originate_aleg_uuid", &call.uuid);
+        event
+    });
+    let began = Instant::now();
+    match switch::originate(caller, Some(owner), ovars.as_ref(), handle, crate::module::leg_handlers(), &cell) {
+        Originated::Won(peer) => {
+            let leg = leg_of(&peer).unwrap_or(legs[0]);
+            let answered = peer.answered();
+            call.leg_began(leg, &peer);
+            call.state.lock().peers.insert(branch, peer);
+            call.feed(Event::BranchWon { branch, leg, answered });
+        }
+        Originated::Failed(cause) => {
+            if caller.is_some_and(|caller| !caller.ready()) {
+                call.feed(Event::CallerGone);
+            }
+            call.settle(branch, began.elapsed());
+            call.feed(Event::BranchFailed { branch, cause });
+        }
+    }
+}
+
+/// The number of the leg that this channel is.
+fn leg_of(peer: &Channel<'_>) -> Option<LegId> {
+    peer.variable(LEG_VARIABLE)?.split_once('.')?.1.parse().ok()
+}
+
+fn build(call: &Call, caller: &dyn Caller, aside: bool, part: usize, legs: &[LegId], early_media: EarlyMedia) -> Option<DialHandle> {
+    let mut handle = DialHandle::new()?;
+    let mut globals = settings::for_core(caller, &call.globals[part], early_media);
+    if aside {
+        settings::aside(caller, &call.uuid, &mut globals);
+    }
+    handle.global(globals.iter().map(|variable| (variable.name.as_str(), variable.value.as_str())));
+    let state = call.state.lock();
+    for &leg in legs {
+        let contact = &state.legs.get(leg)?.contact;
+        let id = format!("{}.{leg}", call.serial);
+        let own = contact.variables.iter().map(|variable| (variable.name.as_str(), variable.value.as_str()));
+        let own = own.filter(|(name, _)| !OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)));
+        if !handle.leg(&contact.dial_string, own.chain([(LEG_VARIABLE, id.as_str())])) {
+            return None;
+        }
+    }
+    Some(handle)
+}
+
+fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, aside: bool) {
+    let Some(peer) = call.state.lock().peers.remove(&branch) else {
+        return finish(call, caller, Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER, false);
+    };
+    // Core's originate has answered and prepared the caller only where it had its session.
+    if aside {
+        caller.adopt(&peer);
+    }
+    // A winner in early media may never answer: its result is known when the two part.
+    if peer.answered() {
+        result::answered(call, caller, leg);
+    }
+    caller.bridge(&peer);
+    call.leg_over(leg, &peer);
+    if peer.answered() {
+        result::answered(call, caller, leg);
+    } else {
+        let (outcome, cause) = call.state.lock().ring.unanswered(leg, caller.down());
+        result::failed(call, caller, outcome, cause);
+    }
+    result::ended(call, caller);
+}
+
+fn finish(call: &Arc<Call>, caller: &Session<'_>, outcome: Outcome, cause: Cause, hang_up_caller: bool) {
+    result::failed(call, caller, outcome, cause);
+    result::ended(call, caller);
+    if hang_up_caller {
+        caller.hang_up(cause);
+    } else {
+        caller.handle_cause(cause);
+    }
+}

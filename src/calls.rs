@@ -1,0 +1,299 @@
+//! The calls in progress: one `Call` for each `cti_bridge` that runs now.
+//! A call holds its ring machine and what the machine's ids stand for on the switch;
+//! every thread that learns something feeds it here, and carries out what follows.
+
+use crate::contacts::Contact;
+use crate::module::module;
+use crate::plan::{Plan, Variables};
+use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, PartId, Ring, Time};
+use crate::switch::session::Times;
+use crate::switch::{LockedSession, Session};
+use parking_lot::{Condvar, Mutex};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The channel variable that ties a leg to its call: `<serial>.<leg>`.
+pub const LEG_VARIABLE: &str = "cti_leg";
+
+pub struct Call {
+    /// Tells apart two calls of one caller, one after the other.
+    pub serial: u64,
+    /// The caller's.
+    pub uuid: String,
+    pub plan: Plan,
+    /// For each part, the variables of all its legs: exports, `<…>`, `{…}`.
+    pub globals: Vec<Variables>,
+    pub began: Instant,
+    /// The same moment on the switch's clock, microseconds since the epoch.
+    pub began_epoch: i64,
+    pub state: Mutex<State>,
+    /// Signalled after every event.
+    changed: Condvar,
+}
+
+/// The machine and what its ids stand for. Never locked while the switch is called.
+pub struct State {
+    pub ring: Ring,
+    pub legs: Vec<Dialled>,
+    cells: HashMap<BranchId, Arc<AtomicU32>>,
+    /// Winners between their originate's return and the machine's verdict.
+    pub peers: HashMap<BranchId, LockedSession>,
+    /// Commands that only the thread of that part may carry out.
+    queues: HashMap<PartId, VecDeque<Command>>,
+    armed: Option<Time>,
+    /// The caller's thread has left: nobody else has to wait for anything.
+    over: bool,
+}
+
+pub struct Dialled {
+    pub contact: Contact,
+    pub uuid: Option<String>,
+    pub sip_code: Option<u16>,
+    /// The channel's own record, once it has ended.
+    pub times: Times,
+    /// To be hung up as soon as its channel exists.
+    doomed: Option<Cause>,
+}
+
+impl Call {
+    pub fn new(uuid: String, plan: Plan, globals: Vec<Variables>, ring: Ring) -> Arc<Call> {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Arc::new(Call {
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            uuid,
+            plan,
+            globals,
+            began: Instant::now(),
+            began_epoch: now.as_micros() as i64,
+            state: Mutex::new(State {
+                ring,
+                legs: Vec::new(),
+                cells: HashMap::new(),
+                peers: HashMap::new(),
+                queues: HashMap::new(),
+                armed: None,
+                over: false,
+            }),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// Tell the machine what happened, and carry out what it decides. Any thread may; no
+    /// lock of ours is held while the switch is called.
+    pub fn feed(self: &Arc<Call>, event: Event) {
+        self.feed_with(event, |_| {});
+    }
+
+    /// The contacts of a stage: the machine numbers its legs in the order of `state.legs`,
+    /// so both grow under one lock.
+    pub fn resolved(self: &Arc<Call>, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) {
+        self.feed_with(Event::Resolved { part, legs }, |state| {
+            state.legs.extend(contacts.into_iter().map(Dialled::from));
+        });
+    }
+
+    fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
+        let mut now = Vec::new();
+        let arm = {
+            let mut state = self.state.lock();
+            prepare(&mut state);
+            let commands = state.ring.handle(self.began.elapsed(), event);
+            for command in commands {
+                match command {
+                    Command::Resolve { part, .. } | Command::Dial { part, aside: false, .. } => state.enqueue(part, command),
+                    Command::Join { .. } | Command::Finish { .. } => state.enqueue(0, command),
+                    command => now.push(command),
+                }
+            }
+            let next = state.ring.next_deadline();
+            next.filter(|_| std::mem::replace(&mut state.armed, next) != next)
+        };
+        self.changed.notify_all();
+        if let (Some(next), Some(module)) = (arm, module()) {
+            module.timer.at(self.began + next, self);
+        }
+        for command in now {
+            self.carry_out(command);
+        }
+    }
+
+    fn carry_out(self: &Arc<Call>, command: Command) {
+        match command {
+            Command::Cancel { branch, cause } => self.cell(branch).store(cause.0, Ordering::Release),
+            Command::HangUp { leg, cause } => self.hang_up(leg, cause),
+            Command::Dial { branch, .. } => crate::bridge::dial_aside(self, command, branch),
+            Command::RingCaller => {
+                if let Some(caller) = LockedSession::locate(&self.uuid).filter(|caller| !caller.answered()) {
+                    caller.ring();
+                }
+            }
+            Command::TooLate { branch, .. } => {
+                let peer = self.state.lock().peers.remove(&branch);
+                if let Some(peer) = peer {
+                    peer.set("group_dial_status", Some("loser"));
+                    peer.hang_up(Cause::LOSE_RACE);
+                }
+            }
+            Command::Resolve { .. } | Command::Join { .. } | Command::Finish { .. } => {}
+        }
+    }
+
+    /// The caller's thread leaves: whoever still works for this call comes to an end.
+    pub fn leave(self: &Arc<Call>) {
+        self.feed(Event::CallerGone);
+        self.state.lock().over = true;
+        self.changed.notify_all();
+    }
+
+    /// The next command for the thread of this part, if there is one now.
+    pub fn next_command(&self, part: PartId) -> Option<Command> {
+        self.state.lock().queues.get_mut(&part)?.pop_front()
+    }
+
+    /// Wait for the next command of this part; `None` once the call is over.
+    pub fn wait_command(&self, part: PartId) -> Option<Command> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(command) = state.queues.get_mut(&part).and_then(VecDeque::pop_front) {
+                return Some(command);
+            }
+            if state.over {
+                return None;
+            }
+            self.changed.wait(&mut state);
+        }
+    }
+
+    /// The cell that core polls: whoever writes a cause into it ends the branch.
+    pub fn cell(&self, branch: BranchId) -> Arc<AtomicU32> {
+        Arc::clone(self.state.lock().cells.entry(branch).or_default())
+    }
+
+    fn hang_up(&self, leg: LegId, cause: Cause) {
+        let uuid = {
+            let mut state = self.state.lock();
+            let Some(dialled) = state.legs.get_mut(leg) else { return };
+            dialled.doomed = Some(cause);
+            dialled.uuid.clone()
+        };
+        // Time ran out in the very moment of the answer: the answer stands.
+        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid))
+            && !session.answered()
+        {
+            session.hang_up(cause);
+        }
+    }
+
+    /// A leg's channel exists.
+    pub fn leg_began(self: &Arc<Call>, leg: LegId, session: &Session<'_>) {
+        let (context, doomed) = {
+            let mut state = self.state.lock();
+            let Some(dialled) = state.legs.get_mut(leg) else { return };
+            dialled.uuid.get_or_insert_with(|| session.uuid());
+            (dialled.contact.context.clone(), dialled.doomed)
+        };
+        if let Some(context) = context {
+            session.set_profile("context", &context);
+        }
+        if let Some(cause) = doomed {
+            session.hang_up(cause);
+        }
+        self.feed(Event::Started(leg));
+    }
+
+    /// A leg's channel has hung up: its own record of times, cause and SIP status counts.
+    pub fn leg_over(self: &Arc<Call>, leg: LegId, session: &Session<'_>) {
+        let times = session.times();
+        let status = session.variable("sip_invite_failure_status").or_else(|| session.variable("sip_term_status"));
+        {
+            let mut state = self.state.lock();
+            let Some(dialled) = state.legs.get_mut(leg) else { return };
+            dialled.uuid.get_or_insert_with(|| session.uuid());
+            dialled.sip_code = status.and_then(|status| status.parse().ok());
+            dialled.times = times;
+        }
+        if session.down() {
+            let rang = times.progress > 0 || times.progress_media > 0;
+            self.feed(Event::Ended { leg, cause: session.cause(), rang });
+        }
+    }
+
+    /// Give core a moment to report the legs of a branch that has returned: those that have
+    /// begun end within milliseconds; those never seen may be about to appear, or could not
+    /// be created at all, so they are given less.
+    pub fn settle(&self, branch: BranchId, rang_for: Duration) {
+        const BEGUN: Duration = Duration::from_millis(200);
+        const UNSEEN: Duration = Duration::from_millis(20);
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        loop {
+            let patience = match state.ring.unsettled(branch) {
+                (0, 0) => return,
+                (0, _) => UNSEEN.saturating_sub(rang_for),
+                _ => BEGUN,
+            };
+            if self.changed.wait_until(&mut state, now + patience).timed_out() {
+                return;
+            }
+        }
+    }
+
+    /// Wait until something has happened, but not longer than this.
+    pub fn wait_changed(&self, patience: Duration) {
+        self.changed.wait_for(&mut self.state.lock(), patience);
+    }
+}
+
+impl State {
+    fn enqueue(&mut self, part: PartId, command: Command) {
+        self.queues.entry(part).or_default().push_back(command);
+    }
+}
+
+/// A new leg of a call, in the order of the machine's ids.
+impl From<Contact> for Dialled {
+    fn from(contact: Contact) -> Dialled {
+        Dialled { contact, uuid: None, sip_code: None, times: Times::default(), doomed: None }
+    }
+}
+
+/// All calls in progress, by serial.
+#[derive(Default)]
+pub struct Calls {
+    calls: Mutex<HashMap<u64, Arc<Call>>>,
+}
+
+impl Calls {
+    pub fn insert(&self, call: &Arc<Call>) {
+        self.calls.lock().insert(call.serial, Arc::clone(call));
+    }
+
+    pub fn remove(&self, call: &Call) {
+        self.calls.lock().remove(&call.serial);
+    }
+
+    pub fn all(&self) -> Vec<Arc<Call>> {
+        let mut calls: Vec<_> = self.calls.lock().values().cloned().collect();
+        calls.sort_by_key(|call| call.serial);
+        calls
+    }
+
+    pub fn len(&self) -> usize {
+        self.calls.lock().len()
+    }
+
+    /// Calls that nobody has won yet.
+    pub fn ringing(&self) -> usize {
+        self.all().iter().filter(|call| call.state.lock().ring.winner().is_none()).count()
+    }
+
+    /// The call and leg that a leg's variable names, if that call is still in progress.
+    pub fn of_leg(&self, variable: &str) -> Option<(Arc<Call>, LegId)> {
+        let (serial, leg) = variable.split_once('.')?;
+        let call = self.calls.lock().get(&serial.parse().ok()?).cloned()?;
+        Some((call, leg.parse().ok()?))
+    }
+}

@@ -1,0 +1,130 @@
+//! `cti.conf.xml`: the defaults that a plan and the caller's channel may override.
+//! Pure: it is handed names and values; a bad value is reported by its name together with
+//! the default that is used instead, and never stops the module.
+
+use crate::plan::time::parse_time;
+use crate::ring::{EarlyMedia, Missed};
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub call_timeout: Option<Duration>,
+    pub stage_timeout: Duration,
+    pub last_stage_timeout: Duration,
+    pub missed: Missed,
+    /// None: `auto`.
+    pub early_media: Option<EarlyMedia>,
+    /// Of one plan's targets, and of one stage's contacts.
+    pub max_targets: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            call_timeout: None,
+            stage_timeout: Duration::from_secs(20),
+            last_stage_timeout: Duration::from_secs(60),
+            missed: Missed::Auto,
+            early_media: None,
+            max_targets: 1024,
+        }
+    }
+}
+
+/// `auto` or `never`.
+pub fn missed(text: &str) -> Option<Missed> {
+    match text.trim() {
+        "auto" => Some(Missed::Auto),
+        "never" => Some(Missed::Never),
+        _ => None,
+    }
+}
+
+/// `auto` (an inner None), `ignore`, `relay` or `core`.
+pub fn early_media(text: &str) -> Option<Option<EarlyMedia>> {
+    match text.trim() {
+        "auto" => Some(None),
+        "ignore" => Some(Some(EarlyMedia::Ignore)),
+        "relay" => Some(Some(EarlyMedia::Relay)),
+        "core" => Some(Some(EarlyMedia::Core)),
+        _ => None,
+    }
+}
+
+impl Config {
+    /// Read the params; the second value is one line for each that could not be taken.
+    pub fn read(params: &[(String, String)]) -> (Config, Vec<String>) {
+        let mut config = Config::default();
+        let mut problems = Vec::new();
+        for (name, value) in params {
+            if let Err(expected) = config.set(name, value) {
+                problems.push(format!("cti.conf: {name}={value:?}: {expected}"));
+            }
+        }
+        (config, problems)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        fn time(value: &str, default: &str) -> Result<Duration, String> {
+            parse_time(value).map_err(|error| format!("{error}; using {default}"))
+        }
+        let default = Config::default();
+        match name {
+            "call-timeout" if matches!(value.trim(), "" | "none") => self.call_timeout = None,
+            "call-timeout" => self.call_timeout = Some(time(value, "no limit")?),
+            "stage-timeout" => self.stage_timeout = time(value, "20s")?,
+            "last-stage-timeout" => self.last_stage_timeout = time(value, "60s")?,
+            "missed" => self.missed = missed(value).ok_or("expected auto or never; using auto")?,
+            "early-media" => self.early_media = early_media(value).ok_or("expected auto, ignore, relay or core; using auto")?,
+            "max-targets" => {
+                let number = value.trim().parse().ok().filter(|number| (1..=10_000).contains(number));
+                self.max_targets = number.ok_or_else(|| format!("expected a number from 1 to 10000; using {}", default.max_targets))?;
+            }
+            _ => return Err("no such param; ignored".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(params: &[(&str, &str)]) -> (Config, Vec<String>) {
+        let params: Vec<_> = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::read(&params)
+    }
+
+    #[test]
+    fn every_param_is_read() {
+        let (config, problems) = read(&[
+            ("call-timeout", "90"),
+            ("stage-timeout", "1500ms"),
+            ("last-stage-timeout", "30s"),
+            ("missed", "never"),
+            ("early-media", "relay"),
+            ("max-targets", "200"),
+        ]);
+        assert_eq!(problems, Vec::<String>::new());
+        let expected = Config {
+            call_timeout: Some(Duration::from_secs(90)),
+            stage_timeout: Duration::from_millis(1500),
+            last_stage_timeout: Duration::from_secs(30),
+            missed: Missed::Never,
+            early_media: Some(EarlyMedia::Relay),
+            max_targets: 200,
+        };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_and_its_default_stands() {
+        let bad = [("stage-timeout", "soon"), ("missed", "perhaps"), ("early-media", "loud"), ("max-targets", "0"), ("colour", "red")];
+        let (config, problems) = read(&bad);
+        assert_eq!(config, Config::default());
+        assert_eq!(problems.len(), bad.len());
+        for ((name, value), problem) in bad.iter().zip(&problems) {
+            assert!(problem.contains(name) && problem.contains(value), "{problem}");
+        }
+    }
+}

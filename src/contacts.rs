@@ -1,0 +1,192 @@
+//! From a stage's targets to its contacts: what is really dialled.
+//! `user/` and `group/` are resolved here rather than by core, whose own nested dialling
+//! rings only one device of a user as soon as a plan has a `,` or a `|`.
+
+use crate::plan::{self, Limits, Stage, Target, Variables};
+use crate::ring::Cause;
+use crate::switch::{Channel, Event, session, xml};
+use std::cell::RefCell;
+
+/// Where variables are read and dial strings expanded: a caller's channel, or nobody's.
+pub trait Caller {
+    fn variable(&self, name: &str) -> Option<String>;
+    fn set(&self, name: &str, value: Option<&str>);
+    /// `${…}` replaced, API calls such as `${sofia_contact(…)}` included.
+    fn expand(&self, text: &str) -> String;
+}
+
+impl Caller for Channel<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        Channel::variable(self, name)
+    }
+    fn set(&self, name: &str, value: Option<&str>) {
+        Channel::set(self, name, value);
+    }
+    fn expand(&self, text: &str) -> String {
+        Channel::expand(self, text)
+    }
+}
+
+/// Stands in for a caller where there is none: `cti explain` at the console.
+#[derive(Default)]
+pub struct Nobody(RefCell<Variables>);
+
+impl Caller for Nobody {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.borrow().get(name).map(str::to_owned)
+    }
+    fn set(&self, name: &str, value: Option<&str>) {
+        self.0.borrow_mut().set(name, value.unwrap_or(""));
+    }
+    fn expand(&self, text: &str) -> String {
+        let Some(mut event) = Event::variables() else { return String::new() };
+        self.0.borrow().iter().for_each(|variable| event.add(&variable.name, &variable.value));
+        event.expand(text)
+    }
+}
+
+/// One contact of a stage: a dial string that core can dial as it is.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    /// The target it came from, as written.
+    pub target: String,
+    pub dial_string: String,
+    pub variables: Variables,
+    /// `user_context` of the directory user: where the leg's own transfers go.
+    pub context: Option<String>,
+    /// Why it cannot be dialled at all.
+    pub dead: Option<Cause>,
+}
+
+/// How deep dial strings may name further users before it is taken for a circle.
+const DEPTH: usize = 8;
+
+/// Every contact of the stage, each once, in the plan's order. `caller` expands the
+/// directory's dial strings; `globals` are told to a dynamic directory.
+pub fn resolve(stage: &Stage, caller: &dyn Caller, globals: &Variables) -> Vec<Contact> {
+    let mut found: Vec<Contact> = Vec::new();
+    for target in &stage.targets {
+        let mut contacts = Vec::new();
+        expand(target, &target.variables, caller, globals, DEPTH, &mut contacts);
+        // Somebody's other device is not registered: no reason to report a failure.
+        if contacts.iter().any(|contact| contact.dead.is_none()) {
+            contacts.retain(|contact| contact.dead.is_none());
+        }
+        contacts.truncate(if contacts.iter().all(|contact| contact.dead.is_some()) { 1 } else { usize::MAX });
+        for mut contact in contacts {
+            contact.target.clone_from(&target.written);
+            let again = |other: &Contact| contact.dead.is_none() && other.dead.is_none() && other.dial_string == contact.dial_string;
+            if !found.iter().any(again) {
+                found.push(contact);
+            }
+        }
+    }
+    found
+}
+
+fn expand(target: &Target, variables: &Variables, caller: &dyn Caller, globals: &Variables, depth: usize, found: &mut Vec<Contact>) {
+    let contact = |dead| Contact {
+        target: String::new(),
+        dial_string: target.dial_string(),
+        variables: variables.clone(),
+        context: None,
+        dead,
+    };
+    match target.endpoint.as_str() {
+        "user" | "group" if depth == 0 => found.push(contact(Some(Cause::INVALID_IE_CONTENTS))),
+        "user" => match user(&target.address, caller, globals) {
+            Ok(user) => {
+                let first = found.len();
+                nested(&user.dial_string, target, &user.variables, variables, caller, globals, depth, found);
+                found[first..].iter_mut().for_each(|contact| contact.context.clone_from(&user.context));
+            }
+            Err(cause) => found.push(contact(Some(cause))),
+        },
+        "group" => {
+            let Some((name, domain)) = at_domain(&target.address) else {
+                return found.push(contact(Some(Cause::DESTINATION_OUT_OF_ORDER)));
+            };
+            let members = caller.expand(&format!("${{group_call({name}@{domain})}}"));
+            nested(&members, target, &Variables::default(), variables, caller, globals, depth, found);
+        }
+        "error" => {
+            let cause = session::cause_named(&target.address).unwrap_or(Cause::DESTINATION_OUT_OF_ORDER);
+            found.push(contact(Some(cause)));
+        }
+        endpoint if !crate::switch::dial::endpoint_exists(endpoint) => found.push(contact(Some(Cause::CHAN_NOT_IMPLEMENTED))),
+        _ => found.push(contact(None)),
+    }
+}
+
+/// The targets of a dial string that the directory gave: all of them, whether it joins them
+/// by `,`, `|` or `:_:`, since every device rings. Variables rank as in core: the contact's
+/// own, then the directory's, then what the plan's author wrote.
+#[allow(clippy::too_many_arguments)] // one recursion, its context spelled out
+fn nested(text: &str, target: &Target, directory: &Variables, own: &Variables, caller: &dyn Caller, globals: &Variables, depth: usize, found: &mut Vec<Contact>) {
+    let plan = match plan::parse(text, &Limits::default()) {
+        Ok(plan) => plan,
+        Err(error) => {
+            tracing::warn!("{}: the directory's dial string {text:?} cannot be used: {error}", target.dial_string());
+            return found.push(Contact {
+                target: String::new(),
+                dial_string: target.dial_string(),
+                variables: own.clone(),
+                context: None,
+                dead: Some(Cause::DESTINATION_OUT_OF_ORDER),
+            });
+        }
+    };
+    for part in &plan.parts {
+        for inner in part.stages.iter().flat_map(|stage| &stage.targets) {
+            let mut variables = inner.variables.clone();
+            for layer in [&plan.globals, &part.globals, directory, own] {
+                layer.iter().for_each(|variable| variables.set(&variable.name, &variable.value));
+            }
+            expand(inner, &variables, caller, globals, depth - 1, found);
+        }
+    }
+}
+
+struct User {
+    dial_string: String,
+    variables: Variables,
+    context: Option<String>,
+}
+
+fn at_domain(address: &str) -> Option<(String, String)> {
+    match address.split_once('@') {
+        Some((name, domain)) => Some((name.to_owned(), domain.to_owned())),
+        None => Some((address.to_owned(), xml::default_domain()?)),
+    }
+}
+
+fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User, Cause> {
+    let (name, domain) = at_domain(address).ok_or(Cause::SUBSCRIBER_ABSENT)?;
+    let mut request = Event::request().ok_or(Cause::SUBSCRIBER_ABSENT)?;
+    request.add("as_channel", "true");
+    request.add("action", "user_call");
+    globals.iter().for_each(|variable| request.add(&variable.name, &variable.value));
+    let user = xml::user(&name, &domain, &request).ok_or(Cause::SUBSCRIBER_ABSENT)?;
+    let id = if user.id.is_empty() { name } else { user.id };
+    // As core does, and as dial strings like ${dialed_user} expect.
+    caller.set("dialed_user", Some(&id));
+    caller.set("dialed_domain", Some(&domain));
+    let mut variables = Variables::default();
+    let mut dial_string = None;
+    for (param, value) in &user.params {
+        if param.eq_ignore_ascii_case("dial-string") {
+            dial_string = Some(value);
+        } else if let Some(variable) = param.get(..9).filter(|prefix| prefix.eq_ignore_ascii_case("dial-var-")).and(param.get(9..)) {
+            variables.set(variable, value);
+        }
+    }
+    let dial_string = dial_string.filter(|text| !text.trim().is_empty()).ok_or(Cause::MANDATORY_IE_MISSING)?;
+    variables.set("dialed_user", &id);
+    variables.set("dialed_domain", &domain);
+    if !dial_string.contains("presence_id=") {
+        variables.set("presence_id", &format!("{id}@{domain}"));
+    }
+    user.variables.iter().for_each(|(name, value)| variables.set(name, value));
+    let context = user.variables.iter().find(|(name, _)| name == "user_context").map(|(_, value)| value.clone());
+    Ok(User { dial_string: caller.expand(dial_string), variables, context })
+}

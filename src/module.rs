@@ -1,0 +1,285 @@
+//! The module's border: load, unload, and the functions that the switch calls.
+//! Each trampoline turns C's arguments into safe ones inside the panic guard and calls the
+//! safe code that does the work; nothing else stands here.
+
+use crate::api;
+use crate::bridge;
+use crate::calls::{Call, Calls, LEG_VARIABLE};
+use crate::config::Config;
+use crate::ffi;
+use crate::ring::{Event, LegId};
+use crate::switch::event::{Binding, free_subclass, reserve_subclass};
+use crate::switch::guard::guarded;
+use crate::switch::{self, EventRef, Session, text, xml};
+use crate::timer::Timer;
+use once_cell::sync::Lazy;
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::ffi::c_char;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const NAME: &str = "mod_cti";
+const SUBCLASS: &str = "cti::call";
+
+/// Everything that one load of the module owns; made anew at each load, because statics
+/// survive `reload` (the library is never unmapped).
+pub struct Module {
+    pub calls: Calls,
+    pub timer: Timer,
+    config: RwLock<Arc<Config>>,
+    /// Threads that ring branches and parts beside a caller's own.
+    threads: Mutex<usize>,
+    thread_ended: Condvar,
+    bindings: Mutex<Vec<Binding>>,
+}
+
+static MODULE: Lazy<RwLock<Option<Arc<Module>>>> = Lazy::new(RwLock::default);
+
+/// The loaded module; `None` before load and from the beginning of unload.
+pub fn module() -> Option<Arc<Module>> {
+    MODULE.read().clone()
+}
+
+impl Module {
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read())
+    }
+
+    /// Read `cti.conf` (again); what could not be understood is logged and returned.
+    pub fn reload(&self) -> Vec<String> {
+        let (config, problems) = read_config();
+        *self.config.write() = Arc::new(config);
+        problems
+    }
+
+    /// Run `body` on a thread that unload waits for; `failed` if there is none to be had.
+    pub fn spawn(self: &Arc<Module>, call: &Arc<Call>, name: &str, body: impl FnOnce() + Send + 'static, failed: impl FnOnce(&Arc<Call>)) {
+        *self.threads.lock() += 1;
+        let module = Ending(Arc::clone(self));
+        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _module = module;
+            guarded("a branch's thread", (), body);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: no thread for a branch: {error}");
+            failed(call);
+        }
+    }
+}
+
+struct Ending(Arc<Module>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        *self.0.threads.lock() -= 1;
+        self.0.thread_ended.notify_all();
+    }
+}
+
+fn read_config() -> (Config, Vec<String>) {
+    let Some(params) = xml::settings("cti.conf") else {
+        tracing::info!("no cti.conf.xml: every default stands");
+        return (Config::default(), Vec::new());
+    };
+    let (config, problems) = Config::read(&params);
+    for problem in &problems {
+        tracing::warn!("{problem}");
+    }
+    (config, problems)
+}
+
+/// What the switch looks for in the library; the one symbol that we export.
+#[unsafe(no_mangle)]
+pub static mod_cti_module_interface: ffi::switch_loadable_module_function_table_t = ffi::switch_loadable_module_function_table_t {
+    switch_api_version: ffi::SWITCH_API_VERSION as i32,
+    load: Some(load),
+    shutdown: Some(shutdown),
+    runtime: None,
+    flags: ffi::SMODF_NONE,
+};
+
+unsafe extern "C" fn load(interface: *mut *mut ffi::switch_loadable_module_interface_t, pool: *mut ffi::switch_memory_pool_t) -> ffi::switch_status_t {
+    guarded("load", ffi::SWITCH_STATUS_GENERR, || {
+        switch::log::install();
+        let timer = match Timer::start() {
+            Ok(timer) => timer,
+            Err(error) => {
+                tracing::error!("mod_cti cannot be loaded: no thread for deadlines: {error}");
+                return ffi::SWITCH_STATUS_GENERR;
+            }
+        };
+        // SAFETY: the switch hands us its pool and a place for the result; every string is
+        // static; interfaces returned by the switch are ours to fill.
+        unsafe {
+            let created = ffi::switch_loadable_module_create_module_interface(pool, c"mod_cti".as_ptr());
+            if created.is_null() {
+                return ffi::SWITCH_STATUS_GENERR;
+            }
+            *interface = created;
+            let application = ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_APPLICATION_INTERFACE);
+            let Some(application) = application.cast::<ffi::switch_application_interface_t>().as_mut() else {
+                return ffi::SWITCH_STATUS_GENERR;
+            };
+            application.interface_name = c"cti_bridge".as_ptr();
+            application.application_function = Some(run_cti_bridge);
+            application.short_desc = c"Ring a plan and bridge who answers".as_ptr();
+            application.long_desc = c"Ring targets together (,) and stages one after another (|) with exact deadlines, and bridge the first to answer".as_ptr();
+            application.syntax = c"<plan>, for example user/1002,user/1003|user/1004".as_ptr();
+            application.flags = ffi::SAF_SUPPORT_NOMEDIA;
+            let command = ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
+            let Some(command) = command.cast::<ffi::switch_api_interface_t>().as_mut() else {
+                return ffi::SWITCH_STATUS_GENERR;
+            };
+            command.interface_name = c"cti".as_ptr();
+            command.desc = c"See and steer the calls of cti_bridge".as_ptr();
+            command.function = Some(run_cti);
+            command.syntax = API_SYNTAX.as_ptr();
+        }
+        if !reserve_subclass(NAME, SUBCLASS) {
+            tracing::warn!("the event subclass {SUBCLASS} is taken by somebody else");
+        }
+        api::COMPLETIONS.iter().for_each(|rule| switch::api::complete(rule));
+        let (config, _) = read_config();
+        let events = [ffi::SWITCH_EVENT_CHANNEL_PROGRESS, ffi::SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA, ffi::SWITCH_EVENT_CHANNEL_ANSWER];
+        let bindings = events.into_iter().filter_map(|event| Binding::new(event, on_event));
+        *MODULE.write() = Some(Arc::new(Module {
+            calls: Calls::default(),
+            timer,
+            config: RwLock::new(Arc::new(config)),
+            threads: Mutex::default(),
+            thread_ended: Condvar::new(),
+            bindings: Mutex::new(bindings.collect()),
+        }));
+        ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
+const API_SYNTAX: &std::ffi::CStr = c"help | version | status | explain [json] <plan> | reload";
+
+/// The switch refuses an ordinary unload while an application runs. A forced one, or its own
+/// end, comes here with calls in progress: they are ended and waited for.
+unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
+    guarded("shutdown", ffi::SWITCH_STATUS_SUCCESS, || {
+        let Some(module) = MODULE.write().take() else {
+            return ffi::SWITCH_STATUS_SUCCESS;
+        };
+        // Unbinding waits for callbacks under way, so no lock of theirs may be held here.
+        let bindings = std::mem::take(&mut *module.bindings.lock());
+        drop(bindings);
+        switch::api::complete("del cti");
+        for call in module.calls.all() {
+            call.feed(Event::Cancel(crate::ring::Cause::MANAGER_REQUEST));
+        }
+        let patience = Instant::now() + Duration::from_secs(5);
+        while module.calls.ringing() > 0 && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let mut threads = module.threads.lock();
+        while *threads > 0 && !module.thread_ended.wait_until(&mut threads, patience).timed_out() {}
+        drop(threads);
+        free_subclass(NAME, SUBCLASS);
+        ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
+unsafe extern "C" fn run_cti_bridge(session: *mut ffi::switch_core_session_t, data: *const c_char) {
+    guarded("cti_bridge", (), || {
+        // SAFETY: the switch runs an application on a session that lives as long, with a
+        // NUL-terminated argument or none.
+        let (caller, plan) = unsafe { (Session::new(session), text::copied(data)) };
+        if let Some(caller) = caller {
+            bridge::cti_bridge(&caller, plan.as_deref().unwrap_or(""));
+        }
+    });
+}
+
+unsafe extern "C" fn run_cti(line: *const c_char, session: *mut ffi::switch_core_session_t, stream: *mut ffi::switch_stream_handle_t) -> ffi::switch_status_t {
+    guarded("cti", ffi::SWITCH_STATUS_SUCCESS, || {
+        // SAFETY: stream and session (if any) live during the command; the line is
+        // NUL-terminated or NULL.
+        let (stream, line, caller) = unsafe { (switch::api::Stream::new(stream), text::copied(line), Session::new(session)) };
+        let (Some(stream), Some(module)) = (stream, module()) else {
+            return ffi::SWITCH_STATUS_SUCCESS;
+        };
+        stream.write(&api::run(&module, line.as_deref().unwrap_or(""), caller.as_deref()));
+        ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
+/// The state handlers that core adds to every leg. Static: legs outlive their originate.
+struct Handlers(ffi::switch_state_handler_table_t);
+
+// SAFETY: function pointers and null pointers, never written.
+unsafe impl Sync for Handlers {}
+
+static LEG_HANDLERS: Handlers = Handlers(ffi::switch_state_handler_table_t {
+    on_init: Some(on_leg_init),
+    on_routing: None,
+    on_execute: None,
+    on_hangup: Some(on_leg_hangup),
+    on_exchange_media: None,
+    on_soft_execute: None,
+    on_consume_media: None,
+    on_hibernate: None,
+    on_reset: None,
+    on_park: None,
+    on_reporting: None,
+    on_destroy: None,
+    flags: 0,
+    padding: [std::ptr::null_mut(); 10],
+});
+
+pub fn leg_handlers() -> &'static ffi::switch_state_handler_table_t {
+    &LEG_HANDLERS.0
+}
+
+/// The call and leg of a channel, if it is a leg of a call in progress.
+fn leg_of(leg: &Session<'_>) -> Option<(Arc<Call>, LegId)> {
+    module()?.calls.of_leg(&leg.variable(LEG_VARIABLE)?)
+}
+
+unsafe extern "C" fn on_leg_init(session: *mut ffi::switch_core_session_t) -> ffi::switch_status_t {
+    guarded("a leg's init", ffi::SWITCH_STATUS_SUCCESS, || {
+        // SAFETY: a state handler's session lives during the call.
+        if let Some(leg) = unsafe { Session::new(session) }
+            && let Some((call, id)) = leg_of(&leg)
+        {
+            call.leg_began(id, &leg);
+        }
+        ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
+unsafe extern "C" fn on_leg_hangup(session: *mut ffi::switch_core_session_t) -> ffi::switch_status_t {
+    guarded("a leg's hangup", ffi::SWITCH_STATUS_SUCCESS, || {
+        // SAFETY: a state handler's session lives during the call.
+        if let Some(leg) = unsafe { Session::new(session) }
+            && let Some((call, id)) = leg_of(&leg)
+        {
+            call.leg_over(id, &leg);
+        }
+        ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
+/// CHANNEL_PROGRESS, CHANNEL_PROGRESS_MEDIA and CHANNEL_ANSWER of every channel: with no
+/// call of ours in progress it returns at once.
+unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
+    guarded("a channel's event", (), || {
+        let Some(module) = module().filter(|module| module.calls.len() > 0) else { return };
+        // SAFETY: an event lives while its callback runs.
+        let Some(event) = (unsafe { EventRef::new(event) }) else { return };
+        let Some((call, leg)) = event.header("variable_cti_leg").and_then(|leg| module.calls.of_leg(&leg)) else { return };
+        // A variable may have been copied to another channel (loopback's far side).
+        let uuid = event.header("Unique-ID");
+        if uuid.is_none() || call.state.lock().legs.get(leg).and_then(|dialled| dialled.uuid.clone()) != uuid {
+            return;
+        }
+        match event.header("Event-Name").as_deref() {
+            Some("CHANNEL_PROGRESS") => call.feed(Event::Ringing(leg)),
+            Some("CHANNEL_PROGRESS_MEDIA") => call.feed(Event::EarlyMedia(leg)),
+            Some("CHANNEL_ANSWER") => call.feed(Event::Answered(leg)),
+            _ => {}
+        }
+    });
+}

@@ -1,0 +1,125 @@
+//! What happened, told once: the caller's variables, the log's two lines.
+//! Core sets variables of its own after each originate; ours come after them.
+
+use crate::calls::Call;
+use crate::ring::{Cause, Leg, LegId, Outcome, Role};
+use crate::switch::Channel;
+use crate::switch::session::{Times, cause_name};
+use serde::Serialize;
+
+/// The cause of a refused plan: core's own for a dial string that it cannot use.
+pub const REFUSED: Cause = Cause::DESTINATION_OUT_OF_ORDER;
+
+/// One entry of `cti_legs`; times in milliseconds since `cti_bridge` began.
+#[derive(Debug, Serialize)]
+pub struct LegReport {
+    pub target: String,
+    pub contact: String,
+    pub uuid: Option<String>,
+    pub stage: usize,
+    pub start_ms: Option<u64>,
+    pub ringing_ms: Option<u64>,
+    pub answered_ms: Option<u64>,
+    pub ended_ms: Option<u64>,
+    pub cause: Option<String>,
+    pub sip_code: Option<u16>,
+    pub role: Option<&'static str>,
+}
+
+/// Every leg so far, in the order in which they were resolved.
+pub fn legs(call: &Call) -> Vec<LegReport> {
+    let state = call.state.lock();
+    let report = |(leg, dialled): (&Leg, &crate::calls::Dialled)| {
+        let since = |epoch: i64| (epoch > 0).then(|| (epoch - call.began_epoch).max(0) as u64 / 1000);
+        let Times { progress, progress_media, answered, hungup } = dialled.times;
+        let ms = |time: Option<std::time::Duration>| time.map(|time| time.as_millis() as u64);
+        let rang = [progress, progress_media].into_iter().filter(|&at| at > 0).min().unwrap_or(0);
+        LegReport {
+            target: dialled.contact.target.clone(),
+            contact: dialled.contact.dial_string.clone(),
+            uuid: dialled.uuid.clone(),
+            stage: leg.stage + 1,
+            start_ms: ms(leg.dialled),
+            // The channel's own record where there is one: exact, whatever an event took.
+            ringing_ms: since(rang).or(ms(leg.ringing)),
+            answered_ms: since(answered).or(ms(leg.answered)),
+            ended_ms: since(hungup).or(ms(leg.ended)),
+            cause: (leg.cause != Cause::NONE).then(|| cause_name(leg.cause)),
+            sip_code: dialled.sip_code,
+            role: leg.role.map(|role| match role {
+                Role::Winner => "winner",
+                Role::Loser => "loser",
+                Role::Failed => "failed",
+                Role::Cancelled => "cancelled",
+            }),
+        }
+    };
+    state.ring.legs().iter().zip(&state.legs).map(report).collect()
+}
+
+/// Nothing of an earlier `cti_bridge` on this caller may be read as this one's.
+pub fn began(caller: &Channel<'_>, call: &Call) {
+    for name in ["cti_result", "cti_cause", "cti_winner", "cti_winner_uuid", "cti_legs", "cti_error", "cti_ring_ms", "originate_failed_cause"] {
+        caller.set(name, None);
+    }
+    let stages: usize = call.plan.parts.iter().map(|part| part.stages.len()).max().unwrap_or(0);
+    caller.set("cti_stages", Some(&stages.to_string()));
+    caller.set("cti_stage", Some("1"));
+}
+
+/// A plan that rings nobody.
+pub fn refused(caller: &Channel<'_>, error: &str) {
+    for name in ["cti_winner", "cti_winner_uuid", "cti_stages", "cti_ring_ms"] {
+        caller.set(name, None);
+    }
+    caller.set("cti_error", Some(error));
+    caller.set("cti_stage", Some("0"));
+    caller.set("cti_legs", Some("[]"));
+    outcome(caller, Outcome::Invalid, REFUSED);
+}
+
+/// The winner answered: before the two are joined, so that it can be read during the call,
+/// and once more after it, when the losers' ends are known.
+pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) {
+    let reports = legs(call);
+    let winner = reports.get(leg);
+    caller.set("cti_winner", winner.map(|winner| winner.target.as_str()));
+    caller.set("cti_winner_uuid", winner.and_then(|winner| winner.uuid.as_deref()));
+    story(call, caller, &reports, winner.and_then(|winner| winner.answered_ms));
+    outcome(caller, Outcome::Answered, Cause::SUCCESS);
+}
+
+pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) {
+    // A stage of more contacts than allowed is found out only when it begins.
+    let how = if how == Outcome::Cancelled && cause == REFUSED { Outcome::Invalid } else { how };
+    story(call, caller, &legs(call), None);
+    outcome(caller, how, cause);
+}
+
+fn story(call: &Call, caller: &Channel<'_>, reports: &[LegReport], answered_ms: Option<u64>) {
+    let ring_ms = answered_ms.unwrap_or_else(|| call.began.elapsed().as_millis() as u64);
+    let stage = call.state.lock().ring.stage();
+    caller.set("cti_stage", Some(&stage.to_string()));
+    caller.set("cti_ring_ms", Some(&ring_ms.to_string()));
+    // Serializing plain strings and numbers cannot fail.
+    caller.set("cti_legs", serde_json::to_string(reports).ok().as_deref());
+}
+
+fn outcome(caller: &Channel<'_>, how: Outcome, cause: Cause) {
+    let name = cause_name(cause);
+    caller.set("cti_result", Some(how.name()));
+    caller.set("cti_cause", Some(&name));
+    caller.set("DIALSTATUS", Some(how.dial_status()));
+    caller.set("originate_disposition", Some(&name));
+    if how != Outcome::Answered {
+        caller.set("originate_failed_cause", Some(&name));
+    }
+}
+
+/// The call's last line in the log.
+pub fn ended(call: &Call, caller: &Channel<'_>) {
+    let read = |name| caller.variable(name).unwrap_or_default();
+    let (result, cause, stage, stages) = (read("cti_result"), read("cti_cause"), read("cti_stage"), read("cti_stages"));
+    let who = caller.variable("cti_winner").map_or(String::new(), |winner| format!(" by {winner}"));
+    tracing::info!(uuid = call.uuid.as_str(), "cti_bridge: {result}{who} after {} ms, stage {stage} of {stages}, {cause}", read("cti_ring_ms"));
+}

@@ -1,0 +1,116 @@
+//! What one part of a plan asks of the ring machine.
+//! Filled by `bridge` from the plan's variables, the caller's channel and `cti.conf`;
+//! the rules that follow from the settings stand here, beside their names.
+
+use super::Cause;
+use std::time::Duration;
+
+/// `cti_early_media`, and what it comes to for one stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// The caller hears ringing; only an answer counts.
+    Ignore,
+    /// The caller hears the phone's early media; only an answer counts.
+    Relay,
+    /// As core's `bridge`: early media joins the two (both ways).
+    Core,
+    /// The plan says itself (`ignore_early_media`, `bridge_early_media`).
+    AsWritten,
+}
+
+/// `cti_missed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missed {
+    /// A phone whose time ran out shows a missed call.
+    Auto,
+    Never,
+}
+
+impl Missed {
+    pub fn cause(self) -> Cause {
+        match self {
+            Missed::Auto => Cause::NO_ANSWER,
+            Missed::Never => Cause::LOSE_RACE,
+        }
+    }
+}
+
+/// `fail_on_single_reject`: which causes of one leg end the whole call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RejectRule {
+    Never,
+    Any,
+    Only(Vec<Cause>),
+    /// A list that begins with `!`.
+    AnyBut(Vec<Cause>),
+}
+
+impl RejectRule {
+    pub fn matches(&self, cause: Cause) -> bool {
+        match self {
+            RejectRule::Never => false,
+            RejectRule::Any => true,
+            RejectRule::Only(causes) => causes.contains(&cause),
+            RejectRule::AnyBut(causes) => !causes.contains(&cause),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `cti_timeout`.
+    pub timeout: Option<Duration>,
+    /// `cti_stage_timeout`, `originate_timeout` or `call_timeout`: every stage.
+    pub stage_timeout: Option<Duration>,
+    /// cti.conf's `stage-timeout` and `last-stage-timeout`, where the plan says nothing.
+    pub stage_default: Duration,
+    pub last_stage_default: Duration,
+    /// `progress_timeout`: the stage fails if nobody has rung by then.
+    pub progress_timeout: Option<Duration>,
+    pub missed: Missed,
+    /// None: `auto`.
+    pub early_media: Option<EarlyMedia>,
+    /// `originate_continue_on_timeout`, where it is set.
+    pub continue_on_timeout: Option<bool>,
+    pub single_reject: RejectRule,
+    pub hang_up_on_single_reject: bool,
+    /// `originate_retries`: how often the part is run through, at least once.
+    pub attempts: u32,
+    pub retry_sleep: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            timeout: None,
+            stage_timeout: None,
+            stage_default: Duration::from_secs(20),
+            last_stage_default: Duration::from_secs(60),
+            progress_timeout: None,
+            missed: Missed::Auto,
+            early_media: None,
+            continue_on_timeout: None,
+            single_reject: RejectRule::Never,
+            hang_up_on_single_reject: false,
+            attempts: 1,
+            retry_sleep: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Settings {
+    pub fn stage_limit(&self, last: bool) -> Duration {
+        let default = if last { self.last_stage_default } else { self.stage_default };
+        self.stage_timeout.unwrap_or(default)
+    }
+
+    /// Promise 3: only an answer wins. Parts that ring side by side can share no early media.
+    pub fn early_media_of(&self, legs: usize, last: bool, parts: usize) -> EarlyMedia {
+        match self.early_media {
+            Some(chosen) => chosen,
+            None if legs > 1 || parts > 1 => EarlyMedia::Ignore,
+            None if last => EarlyMedia::Core,
+            None => EarlyMedia::Relay,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Which variables mean what: the plan's `{}`, else the caller's channel, else `cti.conf`.
+//! Also what core is told, and what is kept from it because the module does it itself or
+//! because core crashes over it.
+
+use crate::config::{self, Config};
+use crate::contacts::{Caller, Contact};
+use crate::plan::time::{is_true, parse_time};
+use crate::plan::{Part, Plan, Variables};
+use crate::ring::{EarlyMedia, NewLeg, RejectRule, Settings};
+use crate::switch::dial::TIME_LIMIT;
+use crate::switch::session::cause_named;
+use std::time::Duration;
+
+/// Applied by the module and never handed to core: its timers count whole seconds,
+/// `leg_required` and `hangup_on_single_reject` crash it, and its retries would dial a
+/// spent dial handle.
+pub const OURS: &[&str] = &[
+    "call_timeout",
+    "cti_early_media",
+    "cti_leg",
+    "cti_missed",
+    "cti_stage_timeout",
+    "cti_timeout",
+    "fail_on_single_reject",
+    "hangup_on_single_reject",
+    "leg_delay_start",
+    "leg_progress_timeout",
+    "leg_required",
+    "leg_timeout",
+    "originate_continue_on_timeout",
+    "originate_retries",
+    "originate_retry_min_period_ms",
+    "originate_retry_sleep_ms",
+    "originate_retry_timeout",
+    "originate_timeout",
+    "progress_timeout",
+];
+
+/// The variables of all legs of a part: what the caller exports, then `<…>`, then `{…}`.
+///
+/// Core merges exports into the caller's variables itself, but only where no dial handle
+/// brings its own globals; and there an export would outrank the plan. So they are read here.
+pub fn globals(caller: &dyn Caller, plan: &Plan, part: &Part) -> Variables {
+    let mut all = Variables::default();
+    if let Some(names) = caller.variable("export_vars").filter(|names| !names.is_empty()) {
+        all.set("export_vars", &names);
+        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if let Some(value) = caller.variable(name) {
+                let bare = ["nolocal:", "_nolocal_"].iter().find_map(|prefix| {
+                    name.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix)).and(name.get(prefix.len()..))
+                });
+                all.set(bare.unwrap_or(name), &value);
+            }
+        }
+    }
+    for variable in plan.globals.iter().chain(part.globals.iter()) {
+        all.set(&variable.name, &variable.value);
+    }
+    all
+}
+
+/// One part's settings; the second value is a line for each that could not be understood.
+pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Settings, Vec<String>) {
+    let mut problems = Vec::new();
+    let lookup = |name: &str| globals.get(name).map(str::to_owned).or_else(|| caller.variable(name)).filter(|value| !value.is_empty());
+    let mut time = |name: &str, value: String| match parse_time(&value) {
+        Ok(time) => Some(time).filter(|time| !time.is_zero()),
+        Err(error) => {
+            problems.push(format!("{name}={value:?} is ignored: {error}"));
+            None
+        }
+    };
+    let timeout = lookup("cti_timeout").and_then(|value| time("cti_timeout", value)).or(config.call_timeout);
+    // The plan's word first, whichever of the three names it takes.
+    let names = ["cti_stage_timeout", "originate_timeout", "call_timeout"];
+    let written = names.map(|name| (name, globals.get(name).map(str::to_owned)));
+    let on_caller = names.map(|name| (name, caller.variable(name)));
+    let stage_timeout = written.into_iter().chain(on_caller).find_map(|(name, value)| time(name, value?));
+    let progress_timeout = lookup("progress_timeout").and_then(|value| time("progress_timeout", value));
+    let missed = lookup("cti_missed").map_or(config.missed, |value| {
+        config::missed(&value).unwrap_or_else(|| {
+            problems.push(format!("cti_missed={value:?} is ignored: expected auto or never"));
+            config.missed
+        })
+    });
+    let own = ["ignore_early_media", "bridge_early_media"].iter().any(|name| lookup(name).is_some());
+    let chosen = lookup("cti_early_media").map_or(config.early_media, |value| {
+        config::early_media(&value).unwrap_or_else(|| {
+            problems.push(format!("cti_early_media={value:?} is ignored: expected auto, ignore, relay or core"));
+            config.early_media
+        })
+    });
+    let mut number = |name: &str, range: std::ops::RangeInclusive<u64>| {
+        let value = lookup(name)?;
+        let number = value.trim().parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            problems.push(format!("{name}={value:?} is ignored: expected a number from {} to {}", range.start(), range.end()));
+        }
+        number
+    };
+    let attempts = number("originate_retries", 1..=100).unwrap_or(1);
+    let sleep = number("originate_retry_sleep_ms", 500..=60_000).unwrap_or(1000);
+    let hang_up_on_single_reject = lookup("hangup_on_single_reject").is_some_and(|value| is_true(&value));
+    let single_reject = match lookup("fail_on_single_reject") {
+        Some(value) => reject_rule(&value),
+        None if hang_up_on_single_reject => RejectRule::Any,
+        None => RejectRule::Never,
+    };
+    let settings = Settings {
+        timeout,
+        stage_timeout,
+        stage_default: config.stage_timeout,
+        last_stage_default: config.last_stage_timeout,
+        progress_timeout,
+        missed,
+        early_media: if own { Some(EarlyMedia::AsWritten) } else { chosen },
+        continue_on_timeout: lookup("originate_continue_on_timeout").map(|value| is_true(&value)),
+        single_reject,
+        hang_up_on_single_reject,
+        attempts: attempts as u32,
+        retry_sleep: Duration::from_millis(sleep),
+    };
+    (settings, problems)
+}
+
+/// `true`, a list of causes by name or number, or such a list behind a `!`.
+fn reject_rule(value: &str) -> RejectRule {
+    let value = value.trim();
+    if is_true(value) {
+        return RejectRule::Any;
+    }
+    let (but, list) = value.strip_prefix('!').map_or((false, value), |list| (true, list));
+    let causes: Vec<_> = list.split(',').filter_map(cause_named).collect();
+    match (but, causes.is_empty()) {
+        (true, _) => RejectRule::AnyBut(causes),
+        (false, true) => RejectRule::Never,
+        (false, false) => RejectRule::Only(causes),
+    }
+}
+
+/// What the machine must know of one contact. As in core, a leg's own variable and a
+/// global one of that name both count; the leg's own is the closer one.
+pub fn leg(contact: &Contact, globals: &Variables) -> (NewLeg, Vec<String>) {
+    let mut problems = Vec::new();
+    let lookup = |name: &str| contact.variables.get(name).or_else(|| globals.get(name)).filter(|value| !value.is_empty());
+    let mut time = |name: &str| {
+        let value = lookup(name)?;
+        match parse_time(value) {
+            Ok(time) => Some(time).filter(|time| !time.is_zero()),
+            Err(error) => {
+                problems.push(format!("{name}={value:?} is ignored: {error}"));
+                None
+            }
+        }
+    };
+    let leg = NewLeg {
+        delay: time("leg_delay_start").unwrap_or_default(),
+        timeout: time("leg_timeout"),
+        progress_timeout: time("leg_progress_timeout"),
+        required: lookup("leg_required").is_some_and(is_true),
+        dead: contact.dead,
+    };
+    (leg, problems)
+}
+
+/// The globals that core gets for one branch.
+pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedia) -> Variables {
+    let mut core = globals.clone();
+    for name in OURS {
+        core.remove(name);
+    }
+    // Core copies these from the caller where the globals are silent, and the last of them
+    // from anywhere: say something harmless first.
+    let harmless = [
+        ("call_timeout", "originate_timeout", TIME_LIMIT.to_string()),
+        ("fail_on_single_reject", "fail_on_single_reject", "NONE".to_owned()),
+        ("hangup_on_single_reject", "hangup_on_single_reject", "false".to_owned()),
+        ("progress_timeout", "progress_timeout", TIME_LIMIT.to_string()),
+        ("leg_required", "leg_required", "false".to_owned()),
+        ("leg_timeout", "leg_timeout", "0".to_owned()),
+        ("leg_progress_timeout", "leg_progress_timeout", "0".to_owned()),
+        ("leg_delay_start", "leg_delay_start", "0".to_owned()),
+    ];
+    for (on_caller, name, value) in harmless {
+        if caller.variable(on_caller).is_some() {
+            core.set(name, &value);
+        }
+    }
+    match early_media {
+        EarlyMedia::Ignore => core.set("ignore_early_media", "ring_ready"),
+        EarlyMedia::Relay => core.set("bridge_early_media", "true"),
+        EarlyMedia::Core | EarlyMedia::AsWritten => {}
+    }
+    core
+}
+
+/// What core would take from the caller's session, for a branch that rings without it.
+pub fn aside(caller: &dyn Caller, uuid: &str, core: &mut Variables) {
+    core.set("origination_aleg_uuid", uuid);
+    let effective = [
+        ("effective_ani", "origination_ani"),
+        ("effective_aniii", "origination_aniii"),
+        ("effective_caller_id_name", "origination_caller_id_name"),
+        ("effective_caller_id_number", "origination_caller_id_number"),
+    ];
+    for (name, origination) in effective {
+        if core.get(origination).is_none()
+            && let Some(value) = caller.variable(name)
+        {
+            core.set(origination, &value);
+        }
+    }
+}

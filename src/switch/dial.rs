@@ -1,0 +1,151 @@
+//! Placing calls: dial handles and core's originate.
+//! A dial handle is single-use (originate cuts its dial strings), so each originate gets a
+//! fresh one and drops it.
+
+use super::event::Event;
+use super::session::{LockedSession, Session};
+use super::text::c;
+use crate::ffi;
+use crate::ring::Cause;
+use std::ptr;
+use std::sync::atomic::AtomicU32;
+
+/// Core's array of peers; its dial handle does not check it.
+pub const MAX_PEERS: usize = 128;
+
+/// Core's own time limit for an originate, in its whole seconds that may end one early: a
+/// day, later than any deadline of ours. Also for `originate_timeout`, which outranks a
+/// `call_timeout` of the caller.
+pub const TIME_LIMIT: u32 = 86_400;
+
+/// The legs of one originate, with the variables of each and of all.
+pub struct DialHandle {
+    handle: *mut ffi::switch_dial_handle_t,
+    list: *mut ffi::switch_dial_leg_list_t,
+    legs: usize,
+}
+
+impl DialHandle {
+    /// `None` where the switch has no memory left.
+    pub fn new() -> Option<DialHandle> {
+        let mut handle = ptr::null_mut();
+        let mut list = ptr::null_mut();
+        // SAFETY: both receive objects that the handle owns; the handle is ours.
+        unsafe {
+            if ffi::switch_dial_handle_create(&mut handle) != ffi::SWITCH_STATUS_SUCCESS || handle.is_null() {
+                return None;
+            }
+            ffi::switch_dial_handle_add_leg_list(handle, &mut list);
+        }
+        Some(DialHandle { handle, list, legs: 0 })
+    }
+
+    /// A variable of every leg, and what core reads its own settings from.
+    pub fn global<'v>(&mut self, variables: impl IntoIterator<Item = (&'v str, &'v str)>) {
+        for (name, value) in variables {
+            let (name, value) = (c(name), c(value));
+            // SAFETY: the handle is alive; the switch copies both strings.
+            unsafe { ffi::switch_dial_handle_add_global_var(self.handle, name.as_ptr(), value.as_ptr()) };
+        }
+    }
+
+    /// One more leg; false (and no leg) when core's array is full.
+    pub fn leg<'v>(&mut self, dial_string: &str, variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> bool {
+        if self.legs + 1 >= MAX_PEERS {
+            return false;
+        }
+        self.legs += 1;
+        let dial_string = c(dial_string);
+        let mut leg = ptr::null_mut();
+        // SAFETY: the list belongs to the living handle and has room; strings are copied.
+        unsafe { ffi::switch_dial_leg_list_add_leg(self.list, &mut leg, dial_string.as_ptr()) };
+        for (name, value) in variables {
+            let (name, value) = (c(name), c(value));
+            // SAFETY: `leg` belongs to the living handle; strings are copied.
+            unsafe { ffi::switch_dial_handle_add_leg_var(leg, name.as_ptr(), value.as_ptr()) };
+        }
+        true
+    }
+}
+
+impl Drop for DialHandle {
+    fn drop(&mut self) {
+        // SAFETY: created by us, destroyed once.
+        unsafe { ffi::switch_dial_handle_destroy(&mut self.handle) };
+    }
+}
+
+/// How an originate ended.
+pub enum Originated {
+    /// This leg answered, or is in early media where that counts.
+    Won(LockedSession),
+    Failed(Cause),
+}
+
+/// Ring every leg of `handle` together until one wins, all fail, the caller is gone, or a
+/// cause is written into `cancel`. Without `caller` no session hears the ringing and
+/// `profile_of` lends its caller profile.
+///
+/// `variables` are what core reads before the handle's own. `time_limit` (whole seconds) is core's own and must be later than every deadline of ours.
+pub fn originate(
+    caller: Option<&Session<'_>>,
+    profile_of: Option<&Session<'_>>,
+    variables: Option<&Event>,
+    handle: DialHandle,
+    table: &'static ffi::switch_state_handler_table_t,
+    cancel: &AtomicU32,
+) -> Originated {
+    let mut peer = ptr::null_mut();
+    let mut cause: ffi::switch_call_cause_t = ffi::SWITCH_CAUSE_NONE;
+    let session = caller.map_or(ptr::null_mut(), Session::as_ptr);
+    // SAFETY: the profile belongs to a living session; originate copies it at once.
+    let profile = unsafe {
+        profile_of.map_or(ptr::null_mut(), |owner| {
+            ffi::switch_channel_get_caller_profile(ffi::switch_core_session_get_channel(owner.as_ptr()))
+        })
+    };
+    // SAFETY: every pointer lives until originate returns; `table` is static, as its legs
+    // may outlive this call; core only reads the cancel cell, an aligned u32 that other
+    // threads write atomically; a peer returned carries a read lock for us.
+    unsafe {
+        let status = ffi::switch_ivr_originate(
+            session,
+            &mut peer,
+            &mut cause,
+            ptr::null(),
+            TIME_LIMIT,
+            table,
+            ptr::null(),
+            ptr::null(),
+            profile,
+            variables.map_or(ptr::null_mut(), Event::as_ptr),
+            ffi::SOF_NONE,
+            cancel.as_ptr(),
+            handle.handle,
+        );
+        match LockedSession::from_locked(peer) {
+            Some(peer) if status == ffi::SWITCH_STATUS_SUCCESS => Originated::Won(peer),
+            _ => Originated::Failed(Cause(cause)),
+        }
+    }
+}
+
+/// Whether the switch has this kind of endpoint (`sofia`, `loopback`, …).
+pub fn endpoint_exists(name: &str) -> bool {
+    let name = c(name);
+    // SAFETY: an interface returned is read-locked for us together with its module; it is
+    // released as core's own macro does: both locks and both counts, under its mutex.
+    unsafe {
+        let endpoint = ffi::switch_loadable_module_get_endpoint_interface(name.as_ptr());
+        if endpoint.is_null() {
+            return false;
+        }
+        ffi::switch_mutex_lock((*endpoint).reflock);
+        ffi::switch_thread_rwlock_unlock((*endpoint).rwlock);
+        ffi::switch_thread_rwlock_unlock((*(*endpoint).parent).rwlock);
+        (*endpoint).refs -= 1;
+        (*(*endpoint).parent).refs -= 1;
+        ffi::switch_mutex_unlock((*endpoint).reflock);
+        true
+    }
+}

@@ -1,0 +1,293 @@
+//! Sessions and their channels.
+//! A `Session` is one the switch lends us for a while (the caller of an application, the
+//! argument of a callback); a `LockedSession` is one whose read lock we hold ourselves.
+
+use super::text::{c, copied, taken};
+use crate::ffi;
+use crate::ring::Cause;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+
+/// A session that stays alive for `'a`.
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    session: NonNull<ffi::switch_core_session_t>,
+    channel: Channel<'a>,
+}
+
+#[derive(Clone, Copy)]
+pub struct Channel<'a>(NonNull<ffi::switch_channel_t>, PhantomData<&'a ()>);
+
+/// A session under a read lock of ours; dropping it releases the lock.
+pub struct LockedSession(Session<'static>);
+
+// SAFETY: a read-locked session may be used and released by any thread; the switch guards
+// its own state, and does the same in `uuid_…` commands.
+unsafe impl Send for LockedSession {}
+
+/// When things happened to a channel: microseconds since the epoch, 0 for never.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Times {
+    pub progress: i64,
+    pub progress_media: i64,
+    pub answered: i64,
+    pub hungup: i64,
+}
+
+impl<'a> Session<'a> {
+    /// # Safety
+    /// `session` is NULL or a session that lives (locked, or our own caller) for `'a`.
+    pub unsafe fn new(session: *mut ffi::switch_core_session_t) -> Option<Session<'a>> {
+        let session = NonNull::new(session)?;
+        // SAFETY: a live session has a channel for as long as it lives.
+        let channel = NonNull::new(unsafe { ffi::switch_core_session_get_channel(session.as_ptr()) })?;
+        Some(Session { session, channel: Channel(channel, PhantomData) })
+    }
+
+    pub fn uuid(&self) -> String {
+        // SAFETY: the session is alive; its uuid is copied at once.
+        unsafe { copied(ffi::switch_core_session_get_uuid(self.session.as_ptr())) }.unwrap_or_default()
+    }
+
+    pub fn as_ptr(&self) -> *mut ffi::switch_core_session_t {
+        self.session.as_ptr()
+    }
+
+    pub fn channel(&self) -> &Channel<'a> {
+        &self.channel
+    }
+
+    /// Let the session live for a while: read its media, run its events. Ends early when
+    /// it hangs up.
+    pub fn live(&self, milliseconds: u32) {
+        // SAFETY: the session is alive and this is the thread that runs it.
+        unsafe { ffi::switch_ivr_sleep(self.session.as_ptr(), milliseconds, ffi::SWITCH_TRUE, ptr::null_mut()) };
+    }
+
+    /// Join the two until one of them leaves; core answers the caller if the peer is
+    /// answered. As core's `bridge` does it: signalling only in proxy mode, terminate keys,
+    /// bypass after the bridge.
+    pub fn bridge(&self, peer: &Session<'_>) {
+        let after = "bypass_media_after_bridge";
+        if [self.channel, peer.channel].iter().any(|channel| channel.variable(after).is_some_and(|value| crate::plan::time::is_true(&value))) {
+            self.channel.set_flag(ffi::CF_BYPASS_MEDIA_AFTER_BRIDGE);
+        }
+        if self.channel.flag(ffi::CF_PROXY_MODE) {
+            // SAFETY: both sessions are alive for the whole bridge.
+            unsafe { ffi::switch_ivr_signal_bridge(self.as_ptr(), peer.as_ptr()) };
+            return;
+        }
+        let keys = |channel: Channel<'_>| channel.variable("bridge_terminate_key").map(|keys| c(&keys));
+        let (mine, theirs) = (keys(self.channel), keys(peer.channel));
+        let pointer = |keys: &Option<std::ffi::CString>| keys.as_ref().map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast());
+        let on_key: ffi::switch_input_callback_function_t = (mine.is_some() || theirs.is_some()).then_some(terminate_key);
+        // SAFETY: both sessions and both key strings live until the bridge returns.
+        unsafe { ffi::switch_ivr_multi_threaded_bridge(self.as_ptr(), peer.as_ptr(), on_key, pointer(&mine), pointer(&theirs)) };
+    }
+
+    /// What core's originate does for a winner that rang without the caller's session:
+    /// callee's name to the caller, both profiles, `import`.
+    pub fn adopt(&self, peer: &Session<'_>) {
+        // SAFETY: both sessions and channels are alive; a cloned profile belongs to the
+        // pool of the session that it is cloned into.
+        unsafe {
+            let (caller, callee) = (self.channel.0.as_ptr(), peer.channel.0.as_ptr());
+            ffi::switch_channel_pass_callee_id(callee, caller);
+            ffi::switch_channel_perform_answer(caller, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+            let theirs = ffi::switch_channel_get_caller_profile(callee);
+            let mine = ffi::switch_channel_get_caller_profile(caller);
+            if !mine.is_null() {
+                ffi::switch_channel_set_originator_caller_profile(callee, ffi::switch_caller_profile_clone(peer.as_ptr(), mine));
+            }
+            if !theirs.is_null() {
+                ffi::switch_channel_set_originatee_caller_profile(caller, ffi::switch_caller_profile_clone(self.as_ptr(), theirs));
+            }
+            ffi::switch_process_import(self.as_ptr(), callee, c"import".as_ptr(), ptr::null());
+        }
+        self.channel.set("signal_bond", Some(&peer.uuid()));
+    }
+}
+
+impl<'a> Deref for Session<'a> {
+    type Target = Channel<'a>;
+    fn deref(&self) -> &Channel<'a> {
+        &self.channel
+    }
+}
+
+/// Ends the bridge when one of the keys in `keys` is pressed.
+unsafe extern "C" fn terminate_key(
+    _: *mut ffi::switch_core_session_t,
+    input: *mut std::ffi::c_void,
+    kind: ffi::switch_input_type_t,
+    keys: *mut std::ffi::c_void,
+    _: std::ffi::c_uint,
+) -> ffi::switch_status_t {
+    super::guard::guarded("bridge_terminate_key", ffi::SWITCH_STATUS_SUCCESS, || {
+        if input.is_null() || keys.is_null() || kind != ffi::SWITCH_INPUT_TYPE_DTMF {
+            return ffi::SWITCH_STATUS_SUCCESS;
+        }
+        // SAFETY: for this kind `input` is a DTMF event, and `keys` is the string that
+        // `bridge` handed over.
+        let (digit, keys) = unsafe { ((*input.cast::<ffi::switch_dtmf_t>()).digit, std::ffi::CStr::from_ptr(keys.cast())) };
+        if keys.to_bytes().contains(&(digit as u8)) { ffi::SWITCH_STATUS_BREAK } else { ffi::SWITCH_STATUS_SUCCESS }
+    })
+}
+
+impl LockedSession {
+    /// The session with this uuid, if it still lives.
+    pub fn locate(uuid: &str) -> Option<LockedSession> {
+        let uuid = c(uuid);
+        // SAFETY: the string lives during the call; a session returned is read-locked for us.
+        unsafe {
+            let session = ffi::switch_core_session_perform_locate(uuid.as_ptr(), c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+            LockedSession::from_locked(session)
+        }
+    }
+
+    /// # Safety
+    /// `session` is NULL or a session whose read lock is handed to us.
+    pub unsafe fn from_locked(session: *mut ffi::switch_core_session_t) -> Option<LockedSession> {
+        // SAFETY: the lock keeps the session alive until we drop it.
+        unsafe { Session::new(session) }.map(LockedSession)
+    }
+}
+
+impl Deref for LockedSession {
+    type Target = Session<'static>;
+    fn deref(&self) -> &Session<'static> {
+        &self.0
+    }
+}
+
+impl Drop for LockedSession {
+    fn drop(&mut self) {
+        // SAFETY: we hold exactly one read lock.
+        unsafe { ffi::switch_core_session_rwunlock(self.0.as_ptr()) };
+    }
+}
+
+impl Channel<'_> {
+    /// A variable of the channel, else of its caller profile, else a global one.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let name = c(name);
+        // SAFETY: the channel is alive; with `dup` the value is a copy in the session's pool.
+        unsafe { copied(ffi::switch_channel_get_variable_dup(self.0.as_ptr(), name.as_ptr(), ffi::SWITCH_TRUE, -1)) }
+    }
+
+    /// Set a variable, or remove it. The value is data: `${…}` in it is not refused.
+    pub fn set(&self, name: &str, value: Option<&str>) {
+        let (name, value) = (c(name), value.map(c));
+        let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
+        // SAFETY: the channel is alive; the switch copies both strings.
+        unsafe { ffi::switch_channel_set_variable_var_check(self.0.as_ptr(), name.as_ptr(), value, ffi::SWITCH_FALSE) };
+    }
+
+    pub fn set_profile(&self, name: &str, value: &str) {
+        let (name, value) = (c(name), c(value));
+        // SAFETY: the channel is alive; the switch copies both strings.
+        unsafe { ffi::switch_channel_set_profile_var(self.0.as_ptr(), name.as_ptr(), value.as_ptr()) };
+    }
+
+    /// `${…}` in `text` expanded as in a dialplan.
+    pub fn expand(&self, text: &str) -> String {
+        let text = c(text);
+        // SAFETY: the channel and the text are alive during the call.
+        let expanded = unsafe { ffi::switch_channel_expand_variables_check(self.0.as_ptr(), text.as_ptr(), ptr::null_mut(), ptr::null_mut(), 0) };
+        if ptr::eq(expanded, text.as_ptr()) {
+            return text.to_string_lossy().into_owned();
+        }
+        // SAFETY: a result other than the input was allocated for us.
+        unsafe { taken(expanded) }.unwrap_or_default()
+    }
+
+    /// Up, not being transferred or hung up.
+    pub fn ready(&self) -> bool {
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_test_ready(self.0.as_ptr(), ffi::SWITCH_TRUE, ffi::SWITCH_FALSE) != 0 }
+    }
+
+    pub fn answered(&self) -> bool {
+        self.flag(ffi::CF_ANSWERED)
+    }
+
+    /// It has rung or played early media.
+    pub fn rang(&self) -> bool {
+        self.flag(ffi::CF_RING_READY) || self.flag(ffi::CF_EARLY_MEDIA)
+    }
+
+    fn flag(&self, flag: ffi::switch_channel_flag_t) -> bool {
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_test_flag(self.0.as_ptr(), flag) != 0 }
+    }
+
+    fn set_flag(&self, flag: ffi::switch_channel_flag_t) {
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_set_flag_value(self.0.as_ptr(), flag, 1) };
+    }
+
+    /// Hung up, or on the way there.
+    pub fn down(&self) -> bool {
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_get_state(self.0.as_ptr()) >= ffi::CS_HANGUP }
+    }
+
+    pub fn cause(&self) -> Cause {
+        // SAFETY: the channel is alive.
+        Cause(unsafe { ffi::switch_channel_get_cause(self.0.as_ptr()) })
+    }
+
+    pub fn hang_up(&self, cause: Cause) {
+        // SAFETY: the channel is alive; hanging up twice is allowed.
+        unsafe { ffi::switch_channel_perform_hangup(self.0.as_ptr(), c"mod_cti".as_ptr(), c"cti".as_ptr(), 0, cause.0) };
+    }
+
+    /// What core does with a failed call: `continue_on_fail`, `failure_causes`,
+    /// `transfer_on_fail`, else hang up.
+    pub fn handle_cause(&self, cause: Cause) {
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_handle_cause(self.0.as_ptr(), cause.0) };
+    }
+
+    /// Send ringing (180) to this side.
+    pub fn ring(&self) {
+        // SAFETY: the channel is alive; core allows this from any thread (`uuid_ring_ready`).
+        unsafe {
+            ffi::switch_channel_perform_ring_ready_value(self.0.as_ptr(), ffi::SWITCH_RING_READY_RINGING, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0)
+        };
+    }
+
+    pub fn times(&self) -> Times {
+        // SAFETY: the channel is alive, and its profile and times live as long; the fields
+        // are plain integers that the channel's own thread wrote before this callback.
+        unsafe {
+            let profile = ffi::switch_channel_get_caller_profile(self.0.as_ptr());
+            match profile.as_ref().and_then(|profile| profile.times.as_ref()) {
+                Some(times) => Times {
+                    progress: times.progress,
+                    progress_media: times.progress_media,
+                    answered: times.answered,
+                    hungup: times.hungup,
+                },
+                None => Times::default(),
+            }
+        }
+    }
+}
+
+/// A cause's name as the switch spells it.
+pub fn cause_name(cause: Cause) -> String {
+    // SAFETY: returns a static string for every number.
+    unsafe { copied(ffi::switch_channel_cause2str(cause.0)) }.unwrap_or_default()
+}
+
+/// The cause of a name or a number; `None` where the switch knows neither.
+pub fn cause_named(text: &str) -> Option<Cause> {
+    let name = c(text.trim());
+    // SAFETY: the string lives during the call.
+    let cause = Cause(unsafe { ffi::switch_channel_str2cause(name.as_ptr()) });
+    // The switch answers an unknown name with a cause too: take it only if it means it.
+    let known = cause_name(cause).eq_ignore_ascii_case(text.trim()) || text.trim().parse() == Ok(cause.0);
+    (known && cause != Cause::NONE).then_some(cause)
+}

@@ -1,0 +1,100 @@
+//! The switch's configuration and its directory of users.
+//! Both come as trees that we copy out of and free at once.
+
+use super::event::Event;
+use super::text::{c, copied, taken};
+use crate::ffi;
+use std::ptr;
+
+struct Tree(ffi::switch_xml_t);
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // SAFETY: an open tree of ours, freed once.
+        unsafe { ffi::switch_xml_free(self.0) };
+    }
+}
+
+/// The `name` and `value` of every `<item>` in `<list>` below `node`.
+///
+/// # Safety
+/// `node` is NULL or belongs to a living tree.
+unsafe fn pairs(node: ffi::switch_xml_t, list: &str, item: &str) -> Vec<(String, String)> {
+    let (list, item) = (c(list), c(item));
+    let mut found = Vec::new();
+    if node.is_null() {
+        return found;
+    }
+    // SAFETY: children and attributes live as long as their tree; they are copied here.
+    unsafe {
+        let list = ffi::switch_xml_child(node, list.as_ptr());
+        if list.is_null() {
+            return found;
+        }
+        let mut child = ffi::switch_xml_child(list, item.as_ptr());
+        while !child.is_null() {
+            let attribute = |name: &std::ffi::CStr| copied(ffi::switch_xml_attr(child, name.as_ptr()));
+            if let Some(name) = attribute(c"name") {
+                found.push((name, attribute(c"value").unwrap_or_default()));
+            }
+            child = (*child).next;
+        }
+    }
+    found
+}
+
+/// The params of a configuration file such as `cti.conf`; `None` where there is none.
+pub fn settings(file: &str) -> Option<Vec<(String, String)>> {
+    let file = c(file);
+    let mut configuration = ptr::null_mut();
+    // SAFETY: on success the tree is ours to free, and `configuration` is a node of it.
+    unsafe {
+        let tree = ffi::switch_xml_open_cfg(file.as_ptr(), &mut configuration, ptr::null_mut());
+        if tree.is_null() {
+            return None;
+        }
+        let _tree = Tree(tree);
+        Some(pairs(configuration, "settings", "param"))
+    }
+}
+
+/// A user of the directory, with the params and variables of group and domain merged in.
+#[derive(Debug, Default)]
+pub struct User {
+    pub id: String,
+    pub params: Vec<(String, String)>,
+    pub variables: Vec<(String, String)>,
+}
+
+/// `None`: the directory has no such user. `request` may carry what a dynamic directory
+/// (mod_xml_curl) wants to know.
+pub fn user(name: &str, domain: &str, request: &Event) -> Option<User> {
+    let (name, domain) = (c(name), c(domain));
+    let mut found = ptr::null_mut();
+    // SAFETY: strings and event live during the call; on success the tree is ours to free.
+    unsafe {
+        let status = ffi::switch_xml_locate_user_merged(
+            c"id".as_ptr(),
+            name.as_ptr(),
+            domain.as_ptr(),
+            ptr::null(),
+            &mut found,
+            request.as_ptr(),
+        );
+        if status != ffi::SWITCH_STATUS_SUCCESS || found.is_null() {
+            return None;
+        }
+        let tree = Tree(found);
+        Some(User {
+            id: copied(ffi::switch_xml_attr(tree.0, c"id".as_ptr())).unwrap_or_default(),
+            params: pairs(tree.0, "params", "param"),
+            variables: pairs(tree.0, "variables", "variable"),
+        })
+    }
+}
+
+/// The switch's default domain.
+pub fn default_domain() -> Option<String> {
+    // SAFETY: with TRUE the string is a copy for us.
+    unsafe { taken(ffi::switch_core_get_domain(ffi::SWITCH_TRUE)) }
+}
