@@ -23,7 +23,6 @@ pub const SWITCH_LOG_INFO: switch_log_level_t = 6;
 pub const SWITCH_LOG_DEBUG: switch_log_level_t = 7;
 pub type switch_log_level_t = ::std::os::raw::c_int;
 pub const SWITCH_CHANNEL_ID_LOG: switch_text_channel_t = 0;
-pub const SWITCH_CHANNEL_ID_SESSION: switch_text_channel_t = 3;
 pub type switch_text_channel_t = ::std::os::raw::c_uint;
 pub const SWITCH_STACK_BOTTOM: switch_stack_t = 1;
 pub type switch_stack_t = ::std::os::raw::c_uint;

@@ -38,7 +38,7 @@ typedef enum {
   SWITCH_LOG_DEBUG = 7
 } switch_log_level_t;
 
-typedef enum { SWITCH_CHANNEL_ID_LOG = 0, SWITCH_CHANNEL_ID_SESSION = 3 } switch_text_channel_t;
+typedef enum { SWITCH_CHANNEL_ID_LOG = 0 } switch_text_channel_t;
 
 typedef enum { SWITCH_STACK_BOTTOM = 1 } switch_stack_t;
 

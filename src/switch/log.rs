@@ -17,10 +17,10 @@ pub fn write(level: Level, uuid: Option<&str>, text: &str) {
         Level::INFO => ffi::SWITCH_LOG_INFO,
         _ => ffi::SWITCH_LOG_DEBUG,
     };
-    let (channel, uuid) = match uuid {
-        Some(uuid) => (ffi::SWITCH_CHANNEL_ID_SESSION, Some(c(uuid))),
-        None => (ffi::SWITCH_CHANNEL_ID_LOG, None),
-    };
+    let uuid = uuid.map(c);
+    // With this channel id userdata is a uuid; with SWITCH_CHANNEL_ID_SESSION it would be
+    // read as a session.
+    let channel = ffi::SWITCH_CHANNEL_ID_LOG;
     let userdata = uuid.as_ref().map_or(std::ptr::null(), |uuid| uuid.as_ptr());
     let text = c(&format!("{}\n", one_line(text)));
     // SAFETY: all pointers are NUL-terminated strings that outlive the call; the format is
