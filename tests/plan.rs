@@ -56,6 +56,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("user/1{a=b}", "user / 1{a=b}"),
     ("user/1<a=b>", "user / 1<a=b>"),
     ("user/1[a=b]", "user / 1[a=b]"),
+    ("user/[1,user/2,user/3]", "user / [1 & user / 2 & user / 3]"),
     // Entries.
     ("{a=1,b=2}user/1", "{a=\"1\" b=\"2\"} user / 1"),
     ("{ a = 1 , b = 2 }user/1", "{a=\"1\" b=\"2\"} user / 1"),
@@ -332,6 +333,7 @@ const HOSTILE: &[&str] = &[
     "[]",
     "[a=']",
     "[a=']',",
+    "[a=']u',",
     "{a='}",
     "[a='x']",
     "'a",

@@ -16,6 +16,8 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 ///   which cuts `[a='x,y']` at the comma and trims the spaces of `{a='x '}`.
 /// - A block is a whole: `|`, `:_:` and quotes in `{…}` or `[…]` never reach beyond it,
 ///   and a bracket inside a value that stands in quotes belongs to the value.
+/// - A bracket within a target is text; in `bridge` it swallows the commas, and with them the targets,
+///   up to its partner.
 /// - Blanks may stand between blocks, and tabs and line breaks count as blanks.
 /// - `{…}` or `<…>` before a target that does not start a part is an error;
 ///   `bridge` takes it for the name of an endpoint and loses the target.
