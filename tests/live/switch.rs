@@ -4,7 +4,7 @@
 
 use super::esl::{Connection, Events, PASSWORD};
 use super::find::Installed;
-use crate::scenarios::table::GROUPS;
+use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -335,6 +335,7 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
     <action application="{application}" data="${{cti_plan}}"/>
     <action application="set" data="went_on=true"/>
   </condition></extension>
+  {loopbacks}
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context></section>
 <section name="directory"><domain name="{DOMAIN}">
@@ -348,6 +349,7 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
         rtp_end = rtp + 2390,
         application = options.application,
         groups = groups(),
+        loopbacks = loopbacks(),
     )
 }
 
@@ -361,12 +363,41 @@ fn levels(level: &str) -> String {
     all[..=last].join(",")
 }
 
+/// The extensions that `loopback/…` reaches.
+fn loopbacks() -> String {
+    let extension = |(name, does): &(&str, Result<u64, &str>)| {
+        let actions = match does {
+            Ok(after) => format!(
+                "<action application=\"sleep\" data=\"{after}\"/><action application=\"answer\"/>\
+                 <action application=\"park\"/>"
+            ),
+            Err(cause) => format!("<action application=\"hangup\" data=\"{cause}\"/>"),
+        };
+        format!(
+            "<extension name=\"{name}\"><condition field=\"destination_number\" expression=\"^{name}$\">\
+             {actions}</condition></extension>"
+        )
+    };
+    LOOPBACKS.iter().map(extension).collect()
+}
+
 /// The users 1001 to 1009 of every slot, and the groups as pointers to them.
 fn groups() -> String {
     let mut text = String::from("<group name=\"everybody\"><users>");
     for slot in 0..SLOTS {
         for number in 1..=9 {
-            text.push_str(&format!("<user id=\"1{slot}0{number}\"/>"));
+            let user = format!("1{slot}0{number}");
+            let own = DIAL_VARIABLES
+                .iter()
+                .filter(|(whose, ..)| in_slot(whose, slot) == user);
+            let params = own
+                .map(|(_, name, value)| {
+                    format!("<param name=\"dial-var-{name}\" value=\"{value}\"/>")
+                })
+                .collect::<String>();
+            text.push_str(&format!(
+                "<user id=\"{user}\"><params>{params}</params></user>"
+            ));
         }
     }
     text.push_str("</users></group>");
