@@ -3,14 +3,15 @@
 //! starts ring on threads of their own, without the caller's session, beside it.
 
 use crate::calls::{Call, LEG_VARIABLE};
-use crate::contacts;
-use crate::module::{Module, module};
+use crate::contacts::{self, Caller};
+use crate::events;
+use crate::module::{Module, module, on_key};
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
 use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring};
 use crate::settings::{self, OURS};
 use crate::switch::Event as SwitchEvent;
-use crate::contacts::Caller;
+use crate::switch::session::KeyHook;
 use crate::switch::{self, Channel, DialHandle, LockedSession, Originated, Session};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,17 +54,62 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     }
     tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
     let part_count = parts.len();
-    let call = Call::new(uuid, plan, globals, Ring::new(parts));
+    // Core would hang the legs up with LOSE_RACE, which hides the missed call (promise 6).
+    let cancel_key = Shield::new(caller, "origination_cancel_key");
+    let digit = cancel_key.value().and_then(|keys| keys.bytes().next());
+    let call = Call::new(uuid, plan, globals, digit, Ring::new(parts));
+    let keys = digit.map(|_| KeyHook::new(*caller, Some(on_key)));
     module.calls.insert(&call);
     let leave = Leave { module, call: &call };
     result::began(caller, &call);
+    call.announce(events::started(&call));
     call.feed(Event::Begin);
     for part in 1..part_count {
         let ours = Arc::clone(&call);
         module.spawn(&call, "cti-part", move || run_part(&ours, part), |call| call.feed(Event::Cancel(Cause::DESTINATION_OUT_OF_ORDER)));
     }
-    run_caller(&call, caller);
+    let decision = run_caller(&call, caller);
+    drop((keys, cancel_key));
+    match decision {
+        Decision::Join { leg, branch, aside } => join(&call, caller, leg, branch, aside),
+        Decision::Fail { outcome, cause, hang_up_caller } => finish(&call, caller, outcome, cause, hang_up_caller),
+    }
     drop(leave);
+}
+
+/// What the machine decided in the end.
+enum Decision {
+    Join { leg: LegId, branch: BranchId, aside: bool },
+    Fail { outcome: Outcome, cause: Cause, hang_up_caller: bool },
+}
+
+/// Takes a variable of the caller's away from core while we ring, and gives it back.
+struct Shield<'a> {
+    caller: &'a Channel<'a>,
+    name: &'static str,
+    value: Option<String>,
+}
+
+impl<'a> Shield<'a> {
+    fn new(caller: &'a Channel<'a>, name: &'static str) -> Shield<'a> {
+        let value = caller.variable(name).filter(|value| !value.is_empty());
+        if value.is_some() {
+            caller.set(name, None);
+        }
+        Shield { caller, name, value }
+    }
+
+    fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+}
+
+impl Drop for Shield<'_> {
+    fn drop(&mut self) {
+        if self.value.is_some() {
+            self.caller.set(self.name, self.value());
+        }
+    }
 }
 
 /// However the call ends (a panic too), nothing of it stays behind.
@@ -79,14 +125,14 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// The caller's thread: part 0 and, in the end, the join or the failure.
-fn run_caller(call: &Arc<Call>, caller: &Session<'_>) {
+/// The caller's thread: part 0, until the call is decided.
+fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
     /// How long the caller's media is read before the queue is looked at again.
     const SLICE: u32 = 20;
     loop {
         match call.next_command(0) {
-            Some(Command::Join { leg, branch, aside }) => return join(call, caller, leg, branch, aside),
-            Some(Command::Finish { outcome, cause, hang_up_caller }) => return finish(call, caller, outcome, cause, hang_up_caller),
+            Some(Command::Join { leg, branch, aside }) => return Decision::Join { leg, branch, aside },
+            Some(Command::Finish { outcome, cause, hang_up_caller }) => return Decision::Fail { outcome, cause, hang_up_caller },
             Some(Command::Resolve { part, stage }) => resolve(call, caller.channel(), part, stage),
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
             Some(_) => {}
@@ -233,6 +279,14 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         result::failed(call, caller, outcome, cause);
     }
     result::ended(call, caller);
+}
+
+/// A winner that was joined in early media answers at last: now the result is known.
+pub fn answered_late(call: &Call, leg: LegId) {
+    let won = call.state.lock().ring.winner() == Some(leg);
+    if let Some(caller) = won.then(|| LockedSession::locate(&call.uuid)).flatten() {
+        result::answered(call, caller.channel(), leg);
+    }
 }
 
 fn finish(call: &Arc<Call>, caller: &Session<'_>, outcome: Outcome, cause: Cause, hang_up_caller: bool) {

@@ -3,6 +3,7 @@
 //! every thread that learns something feeds it here, and carries out what follows.
 
 use crate::contacts::Contact;
+use crate::events::{self, Announcement, Told};
 use crate::module::module;
 use crate::plan::{Plan, Variables};
 use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, PartId, Ring, Time};
@@ -25,6 +26,8 @@ pub struct Call {
     pub plan: Plan,
     /// For each part, the variables of all its legs: exports, `<…>`, `{…}`.
     pub globals: Vec<Variables>,
+    /// `origination_cancel_key`: the key by which the caller gives up.
+    pub cancel_key: Option<u8>,
     pub began: Instant,
     /// The same moment on the switch's clock, microseconds since the epoch.
     pub began_epoch: i64,
@@ -43,6 +46,8 @@ pub struct State {
     /// Commands that only the thread of that part may carry out.
     queues: HashMap<PartId, VecDeque<Command>>,
     armed: Option<Time>,
+    news: VecDeque<Announcement>,
+    firing: bool,
     /// The caller's thread has left: nobody else has to wait for anything.
     over: bool,
 }
@@ -53,12 +58,13 @@ pub struct Dialled {
     pub sip_code: Option<u16>,
     /// The channel's own record, once it has ended.
     pub times: Times,
+    pub told: Told,
     /// To be hung up as soon as its channel exists.
     doomed: Option<Cause>,
 }
 
 impl Call {
-    pub fn new(uuid: String, plan: Plan, globals: Vec<Variables>, ring: Ring) -> Arc<Call> {
+    pub fn new(uuid: String, plan: Plan, globals: Vec<Variables>, cancel_key: Option<u8>, ring: Ring) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Arc::new(Call {
@@ -66,6 +72,7 @@ impl Call {
             uuid,
             plan,
             globals,
+            cancel_key,
             began: Instant::now(),
             began_epoch: now.as_micros() as i64,
             state: Mutex::new(State {
@@ -75,6 +82,8 @@ impl Call {
                 peers: HashMap::new(),
                 queues: HashMap::new(),
                 armed: None,
+                news: VecDeque::new(),
+                firing: false,
                 over: false,
             }),
             changed: Condvar::new(),
@@ -97,10 +106,16 @@ impl Call {
 
     fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
         let mut now = Vec::new();
+        let news;
         let arm = {
             let mut state = self.state.lock();
             prepare(&mut state);
             let commands = state.ring.handle(self.began.elapsed(), event);
+            let stage = commands.iter().find_map(|command| match command {
+                Command::Dial { stage, aside: false, .. } => Some(stage + 1),
+                _ => None,
+            });
+            news = events::news(&mut state, stage);
             for command in commands {
                 match command {
                     Command::Resolve { part, .. } | Command::Dial { part, aside: false, .. } => state.enqueue(part, command),
@@ -118,6 +133,7 @@ impl Call {
         for command in now {
             self.carry_out(command);
         }
+        news.into_iter().for_each(|news| self.announce(news));
     }
 
     fn carry_out(self: &Arc<Call>, command: Command) {
@@ -139,6 +155,26 @@ impl Call {
             }
             Command::Resolve { .. } | Command::Join { .. } | Command::Finish { .. } => {}
         }
+    }
+
+    /// Fire an event, in the order in which they were announced: whichever thread finds
+    /// nobody else at it fires all that wait.
+    pub fn announce(&self, news: Announcement) {
+        self.state.lock().news.push_back(news);
+        while let Some(news) = self.next_news() {
+            events::fire(self, news);
+            self.state.lock().firing = false;
+        }
+    }
+
+    fn next_news(&self) -> Option<Announcement> {
+        let mut state = self.state.lock();
+        if state.firing {
+            return None;
+        }
+        let news = state.news.pop_front()?;
+        state.firing = true;
+        Some(news)
     }
 
     /// The caller's thread leaves: whoever still works for this call comes to an end.
@@ -256,7 +292,7 @@ impl State {
 /// A new leg of a call, in the order of the machine's ids.
 impl From<Contact> for Dialled {
     fn from(contact: Contact) -> Dialled {
-        Dialled { contact, uuid: None, sip_code: None, times: Times::default(), doomed: None }
+        Dialled { contact, uuid: None, sip_code: None, times: Times::default(), told: Told::default(), doomed: None }
     }
 }
 
@@ -288,6 +324,11 @@ impl Calls {
     /// Calls that nobody has won yet.
     pub fn ringing(&self) -> usize {
         self.all().iter().filter(|call| call.state.lock().ring.winner().is_none()).count()
+    }
+
+    /// The call of this caller: a caller has one at a time.
+    pub fn of_caller(&self, uuid: &str) -> Option<Arc<Call>> {
+        self.calls.lock().values().find(|call| call.uuid == uuid).cloned()
     }
 
     /// The call and leg that a leg's variable names, if that call is still in progress.

@@ -8,6 +8,7 @@ mod bridge;
 mod calls;
 mod config;
 mod contacts;
+mod events;
 mod ffi;
 mod module;
 pub mod plan;

@@ -6,6 +6,7 @@ use crate::api;
 use crate::bridge;
 use crate::calls::{Call, Calls, LEG_VARIABLE};
 use crate::config::Config;
+use crate::events::SUBCLASS;
 use crate::ffi;
 use crate::ring::{Event, LegId};
 use crate::switch::event::{Binding, free_subclass, reserve_subclass};
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const NAME: &str = "mod_cti";
-const SUBCLASS: &str = "cti::call";
 
 /// Everything that one load of the module owns; made anew at each load, because statics
 /// survive `reload` (the library is never unmapped).
@@ -206,6 +206,22 @@ unsafe extern "C" fn run_cti(line: *const c_char, session: *mut ffi::switch_core
     })
 }
 
+/// A key of a caller with `origination_cancel_key`.
+pub unsafe extern "C" fn on_key(session: *mut ffi::switch_core_session_t, dtmf: *const ffi::switch_dtmf_t, direction: ffi::switch_dtmf_direction_t) -> ffi::switch_status_t {
+    guarded("a caller's key", ffi::SWITCH_STATUS_SUCCESS, || {
+        // SAFETY: session and key live during the hook's call.
+        let (caller, dtmf) = unsafe { (Session::new(session), dtmf.as_ref()) };
+        if let (Some(caller), Some(dtmf), Some(module)) = (caller, dtmf, module())
+            && direction == ffi::SWITCH_DTMF_RECV
+            && let Some(call) = module.calls.of_caller(&caller.uuid())
+            && call.cancel_key == Some(dtmf.digit as u8)
+        {
+            call.feed(Event::Cancel(crate::ring::Cause::ORIGINATOR_CANCEL));
+        }
+        ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
 /// The state handlers that core adds to every leg. Static: legs outlive their originate.
 struct Handlers(ffi::switch_state_handler_table_t);
 
@@ -278,7 +294,10 @@ unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
         match event.header("Event-Name").as_deref() {
             Some("CHANNEL_PROGRESS") => call.feed(Event::Ringing(leg)),
             Some("CHANNEL_PROGRESS_MEDIA") => call.feed(Event::EarlyMedia(leg)),
-            Some("CHANNEL_ANSWER") => call.feed(Event::Answered(leg)),
+            Some("CHANNEL_ANSWER") => {
+                call.feed(Event::Answered(leg));
+                bridge::answered_late(&call, leg);
+            }
             _ => {}
         }
     });

@@ -2,6 +2,7 @@
 //! Core sets variables of its own after each originate; ours come after them.
 
 use crate::calls::Call;
+use crate::events;
 use crate::ring::{Cause, Leg, LegId, Outcome, Role};
 use crate::switch::Channel;
 use crate::switch::session::{Times, cause_name};
@@ -121,5 +122,6 @@ pub fn ended(call: &Call, caller: &Channel<'_>) {
     let read = |name| caller.variable(name).unwrap_or_default();
     let (result, cause, stage, stages) = (read("cti_result"), read("cti_cause"), read("cti_stage"), read("cti_stages"));
     let who = caller.variable("cti_winner").map_or(String::new(), |winner| format!(" by {winner}"));
+    call.announce(events::ended(&result, &cause, read("cti_legs")));
     tracing::info!(uuid = call.uuid.as_str(), "cti_bridge: {result}{who} after {} ms, stage {stage} of {stages}, {cause}", read("cti_ring_ms"));
 }

@@ -116,6 +116,27 @@ impl<'a> Deref for Session<'a> {
     }
 }
 
+/// Hears the keys that a session's caller presses, until it is dropped.
+pub struct KeyHook<'a> {
+    session: Session<'a>,
+    hook: ffi::switch_recv_dtmf_hook_t,
+}
+
+impl<'a> KeyHook<'a> {
+    pub fn new(session: Session<'a>, hook: ffi::switch_recv_dtmf_hook_t) -> KeyHook<'a> {
+        // SAFETY: the session is alive; the hook is a function of this library.
+        unsafe { ffi::switch_core_event_hook_add_recv_dtmf(session.as_ptr(), hook) };
+        KeyHook { session, hook }
+    }
+}
+
+impl Drop for KeyHook<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the session is alive and carries the hook.
+        unsafe { ffi::switch_core_event_hook_remove_recv_dtmf(self.session.as_ptr(), self.hook) };
+    }
+}
+
 /// Ends the bridge when one of the keys in `keys` is pressed.
 unsafe extern "C" fn terminate_key(
     _: *mut ffi::switch_core_session_t,
@@ -210,11 +231,6 @@ impl Channel<'_> {
 
     pub fn answered(&self) -> bool {
         self.flag(ffi::CF_ANSWERED)
-    }
-
-    /// It has rung or played early media.
-    pub fn rang(&self) -> bool {
-        self.flag(ffi::CF_RING_READY) || self.flag(ffi::CF_EARLY_MEDIA)
     }
 
     fn flag(&self, flag: ffi::switch_channel_flag_t) -> bool {

@@ -1,0 +1,87 @@
+//! `cti::call` events: what happens to a call, told once and in order.
+//! The machine's legs are compared before and after each event; what has changed is
+//! announced, so no rule about ringing is written here a second time.
+
+use crate::calls::{Call, State};
+use crate::ring::{Cause, Leg, LegId, Role};
+use crate::switch::Event;
+use crate::switch::session::cause_name;
+
+/// The subclass of our `CUSTOM` events.
+pub const SUBCLASS: &str = "cti::call";
+
+/// One event to be fired: its action, headers and body.
+pub struct Announcement {
+    action: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Option<String>,
+}
+
+/// How much of a leg has been announced.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    ringing: bool,
+    answered: bool,
+    ended: bool,
+}
+
+pub fn started(call: &Call) -> Announcement {
+    Announcement { action: "started", headers: vec![("CTI-Plan", call.plan.to_string())], body: None }
+}
+
+/// `legs`: as in `cti_legs`.
+pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
+    let headers = vec![("CTI-Result", result.to_owned()), ("CTI-Cause", cause.to_owned())];
+    Announcement { action: "ended", headers, body: Some(legs) }
+}
+
+/// What the last event of the machine has changed.
+pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
+    let mut news = Vec::new();
+    if let Some(stage) = new_stage {
+        news.push(Announcement { action: "stage", headers: vec![("CTI-Stage", stage.to_string())], body: None });
+    }
+    for leg in 0..state.legs.len() {
+        let Some(it) = state.ring.legs().get(leg) else { break };
+        let told = state.legs[leg].told;
+        // Only the winner's answer is one: whoever answers too late has lost.
+        let answered = it.answered.is_some() && it.role == Some(Role::Winner);
+        let now = Told { ringing: it.ringing.is_some(), answered, ended: it.ended.is_some() };
+        let actions = [
+            ("ringing", told.ringing, now.ringing),
+            ("answered", told.answered, now.answered),
+            ("leg_ended", told.ended, now.ended),
+        ];
+        for (action, before, now) in actions {
+            if now && !before {
+                news.push(Announcement { action, headers: of_leg(state, leg, it), body: None });
+            }
+        }
+        state.legs[leg].told = now;
+    }
+    news
+}
+
+fn of_leg(state: &State, leg: LegId, it: &Leg) -> Vec<(&'static str, String)> {
+    let dialled = &state.legs[leg];
+    let mut headers = vec![("CTI-Stage", (it.stage + 1).to_string()), ("CTI-Target", dialled.contact.target.clone())];
+    if let Some(uuid) = &dialled.uuid {
+        headers.push(("CTI-Leg-UUID", uuid.clone()));
+    }
+    if it.cause != Cause::NONE {
+        headers.push(("CTI-Cause", cause_name(it.cause)));
+    }
+    headers
+}
+
+pub fn fire(call: &Call, announcement: Announcement) {
+    let Some(mut event) = Event::custom(SUBCLASS) else { return };
+    event.add("CTI-Action", announcement.action);
+    event.add("CTI-Call-UUID", &call.uuid);
+    event.add("CTI-Elapsed-Ms", &call.began.elapsed().as_millis().to_string());
+    announcement.headers.iter().for_each(|(name, value)| event.add(name, value));
+    if let Some(body) = announcement.body {
+        event.set_body(&body);
+    }
+    event.fire();
+}
