@@ -7,8 +7,8 @@ use crate::module::Module;
 use crate::plan::{self, Limits};
 use crate::ring::EarlyMedia;
 use crate::settings;
-use crate::switch::session::cause_name;
 use crate::switch::Channel;
+use crate::switch::session::cause_name;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -23,14 +23,25 @@ cti help                 this text
 ";
 
 /// The rules of tab completion; `del cti` takes them away again.
-pub const COMPLETIONS: &[&str] = &["add cti help", "add cti version", "add cti status", "add cti explain", "add cti explain json", "add cti reload"];
+pub const COMPLETIONS: &[&str] = &[
+    "add cti help",
+    "add cti version",
+    "add cti status",
+    "add cti explain",
+    "add cti explain json",
+    "add cti reload",
+];
 
 /// The reply to one command line.
 pub fn run(module: &Module, line: &str, caller: Option<&Channel<'_>>) -> String {
     let (command, rest) = word(line);
     match command {
         "" | "help" => format!("+OK\n{HELP}"),
-        "version" => format!("+OK mod_cti {} (headers: {})\n", env!("CARGO_PKG_VERSION"), crate::ffi::HEADERS),
+        "version" => format!(
+            "+OK mod_cti {} (headers: {})\n",
+            env!("CARGO_PKG_VERSION"),
+            crate::ffi::HEADERS
+        ),
         "status" => status(module),
         "explain" => explain(&module.config(), rest, caller),
         "reload" => match module.reload() {
@@ -52,11 +63,19 @@ fn status(module: &Module) -> String {
     let mut text = format!("+OK {} calls in progress\n", module.calls.len());
     let seconds = |time: std::time::Duration| format!("{} s", time.as_secs_f64());
     let rows = [
-        ("call-timeout", config.call_timeout.map_or("none".to_owned(), seconds)),
+        (
+            "call-timeout",
+            config.call_timeout.map_or("none".to_owned(), seconds),
+        ),
         ("stage-timeout", seconds(config.stage_timeout)),
         ("last-stage-timeout", seconds(config.last_stage_timeout)),
         ("missed", format!("{:?}", config.missed).to_lowercase()),
-        ("early-media", config.early_media.map_or("auto".to_owned(), |choice| format!("{choice:?}").to_lowercase())),
+        (
+            "early-media",
+            config.early_media.map_or("auto".to_owned(), |choice| {
+                format!("{choice:?}").to_lowercase()
+            }),
+        ),
         ("max-targets", config.max_targets.to_string()),
     ];
     for (name, value) in rows {
@@ -72,10 +91,18 @@ fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String 
         ("json", rest) => (true, rest),
         _ => (false, text),
     };
-    let limits = Limits { targets: config.max_targets, ..Limits::default() };
+    let limits = Limits {
+        targets: config.max_targets,
+        ..Limits::default()
+    };
     let plan = match plan::parse(text, &limits) {
         Ok(plan) => plan,
-        Err(error) if json => return format!("{}\n", json!({ "error": error.to_string(), "column": error.column })),
+        Err(error) if json => {
+            return format!(
+                "{}\n",
+                json!({ "error": error.to_string(), "column": error.column })
+            );
+        }
         Err(error) => return format!("-ERR {error}\n{}\n", error.with_caret(text)),
     };
     let nobody = Nobody::default();
@@ -89,7 +116,12 @@ fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String 
         let globals = settings::globals(lookup, &plan, part);
         let (settings, problems) = settings::read(config, lookup, &globals);
         if plan.parts.len() > 1 {
-            let _ = writeln!(said, "part {} of {}, side by side with the others", nth + 1, plan.parts.len());
+            let _ = writeln!(
+                said,
+                "part {} of {}, side by side with the others",
+                nth + 1,
+                plan.parts.len()
+            );
         }
         for problem in &problems {
             let _ = writeln!(said, "  note: {problem}");
@@ -97,7 +129,10 @@ fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String 
         let mut stages = Vec::new();
         for (at, stage) in part.stages.iter().enumerate() {
             let found = contacts::resolve(stage, lookup, &globals);
-            let alive = found.iter().filter(|contact| contact.dead.is_none()).count();
+            let alive = found
+                .iter()
+                .filter(|contact| contact.dead.is_none())
+                .count();
             let last = at + 1 == part.stages.len();
             let limit = settings.stage_limit(last);
             let media = match settings.early_media_of(alive, last, plan.parts.len()) {
@@ -106,8 +141,18 @@ fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String 
                 EarlyMedia::Core => "early media passes both ways",
                 EarlyMedia::AsWritten => "early media as the plan or the caller says",
             };
-            let _ = writeln!(said, "stage {} of {}: {} ring together for {} s; {media}", at + 1, part.stages.len(), alive, limit.as_secs_f64());
-            let legs: Vec<_> = found.iter().map(|contact| leg(contact, &globals, &mut said)).collect();
+            let _ = writeln!(
+                said,
+                "stage {} of {}: {} ring together for {} s; {media}",
+                at + 1,
+                part.stages.len(),
+                alive,
+                limit.as_secs_f64()
+            );
+            let legs: Vec<_> = found
+                .iter()
+                .map(|contact| leg(contact, &globals, &mut said))
+                .collect();
             stages.push(json!({ "stage": at + 1, "timeout_ms": limit.as_millis() as u64, "early_media": media, "legs": legs }));
         }
         if let Some(limit) = settings.timeout {
@@ -115,7 +160,11 @@ fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String 
         }
         parts.push(json!({ "timeout_ms": settings.timeout.map(|limit| limit.as_millis() as u64), "notes": problems, "stages": stages }));
     }
-    if json { format!("{}\n", json!({ "plan": plan.to_string(), "parts": parts })) } else { said }
+    if json {
+        format!("{}\n", json!({ "plan": plan.to_string(), "parts": parts }))
+    } else {
+        said
+    }
 }
 
 fn leg(contact: &Contact, globals: &plan::Variables, said: &mut String) -> serde_json::Value {
@@ -125,7 +174,11 @@ fn leg(contact: &Contact, globals: &plan::Variables, said: &mut String) -> serde
     if let Some(cause) = &dead {
         let _ = write!(line, "  cannot ring: {cause}");
     }
-    for (what, time) in [("from", Some(times.delay).filter(|delay| !delay.is_zero())), ("for", times.timeout), ("must ring within", times.progress_timeout)] {
+    for (what, time) in [
+        ("from", Some(times.delay).filter(|delay| !delay.is_zero())),
+        ("for", times.timeout),
+        ("must ring within", times.progress_timeout),
+    ] {
         if let Some(time) = time {
             let _ = write!(line, "  {what} {} s", time.as_secs_f64());
         }

@@ -25,7 +25,10 @@ pub fn cti_bridge(caller: &Session<'_>, text: &str) {
         return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
     };
     let config = module.config();
-    let limits = Limits { targets: config.max_targets, ..Limits::default() };
+    let limits = Limits {
+        targets: config.max_targets,
+        ..Limits::default()
+    };
     match plan::parse(text, &limits) {
         Ok(plan) => ring(&module, caller, plan, text),
         Err(error) => refuse(caller, &error.to_string()),
@@ -43,7 +46,11 @@ fn refuse(caller: &Session<'_>, error: &str) {
 fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     let config = module.config();
     let uuid = caller.uuid();
-    let globals: Vec<Variables> = plan.parts.iter().map(|part| settings::globals(caller.channel(), &plan, part)).collect();
+    let globals: Vec<Variables> = plan
+        .parts
+        .iter()
+        .map(|part| settings::globals(caller.channel(), &plan, part))
+        .collect();
     let mut parts = Vec::new();
     for (part, globals) in plan.parts.iter().zip(&globals) {
         let (settings, problems) = settings::read(&config, caller.channel(), globals);
@@ -60,27 +67,47 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     let call = Call::new(uuid, plan, globals, digit, Ring::new(parts));
     let keys = digit.map(|_| KeyHook::new(*caller, Some(on_key)));
     module.calls.insert(&call);
-    let leave = Leave { module, call: &call };
+    let leave = Leave {
+        module,
+        call: &call,
+    };
     result::began(caller, &call);
     call.announce(events::started(&call));
     call.feed(Event::Begin);
     for part in 1..part_count {
         let ours = Arc::clone(&call);
-        module.spawn(&call, "cti-part", move || run_part(&ours, part), |call| call.feed(Event::Cancel(Cause::DESTINATION_OUT_OF_ORDER)));
+        module.spawn(
+            &call,
+            "cti-part",
+            move || run_part(&ours, part),
+            |call| call.feed(Event::Cancel(Cause::DESTINATION_OUT_OF_ORDER)),
+        );
     }
     let decision = run_caller(&call, caller);
     drop((keys, cancel_key));
     match decision {
         Decision::Join { leg, branch, aside } => join(&call, caller, leg, branch, aside),
-        Decision::Fail { outcome, cause, hang_up_caller } => finish(&call, caller, outcome, cause, hang_up_caller),
+        Decision::Fail {
+            outcome,
+            cause,
+            hang_up_caller,
+        } => finish(&call, caller, outcome, cause, hang_up_caller),
     }
     drop(leave);
 }
 
 /// What the machine decided in the end.
 enum Decision {
-    Join { leg: LegId, branch: BranchId, aside: bool },
-    Fail { outcome: Outcome, cause: Cause, hang_up_caller: bool },
+    Join {
+        leg: LegId,
+        branch: BranchId,
+        aside: bool,
+    },
+    Fail {
+        outcome: Outcome,
+        cause: Cause,
+        hang_up_caller: bool,
+    },
 }
 
 /// Takes a variable of the caller's away from core while we ring, and gives it back.
@@ -96,7 +123,11 @@ impl<'a> Shield<'a> {
         if value.is_some() {
             caller.set(name, None);
         }
-        Shield { caller, name, value }
+        Shield {
+            caller,
+            name,
+            value,
+        }
     }
 
     fn value(&self) -> Option<&str> {
@@ -131,8 +162,20 @@ fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
     const SLICE: u32 = 20;
     loop {
         match call.next_command(0) {
-            Some(Command::Join { leg, branch, aside }) => return Decision::Join { leg, branch, aside },
-            Some(Command::Finish { outcome, cause, hang_up_caller }) => return Decision::Fail { outcome, cause, hang_up_caller },
+            Some(Command::Join { leg, branch, aside }) => {
+                return Decision::Join { leg, branch, aside };
+            }
+            Some(Command::Finish {
+                outcome,
+                cause,
+                hang_up_caller,
+            }) => {
+                return Decision::Fail {
+                    outcome,
+                    cause,
+                    hang_up_caller,
+                };
+            }
             Some(Command::Resolve { part, stage }) => resolve(call, caller.channel(), part, stage),
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
             Some(_) => {}
@@ -168,9 +211,17 @@ fn run_part(call: &Arc<Call>, part: usize) {
 pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
     let Some(module) = module() else { return };
     let ours = Arc::clone(call);
-    module.spawn(call, "cti-branch", move || dial(&ours, None, command), move |call| {
-        call.feed(Event::BranchFailed { branch, cause: Cause::DESTINATION_OUT_OF_ORDER });
-    });
+    module.spawn(
+        call,
+        "cti-branch",
+        move || dial(&ours, None, command),
+        move |call| {
+            call.feed(Event::BranchFailed {
+                branch,
+                cause: Cause::DESTINATION_OUT_OF_ORDER,
+            });
+        },
+    );
 }
 
 fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
@@ -178,7 +229,11 @@ fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
     let found = contacts::resolve(&call.plan.parts[part].stages[stage], caller, globals);
     let limit = module().map_or(0, |module| module.config().max_targets);
     if found.len() > limit {
-        let error = format!("stage {} has {} contacts, more than max-targets ({limit})", stage + 1, found.len());
+        let error = format!(
+            "stage {} has {} contacts, more than max-targets ({limit})",
+            stage + 1,
+            found.len()
+        );
         tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
         caller.set("cti_error", Some(&error));
         call.feed(Event::Cancel(result::REFUSED));
@@ -187,7 +242,11 @@ fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
     let legs = found.iter().map(|contact| {
         let (leg, problems) = settings::leg(contact, globals);
         for problem in problems {
-            tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {}: {problem}", contact.target);
+            tracing::warn!(
+                uuid = call.uuid.as_str(),
+                "cti_bridge: {}: {problem}",
+                contact.target
+            );
         }
         leg
     });
@@ -197,31 +256,77 @@ fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
 
 /// One originate: ring these legs until one wins, all fail, or the branch is cancelled.
 fn dial(call: &Arc<Call>, caller: Option<&Session<'_>>, command: Command) {
-    let Command::Dial { branch, part, legs, early_media, .. } = command else { return };
+    let Command::Dial {
+        branch,
+        part,
+        legs,
+        early_media,
+        ..
+    } = command
+    else {
+        return;
+    };
     let cell = call.cell(branch);
     let cancelled = Cause(cell.load(Ordering::Acquire));
     if cancelled != Cause::NONE {
-        return call.feed(Event::BranchFailed { branch, cause: cancelled });
+        return call.feed(Event::BranchFailed {
+            branch,
+            cause: cancelled,
+        });
     }
-    let located = if caller.is_none() { LockedSession::locate(&call.uuid) } else { None };
+    let located = if caller.is_none() {
+        LockedSession::locate(&call.uuid)
+    } else {
+        None
+    };
     let owner: Option<&Session<'_>> = caller.or(located.as_deref());
-    let Some((handle, owner)) = owner.and_then(|owner| Some((build(call, owner.channel(), caller.is_none(), part, &legs, early_media)?, owner))) else {
-        return call.feed(Event::BranchFailed { branch, cause: Cause::DESTINATION_OUT_OF_ORDER });
+    let Some((handle, owner)) = owner.and_then(|owner| {
+        Some((
+            build(
+                call,
+                owner.channel(),
+                caller.is_none(),
+                part,
+                &legs,
+                early_media,
+            )?,
+            owner,
+        ))
+    }) else {
+        return call.feed(Event::BranchFailed {
+            branch,
+            cause: Cause::DESTINATION_OUT_OF_ORDER,
+        });
     };
     // Core reads this one before it takes the dial handle's variables.
-    let ovars = if caller.is_some() { None } else { SwitchEvent::variables() };
+    let ovars = if caller.is_some() {
+        None
+    } else {
+        SwitchEvent::variables()
+    };
     let ovars = ovars.map(|mut event| {
         event.add("ent_originate_aleg_uuid", &call.uuid);
         event
     });
     let began = Instant::now();
-    match switch::originate(caller, Some(owner), ovars.as_ref(), handle, crate::module::leg_handlers(), &cell) {
+    match switch::originate(
+        caller,
+        Some(owner),
+        ovars.as_ref(),
+        handle,
+        crate::module::leg_handlers(),
+        &cell,
+    ) {
         Originated::Won(peer) => {
             let leg = leg_of(&peer).unwrap_or(legs[0]);
             let answered = peer.answered();
             call.leg_began(leg, &peer);
             call.state.lock().peers.insert(branch, peer);
-            call.feed(Event::BranchWon { branch, leg, answered });
+            call.feed(Event::BranchWon {
+                branch,
+                leg,
+                answered,
+            });
         }
         Originated::Failed(cause) => {
             if caller.is_some_and(|caller| !caller.ready()) {
@@ -238,20 +343,37 @@ fn leg_of(peer: &Channel<'_>) -> Option<LegId> {
     peer.variable(LEG_VARIABLE)?.split_once('.')?.1.parse().ok()
 }
 
-fn build(call: &Call, caller: &dyn Caller, aside: bool, part: usize, legs: &[LegId], early_media: EarlyMedia) -> Option<DialHandle> {
+fn build(
+    call: &Call,
+    caller: &dyn Caller,
+    aside: bool,
+    part: usize,
+    legs: &[LegId],
+    early_media: EarlyMedia,
+) -> Option<DialHandle> {
     let mut handle = DialHandle::new()?;
     let mut globals = settings::for_core(caller, &call.globals[part], early_media);
     if aside {
         settings::aside(caller, &call.uuid, &mut globals);
     }
-    handle.global(globals.iter().map(|variable| (variable.name.as_str(), variable.value.as_str())));
+    handle.global(
+        globals
+            .iter()
+            .map(|variable| (variable.name.as_str(), variable.value.as_str())),
+    );
     let state = call.state.lock();
     for &leg in legs {
         let contact = &state.legs.get(leg)?.contact;
         let id = format!("{}.{leg}", call.serial);
-        let own = contact.variables.iter().map(|variable| (variable.name.as_str(), variable.value.as_str()));
+        let own = contact
+            .variables
+            .iter()
+            .map(|variable| (variable.name.as_str(), variable.value.as_str()));
         let own = own.filter(|(name, _)| !OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)));
-        if !handle.leg(&contact.dial_string, own.chain([(LEG_VARIABLE, id.as_str())])) {
+        if !handle.leg(
+            &contact.dial_string,
+            own.chain([(LEG_VARIABLE, id.as_str())]),
+        ) {
             return None;
         }
     }
@@ -260,11 +382,26 @@ fn build(call: &Call, caller: &dyn Caller, aside: bool, part: usize, legs: &[Leg
 
 fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, aside: bool) {
     let Some(peer) = call.state.lock().peers.remove(&branch) else {
-        return finish(call, caller, Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER, false);
+        return finish(
+            call,
+            caller,
+            Outcome::Failed,
+            Cause::DESTINATION_OUT_OF_ORDER,
+            false,
+        );
     };
     // Core's originate has answered and prepared the caller only where it had its session.
     if aside {
         caller.adopt(&peer);
+    }
+    let part = call.state.lock().ring.legs()[leg].part;
+    // Core reads `import` from the caller alone; here it may stand in the plan, too.
+    if let Some(names) = call.globals[part].get("import") {
+        for name in names.split(',').map(str::trim) {
+            if let Some(value) = peer.variable(name) {
+                caller.set(name, Some(&value));
+            }
+        }
     }
     // A winner in early media may never answer: its result is known when the two part.
     if peer.answered() {
@@ -275,7 +412,7 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     if peer.answered() {
         result::answered(call, caller, leg);
     } else {
-        let (outcome, cause) = call.state.lock().ring.unanswered(leg, caller.down());
+        let (outcome, cause) = call.state.lock().ring.unanswered(leg);
         result::failed(call, caller, outcome, cause);
     }
     result::ended(call, caller);
@@ -289,7 +426,13 @@ pub fn answered_late(call: &Call, leg: LegId) {
     }
 }
 
-fn finish(call: &Arc<Call>, caller: &Session<'_>, outcome: Outcome, cause: Cause, hang_up_caller: bool) {
+fn finish(
+    call: &Arc<Call>,
+    caller: &Session<'_>,
+    outcome: Outcome,
+    cause: Cause,
+    hang_up_caller: bool,
+) {
     result::failed(call, caller, outcome, cause);
     result::ended(call, caller);
     if hang_up_caller {

@@ -64,9 +64,17 @@ pub struct Dialled {
 }
 
 impl Call {
-    pub fn new(uuid: String, plan: Plan, globals: Vec<Variables>, cancel_key: Option<u8>, ring: Ring) -> Arc<Call> {
+    pub fn new(
+        uuid: String,
+        plan: Plan,
+        globals: Vec<Variables>,
+        cancel_key: Option<u8>,
+        ring: Ring,
+    ) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Arc::new(Call {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             uuid,
@@ -112,13 +120,20 @@ impl Call {
             prepare(&mut state);
             let commands = state.ring.handle(self.began.elapsed(), event);
             let stage = commands.iter().find_map(|command| match command {
-                Command::Dial { stage, aside: false, .. } => Some(stage + 1),
+                Command::Dial {
+                    stage,
+                    aside: false,
+                    ..
+                } => Some(stage + 1),
                 _ => None,
             });
             news = events::news(&mut state, stage);
             for command in commands {
                 match command {
-                    Command::Resolve { part, .. } | Command::Dial { part, aside: false, .. } => state.enqueue(part, command),
+                    Command::Resolve { part, .. }
+                    | Command::Dial {
+                        part, aside: false, ..
+                    } => state.enqueue(part, command),
                     Command::Join { .. } | Command::Finish { .. } => state.enqueue(0, command),
                     command => now.push(command),
                 }
@@ -138,11 +153,15 @@ impl Call {
 
     fn carry_out(self: &Arc<Call>, command: Command) {
         match command {
-            Command::Cancel { branch, cause } => self.cell(branch).store(cause.0, Ordering::Release),
+            Command::Cancel { branch, cause } => {
+                self.cell(branch).store(cause.0, Ordering::Release)
+            }
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             Command::Dial { branch, .. } => crate::bridge::dial_aside(self, command, branch),
             Command::RingCaller => {
-                if let Some(caller) = LockedSession::locate(&self.uuid).filter(|caller| !caller.answered()) {
+                if let Some(caller) =
+                    LockedSession::locate(&self.uuid).filter(|caller| !caller.answered())
+                {
                     caller.ring();
                 }
             }
@@ -211,7 +230,9 @@ impl Call {
     fn hang_up(&self, leg: LegId, cause: Cause) {
         let uuid = {
             let mut state = self.state.lock();
-            let Some(dialled) = state.legs.get_mut(leg) else { return };
+            let Some(dialled) = state.legs.get_mut(leg) else {
+                return;
+            };
             dialled.doomed = Some(cause);
             dialled.uuid.clone()
         };
@@ -227,7 +248,9 @@ impl Call {
     pub fn leg_began(self: &Arc<Call>, leg: LegId, session: &Session<'_>) {
         let (context, doomed) = {
             let mut state = self.state.lock();
-            let Some(dialled) = state.legs.get_mut(leg) else { return };
+            let Some(dialled) = state.legs.get_mut(leg) else {
+                return;
+            };
             dialled.uuid.get_or_insert_with(|| session.uuid());
             (dialled.contact.context.clone(), dialled.doomed)
         };
@@ -243,17 +266,25 @@ impl Call {
     /// A leg's channel has hung up: its own record of times, cause and SIP status counts.
     pub fn leg_over(self: &Arc<Call>, leg: LegId, session: &Session<'_>) {
         let times = session.times();
-        let status = session.variable("sip_invite_failure_status").or_else(|| session.variable("sip_term_status"));
+        let status = session
+            .variable("sip_invite_failure_status")
+            .or_else(|| session.variable("sip_term_status"));
         {
             let mut state = self.state.lock();
-            let Some(dialled) = state.legs.get_mut(leg) else { return };
+            let Some(dialled) = state.legs.get_mut(leg) else {
+                return;
+            };
             dialled.uuid.get_or_insert_with(|| session.uuid());
             dialled.sip_code = status.and_then(|status| status.parse().ok());
             dialled.times = times;
         }
         if session.down() {
             let rang = times.progress > 0 || times.progress_media > 0;
-            self.feed(Event::Ended { leg, cause: session.cause(), rang });
+            self.feed(Event::Ended {
+                leg,
+                cause: session.cause(),
+                rang,
+            });
         }
     }
 
@@ -271,7 +302,11 @@ impl Call {
                 (0, _) => UNSEEN.saturating_sub(rang_for),
                 _ => BEGUN,
             };
-            if self.changed.wait_until(&mut state, now + patience).timed_out() {
+            if self
+                .changed
+                .wait_until(&mut state, now + patience)
+                .timed_out()
+            {
                 return;
             }
         }
@@ -292,7 +327,14 @@ impl State {
 /// A new leg of a call, in the order of the machine's ids.
 impl From<Contact> for Dialled {
     fn from(contact: Contact) -> Dialled {
-        Dialled { contact, uuid: None, sip_code: None, times: Times::default(), told: Told::default(), doomed: None }
+        Dialled {
+            contact,
+            uuid: None,
+            sip_code: None,
+            times: Times::default(),
+            told: Told::default(),
+            doomed: None,
+        }
     }
 }
 
@@ -323,12 +365,19 @@ impl Calls {
 
     /// Calls that nobody has won yet.
     pub fn ringing(&self) -> usize {
-        self.all().iter().filter(|call| call.state.lock().ring.winner().is_none()).count()
+        self.all()
+            .iter()
+            .filter(|call| call.state.lock().ring.winner().is_none())
+            .count()
     }
 
     /// The call of this caller: a caller has one at a time.
     pub fn of_caller(&self, uuid: &str) -> Option<Arc<Call>> {
-        self.calls.lock().values().find(|call| call.uuid == uuid).cloned()
+        self.calls
+            .lock()
+            .values()
+            .find(|call| call.uuid == uuid)
+            .cloned()
     }
 
     /// The call and leg that a leg's variable names, if that call is still in progress.

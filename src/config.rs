@@ -75,10 +75,22 @@ impl Config {
             "stage-timeout" => self.stage_timeout = time(value, "20s")?,
             "last-stage-timeout" => self.last_stage_timeout = time(value, "60s")?,
             "missed" => self.missed = missed(value).ok_or("expected auto or never; using auto")?,
-            "early-media" => self.early_media = early_media(value).ok_or("expected auto, ignore, relay or core; using auto")?,
+            "early-media" => {
+                self.early_media =
+                    early_media(value).ok_or("expected auto, ignore, relay or core; using auto")?
+            }
             "max-targets" => {
-                let number = value.trim().parse().ok().filter(|number| (1..=10_000).contains(number));
-                self.max_targets = number.ok_or_else(|| format!("expected a number from 1 to 10000; using {}", default.max_targets))?;
+                let number = value
+                    .trim()
+                    .parse()
+                    .ok()
+                    .filter(|number| (1..=10_000).contains(number));
+                self.max_targets = number.ok_or_else(|| {
+                    format!(
+                        "expected a number from 1 to 10000; using {}",
+                        default.max_targets
+                    )
+                })?;
             }
             _ => return Err("no such param; ignored".to_owned()),
         }
@@ -91,7 +103,10 @@ mod tests {
     use super::*;
 
     fn read(params: &[(&str, &str)]) -> (Config, Vec<String>) {
-        let params: Vec<_> = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let params: Vec<_> = params
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         Config::read(&params)
     }
 
@@ -119,12 +134,21 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named_and_its_default_stands() {
-        let bad = [("stage-timeout", "soon"), ("missed", "perhaps"), ("early-media", "loud"), ("max-targets", "0"), ("colour", "red")];
+        let bad = [
+            ("stage-timeout", "soon"),
+            ("missed", "perhaps"),
+            ("early-media", "loud"),
+            ("max-targets", "0"),
+            ("colour", "red"),
+        ];
         let (config, problems) = read(&bad);
         assert_eq!(config, Config::default());
         assert_eq!(problems.len(), bad.len());
         for ((name, value), problem) in bad.iter().zip(&problems) {
-            assert!(problem.contains(name) && problem.contains(value), "{problem}");
+            assert!(
+                problem.contains(name) && problem.contains(value),
+                "{problem}"
+            );
         }
     }
 }

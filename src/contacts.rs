@@ -39,8 +39,13 @@ impl Caller for Nobody {
         self.0.borrow_mut().set(name, value.unwrap_or(""));
     }
     fn expand(&self, text: &str) -> String {
-        let Some(mut event) = Event::variables() else { return String::new() };
-        self.0.borrow().iter().for_each(|variable| event.add(&variable.name, &variable.value));
+        let Some(mut event) = Event::variables() else {
+            return String::new();
+        };
+        self.0
+            .borrow()
+            .iter()
+            .for_each(|variable| event.add(&variable.name, &variable.value));
         event.expand(text)
     }
 }
@@ -67,15 +72,30 @@ pub fn resolve(stage: &Stage, caller: &dyn Caller, globals: &Variables) -> Vec<C
     let mut found: Vec<Contact> = Vec::new();
     for target in &stage.targets {
         let mut contacts = Vec::new();
-        expand(target, &target.variables, caller, globals, DEPTH, &mut contacts);
+        expand(
+            target,
+            &target.variables,
+            caller,
+            globals,
+            DEPTH,
+            &mut contacts,
+        );
         // Somebody's other device is not registered: no reason to report a failure.
         if contacts.iter().any(|contact| contact.dead.is_none()) {
             contacts.retain(|contact| contact.dead.is_none());
         }
-        contacts.truncate(if contacts.iter().all(|contact| contact.dead.is_some()) { 1 } else { usize::MAX });
+        contacts.truncate(if contacts.iter().all(|contact| contact.dead.is_some()) {
+            1
+        } else {
+            usize::MAX
+        });
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
-            let again = |other: &Contact| contact.dead.is_none() && other.dead.is_none() && other.dial_string == contact.dial_string;
+            let again = |other: &Contact| {
+                contact.dead.is_none()
+                    && other.dead.is_none()
+                    && other.dial_string == contact.dial_string
+            };
             if !found.iter().any(again) {
                 found.push(contact);
             }
@@ -84,7 +104,14 @@ pub fn resolve(stage: &Stage, caller: &dyn Caller, globals: &Variables) -> Vec<C
     found
 }
 
-fn expand(target: &Target, variables: &Variables, caller: &dyn Caller, globals: &Variables, depth: usize, found: &mut Vec<Contact>) {
+fn expand(
+    target: &Target,
+    variables: &Variables,
+    caller: &dyn Caller,
+    globals: &Variables,
+    depth: usize,
+    found: &mut Vec<Contact>,
+) {
     let contact = |dead| Contact {
         target: String::new(),
         dial_string: target.dial_string(),
@@ -97,8 +124,19 @@ fn expand(target: &Target, variables: &Variables, caller: &dyn Caller, globals: 
         "user" => match user(&target.address, caller, globals) {
             Ok(user) => {
                 let first = found.len();
-                nested(&user.dial_string, target, &user.variables, variables, caller, globals, depth, found);
-                found[first..].iter_mut().for_each(|contact| contact.context.clone_from(&user.context));
+                nested(
+                    &user.dial_string,
+                    target,
+                    &user.variables,
+                    variables,
+                    caller,
+                    globals,
+                    depth,
+                    found,
+                );
+                found[first..]
+                    .iter_mut()
+                    .for_each(|contact| contact.context.clone_from(&user.context));
             }
             Err(cause) => found.push(contact(Some(cause))),
         },
@@ -107,13 +145,25 @@ fn expand(target: &Target, variables: &Variables, caller: &dyn Caller, globals: 
                 return found.push(contact(Some(Cause::DESTINATION_OUT_OF_ORDER)));
             };
             let members = caller.expand(&format!("${{group_call({name}@{domain})}}"));
-            nested(&members, target, &Variables::default(), variables, caller, globals, depth, found);
+            nested(
+                &members,
+                target,
+                &Variables::default(),
+                variables,
+                caller,
+                globals,
+                depth,
+                found,
+            );
         }
         "error" => {
-            let cause = session::cause_named(&target.address).unwrap_or(Cause::DESTINATION_OUT_OF_ORDER);
+            let cause =
+                session::cause_named(&target.address).unwrap_or(Cause::DESTINATION_OUT_OF_ORDER);
             found.push(contact(Some(cause)));
         }
-        endpoint if !crate::switch::dial::endpoint_exists(endpoint) => found.push(contact(Some(Cause::CHAN_NOT_IMPLEMENTED))),
+        endpoint if !crate::switch::dial::endpoint_exists(endpoint) => {
+            found.push(contact(Some(Cause::CHAN_NOT_IMPLEMENTED)))
+        }
         _ => found.push(contact(None)),
     }
 }
@@ -122,11 +172,23 @@ fn expand(target: &Target, variables: &Variables, caller: &dyn Caller, globals: 
 /// by `,`, `|` or `:_:`, since every device rings. Variables rank as in core: the contact's
 /// own, then the directory's, then what the plan's author wrote.
 #[allow(clippy::too_many_arguments)] // one recursion, its context spelled out
-fn nested(text: &str, target: &Target, directory: &Variables, own: &Variables, caller: &dyn Caller, globals: &Variables, depth: usize, found: &mut Vec<Contact>) {
+fn nested(
+    text: &str,
+    target: &Target,
+    directory: &Variables,
+    own: &Variables,
+    caller: &dyn Caller,
+    globals: &Variables,
+    depth: usize,
+    found: &mut Vec<Contact>,
+) {
     let plan = match plan::parse(text, &Limits::default()) {
         Ok(plan) => plan,
         Err(error) => {
-            tracing::warn!("{}: the directory's dial string {text:?} cannot be used: {error}", target.dial_string());
+            tracing::warn!(
+                "{}: the directory's dial string {text:?} cannot be used: {error}",
+                target.dial_string()
+            );
             return found.push(Contact {
                 target: String::new(),
                 dial_string: target.dial_string(),
@@ -140,7 +202,9 @@ fn nested(text: &str, target: &Target, directory: &Variables, own: &Variables, c
         for inner in part.stages.iter().flat_map(|stage| &stage.targets) {
             let mut variables = inner.variables.clone();
             for layer in [&plan.globals, &part.globals, directory, own] {
-                layer.iter().for_each(|variable| variables.set(&variable.name, &variable.value));
+                layer
+                    .iter()
+                    .for_each(|variable| variables.set(&variable.name, &variable.value));
             }
             expand(inner, &variables, caller, globals, depth - 1, found);
         }
@@ -165,7 +229,9 @@ fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User,
     let mut request = Event::request().ok_or(Cause::SUBSCRIBER_ABSENT)?;
     request.add("as_channel", "true");
     request.add("action", "user_call");
-    globals.iter().for_each(|variable| request.add(&variable.name, &variable.value));
+    globals
+        .iter()
+        .for_each(|variable| request.add(&variable.name, &variable.value));
     let user = xml::user(&name, &domain, &request).ok_or(Cause::SUBSCRIBER_ABSENT)?;
     let id = if user.id.is_empty() { name } else { user.id };
     // As core does, and as dial strings like ${dialed_user} expect.
@@ -176,17 +242,33 @@ fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User,
     for (param, value) in &user.params {
         if param.eq_ignore_ascii_case("dial-string") {
             dial_string = Some(value);
-        } else if let Some(variable) = param.get(..9).filter(|prefix| prefix.eq_ignore_ascii_case("dial-var-")).and(param.get(9..)) {
+        } else if let Some(variable) = param
+            .get(..9)
+            .filter(|prefix| prefix.eq_ignore_ascii_case("dial-var-"))
+            .and(param.get(9..))
+        {
             variables.set(variable, value);
         }
     }
-    let dial_string = dial_string.filter(|text| !text.trim().is_empty()).ok_or(Cause::MANDATORY_IE_MISSING)?;
+    let dial_string = dial_string
+        .filter(|text| !text.trim().is_empty())
+        .ok_or(Cause::MANDATORY_IE_MISSING)?;
     variables.set("dialed_user", &id);
     variables.set("dialed_domain", &domain);
     if !dial_string.contains("presence_id=") {
-        variables.set("presence_id", &format!("{id}@{domain}"));
+        variables.set("presence_id", format!("{id}@{domain}"));
     }
-    user.variables.iter().for_each(|(name, value)| variables.set(name, value));
-    let context = user.variables.iter().find(|(name, _)| name == "user_context").map(|(_, value)| value.clone());
-    Ok(User { dial_string: caller.expand(dial_string), variables, context })
+    user.variables
+        .iter()
+        .for_each(|(name, value)| variables.set(name, value));
+    let context = user
+        .variables
+        .iter()
+        .find(|(name, _)| name == "user_context")
+        .map(|(_, value)| value.clone());
+    Ok(User {
+        dial_string: caller.expand(dial_string),
+        variables,
+        context,
+    })
 }

@@ -26,27 +26,48 @@ pub struct Told {
 }
 
 pub fn started(call: &Call) -> Announcement {
-    Announcement { action: "started", headers: vec![("CTI-Plan", call.plan.to_string())], body: None }
+    Announcement {
+        action: "started",
+        headers: vec![("CTI-Plan", call.plan.to_string())],
+        body: None,
+    }
 }
 
 /// `legs`: as in `cti_legs`.
 pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
-    let headers = vec![("CTI-Result", result.to_owned()), ("CTI-Cause", cause.to_owned())];
-    Announcement { action: "ended", headers, body: Some(legs) }
+    let headers = vec![
+        ("CTI-Result", result.to_owned()),
+        ("CTI-Cause", cause.to_owned()),
+    ];
+    Announcement {
+        action: "ended",
+        headers,
+        body: Some(legs),
+    }
 }
 
 /// What the last event of the machine has changed.
 pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
     let mut news = Vec::new();
     if let Some(stage) = new_stage {
-        news.push(Announcement { action: "stage", headers: vec![("CTI-Stage", stage.to_string())], body: None });
+        news.push(Announcement {
+            action: "stage",
+            headers: vec![("CTI-Stage", stage.to_string())],
+            body: None,
+        });
     }
     for leg in 0..state.legs.len() {
-        let Some(it) = state.ring.legs().get(leg) else { break };
+        let Some(it) = state.ring.legs().get(leg) else {
+            break;
+        };
         let told = state.legs[leg].told;
         // Only the winner's answer is one: whoever answers too late has lost.
         let answered = it.answered.is_some() && it.role == Some(Role::Winner);
-        let now = Told { ringing: it.ringing.is_some(), answered, ended: it.ended.is_some() };
+        let now = Told {
+            ringing: it.ringing.is_some(),
+            answered,
+            ended: it.ended.is_some(),
+        };
         let actions = [
             ("ringing", told.ringing, now.ringing),
             ("answered", told.answered, now.answered),
@@ -54,7 +75,11 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
         ];
         for (action, before, now) in actions {
             if now && !before {
-                news.push(Announcement { action, headers: of_leg(state, leg, it), body: None });
+                news.push(Announcement {
+                    action,
+                    headers: of_leg(state, leg, it),
+                    body: None,
+                });
             }
         }
         state.legs[leg].told = now;
@@ -64,7 +89,10 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
 
 fn of_leg(state: &State, leg: LegId, it: &Leg) -> Vec<(&'static str, String)> {
     let dialled = &state.legs[leg];
-    let mut headers = vec![("CTI-Stage", (it.stage + 1).to_string()), ("CTI-Target", dialled.contact.target.clone())];
+    let mut headers = vec![
+        ("CTI-Stage", (it.stage + 1).to_string()),
+        ("CTI-Target", dialled.contact.target.clone()),
+    ];
     if let Some(uuid) = &dialled.uuid {
         headers.push(("CTI-Leg-UUID", uuid.clone()));
     }
@@ -75,11 +103,19 @@ fn of_leg(state: &State, leg: LegId, it: &Leg) -> Vec<(&'static str, String)> {
 }
 
 pub fn fire(call: &Call, announcement: Announcement) {
-    let Some(mut event) = Event::custom(SUBCLASS) else { return };
+    let Some(mut event) = Event::custom(SUBCLASS) else {
+        return;
+    };
     event.add("CTI-Action", announcement.action);
     event.add("CTI-Call-UUID", &call.uuid);
-    event.add("CTI-Elapsed-Ms", &call.began.elapsed().as_millis().to_string());
-    announcement.headers.iter().for_each(|(name, value)| event.add(name, value));
+    event.add(
+        "CTI-Elapsed-Ms",
+        &call.began.elapsed().as_millis().to_string(),
+    );
+    announcement
+        .headers
+        .iter()
+        .for_each(|(name, value)| event.add(name, value));
     if let Some(body) = announcement.body {
         event.set_body(&body);
     }

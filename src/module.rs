@@ -53,15 +53,26 @@ impl Module {
     }
 
     /// Run `body` on a thread that unload waits for; `failed` if there is none to be had.
-    pub fn spawn(self: &Arc<Module>, call: &Arc<Call>, name: &str, body: impl FnOnce() + Send + 'static, failed: impl FnOnce(&Arc<Call>)) {
+    pub fn spawn(
+        self: &Arc<Module>,
+        call: &Arc<Call>,
+        name: &str,
+        body: impl FnOnce() + Send + 'static,
+        failed: impl FnOnce(&Arc<Call>),
+    ) {
         *self.threads.lock() += 1;
         let module = Ending(Arc::clone(self));
-        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let _module = module;
-            guarded("a branch's thread", (), body);
-        });
+        let spawned = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let _module = module;
+                guarded("a branch's thread", (), body);
+            });
         if let Err(error) = spawned {
-            tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: no thread for a branch: {error}");
+            tracing::error!(
+                uuid = call.uuid.as_str(),
+                "cti_bridge: no thread for a branch: {error}"
+            );
             failed(call);
         }
     }
@@ -90,15 +101,19 @@ fn read_config() -> (Config, Vec<String>) {
 
 /// What the switch looks for in the library; the one symbol that we export.
 #[unsafe(no_mangle)]
-pub static mod_cti_module_interface: ffi::switch_loadable_module_function_table_t = ffi::switch_loadable_module_function_table_t {
-    switch_api_version: ffi::SWITCH_API_VERSION as i32,
-    load: Some(load),
-    shutdown: Some(shutdown),
-    runtime: None,
-    flags: ffi::SMODF_NONE,
-};
+pub static mod_cti_module_interface: ffi::switch_loadable_module_function_table_t =
+    ffi::switch_loadable_module_function_table_t {
+        switch_api_version: ffi::SWITCH_API_VERSION as i32,
+        load: Some(load),
+        shutdown: Some(shutdown),
+        runtime: None,
+        flags: ffi::SMODF_NONE,
+    };
 
-unsafe extern "C" fn load(interface: *mut *mut ffi::switch_loadable_module_interface_t, pool: *mut ffi::switch_memory_pool_t) -> ffi::switch_status_t {
+unsafe extern "C" fn load(
+    interface: *mut *mut ffi::switch_loadable_module_interface_t,
+    pool: *mut ffi::switch_memory_pool_t,
+) -> ffi::switch_status_t {
     guarded("load", ffi::SWITCH_STATUS_GENERR, || {
         switch::log::install();
         let timer = match Timer::start() {
@@ -111,13 +126,20 @@ unsafe extern "C" fn load(interface: *mut *mut ffi::switch_loadable_module_inter
         // SAFETY: the switch hands us its pool and a place for the result; every string is
         // static; interfaces returned by the switch are ours to fill.
         unsafe {
-            let created = ffi::switch_loadable_module_create_module_interface(pool, c"mod_cti".as_ptr());
+            let created =
+                ffi::switch_loadable_module_create_module_interface(pool, c"mod_cti".as_ptr());
             if created.is_null() {
                 return ffi::SWITCH_STATUS_GENERR;
             }
             *interface = created;
-            let application = ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_APPLICATION_INTERFACE);
-            let Some(application) = application.cast::<ffi::switch_application_interface_t>().as_mut() else {
+            let application = ffi::switch_loadable_module_create_interface(
+                created,
+                ffi::SWITCH_APPLICATION_INTERFACE,
+            );
+            let Some(application) = application
+                .cast::<ffi::switch_application_interface_t>()
+                .as_mut()
+            else {
                 return ffi::SWITCH_STATUS_GENERR;
             };
             application.interface_name = c"cti_bridge".as_ptr();
@@ -126,7 +148,8 @@ unsafe extern "C" fn load(interface: *mut *mut ffi::switch_loadable_module_inter
             application.long_desc = c"Ring targets together (,) and stages one after another (|) with exact deadlines, and bridge the first to answer".as_ptr();
             application.syntax = c"<plan>, for example user/1002,user/1003|user/1004".as_ptr();
             application.flags = ffi::SAF_SUPPORT_NOMEDIA;
-            let command = ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
+            let command =
+                ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
             let Some(command) = command.cast::<ffi::switch_api_interface_t>().as_mut() else {
                 return ffi::SWITCH_STATUS_GENERR;
             };
@@ -138,10 +161,18 @@ unsafe extern "C" fn load(interface: *mut *mut ffi::switch_loadable_module_inter
         if !reserve_subclass(NAME, SUBCLASS) {
             tracing::warn!("the event subclass {SUBCLASS} is taken by somebody else");
         }
-        api::COMPLETIONS.iter().for_each(|rule| switch::api::complete(rule));
+        api::COMPLETIONS
+            .iter()
+            .for_each(|rule| switch::api::complete(rule));
         let (config, _) = read_config();
-        let events = [ffi::SWITCH_EVENT_CHANNEL_PROGRESS, ffi::SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA, ffi::SWITCH_EVENT_CHANNEL_ANSWER];
-        let bindings = events.into_iter().filter_map(|event| Binding::new(event, on_event));
+        let events = [
+            ffi::SWITCH_EVENT_CHANNEL_PROGRESS,
+            ffi::SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA,
+            ffi::SWITCH_EVENT_CHANNEL_ANSWER,
+        ];
+        let bindings = events
+            .into_iter()
+            .filter_map(|event| Binding::new(event, on_event));
         *MODULE.write() = Some(Arc::new(Module {
             calls: Calls::default(),
             timer,
@@ -175,7 +206,12 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
             std::thread::sleep(Duration::from_millis(10));
         }
         let mut threads = module.threads.lock();
-        while *threads > 0 && !module.thread_ended.wait_until(&mut threads, patience).timed_out() {}
+        while *threads > 0
+            && !module
+                .thread_ended
+                .wait_until(&mut threads, patience)
+                .timed_out()
+        {}
         drop(threads);
         free_subclass(NAME, SUBCLASS);
         ffi::SWITCH_STATUS_SUCCESS
@@ -193,21 +229,39 @@ unsafe extern "C" fn run_cti_bridge(session: *mut ffi::switch_core_session_t, da
     });
 }
 
-unsafe extern "C" fn run_cti(line: *const c_char, session: *mut ffi::switch_core_session_t, stream: *mut ffi::switch_stream_handle_t) -> ffi::switch_status_t {
+unsafe extern "C" fn run_cti(
+    line: *const c_char,
+    session: *mut ffi::switch_core_session_t,
+    stream: *mut ffi::switch_stream_handle_t,
+) -> ffi::switch_status_t {
     guarded("cti", ffi::SWITCH_STATUS_SUCCESS, || {
         // SAFETY: stream and session (if any) live during the command; the line is
         // NUL-terminated or NULL.
-        let (stream, line, caller) = unsafe { (switch::api::Stream::new(stream), text::copied(line), Session::new(session)) };
+        let (stream, line, caller) = unsafe {
+            (
+                switch::api::Stream::new(stream),
+                text::copied(line),
+                Session::new(session),
+            )
+        };
         let (Some(stream), Some(module)) = (stream, module()) else {
             return ffi::SWITCH_STATUS_SUCCESS;
         };
-        stream.write(&api::run(&module, line.as_deref().unwrap_or(""), caller.as_deref()));
+        stream.write(&api::run(
+            &module,
+            line.as_deref().unwrap_or(""),
+            caller.as_deref(),
+        ));
         ffi::SWITCH_STATUS_SUCCESS
     })
 }
 
 /// A key of a caller with `origination_cancel_key`.
-pub unsafe extern "C" fn on_key(session: *mut ffi::switch_core_session_t, dtmf: *const ffi::switch_dtmf_t, direction: ffi::switch_dtmf_direction_t) -> ffi::switch_status_t {
+pub unsafe extern "C" fn on_key(
+    session: *mut ffi::switch_core_session_t,
+    dtmf: *const ffi::switch_dtmf_t,
+    direction: ffi::switch_dtmf_direction_t,
+) -> ffi::switch_status_t {
     guarded("a caller's key", ffi::SWITCH_STATUS_SUCCESS, || {
         // SAFETY: session and key live during the hook's call.
         let (caller, dtmf) = unsafe { (Session::new(session), dtmf.as_ref()) };
@@ -266,7 +320,9 @@ unsafe extern "C" fn on_leg_init(session: *mut ffi::switch_core_session_t) -> ff
     })
 }
 
-unsafe extern "C" fn on_leg_hangup(session: *mut ffi::switch_core_session_t) -> ffi::switch_status_t {
+unsafe extern "C" fn on_leg_hangup(
+    session: *mut ffi::switch_core_session_t,
+) -> ffi::switch_status_t {
     guarded("a leg's hangup", ffi::SWITCH_STATUS_SUCCESS, || {
         // SAFETY: a state handler's session lives during the call.
         if let Some(leg) = unsafe { Session::new(session) }
@@ -282,13 +338,30 @@ unsafe extern "C" fn on_leg_hangup(session: *mut ffi::switch_core_session_t) -> 
 /// call of ours in progress it returns at once.
 unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
     guarded("a channel's event", (), || {
-        let Some(module) = module().filter(|module| module.calls.len() > 0) else { return };
+        let Some(module) = module().filter(|module| module.calls.len() > 0) else {
+            return;
+        };
         // SAFETY: an event lives while its callback runs.
-        let Some(event) = (unsafe { EventRef::new(event) }) else { return };
-        let Some((call, leg)) = event.header("variable_cti_leg").and_then(|leg| module.calls.of_leg(&leg)) else { return };
+        let Some(event) = (unsafe { EventRef::new(event) }) else {
+            return;
+        };
+        let Some((call, leg)) = event
+            .header("variable_cti_leg")
+            .and_then(|leg| module.calls.of_leg(&leg))
+        else {
+            return;
+        };
         // A variable may have been copied to another channel (loopback's far side).
         let uuid = event.header("Unique-ID");
-        if uuid.is_none() || call.state.lock().legs.get(leg).and_then(|dialled| dialled.uuid.clone()) != uuid {
+        if uuid.is_none()
+            || call
+                .state
+                .lock()
+                .legs
+                .get(leg)
+                .and_then(|dialled| dialled.uuid.clone())
+                != uuid
+        {
             return;
         }
         match event.header("Event-Name").as_deref() {

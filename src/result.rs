@@ -31,10 +31,20 @@ pub struct LegReport {
 pub fn legs(call: &Call) -> Vec<LegReport> {
     let state = call.state.lock();
     let report = |(leg, dialled): (&Leg, &crate::calls::Dialled)| {
-        let since = |epoch: i64| (epoch > 0).then(|| (epoch - call.began_epoch).max(0) as u64 / 1000);
-        let Times { progress, progress_media, answered, hungup } = dialled.times;
+        let since =
+            |epoch: i64| (epoch > 0).then(|| (epoch - call.began_epoch).max(0) as u64 / 1000);
+        let Times {
+            progress,
+            progress_media,
+            answered,
+            hungup,
+        } = dialled.times;
         let ms = |time: Option<std::time::Duration>| time.map(|time| time.as_millis() as u64);
-        let rang = [progress, progress_media].into_iter().filter(|&at| at > 0).min().unwrap_or(0);
+        let rang = [progress, progress_media]
+            .into_iter()
+            .filter(|&at| at > 0)
+            .min()
+            .unwrap_or(0);
         LegReport {
             target: dialled.contact.target.clone(),
             contact: dialled.contact.dial_string.clone(),
@@ -55,15 +65,36 @@ pub fn legs(call: &Call) -> Vec<LegReport> {
             }),
         }
     };
-    state.ring.legs().iter().zip(&state.legs).map(report).collect()
+    state
+        .ring
+        .legs()
+        .iter()
+        .zip(&state.legs)
+        .map(report)
+        .collect()
 }
 
 /// Nothing of an earlier `cti_bridge` on this caller may be read as this one's.
 pub fn began(caller: &Channel<'_>, call: &Call) {
-    for name in ["cti_result", "cti_cause", "cti_winner", "cti_winner_uuid", "cti_legs", "cti_error", "cti_ring_ms", "originate_failed_cause"] {
+    for name in [
+        "cti_result",
+        "cti_cause",
+        "cti_winner",
+        "cti_winner_uuid",
+        "cti_legs",
+        "cti_error",
+        "cti_ring_ms",
+        "originate_failed_cause",
+    ] {
         caller.set(name, None);
     }
-    let stages: usize = call.plan.parts.iter().map(|part| part.stages.len()).max().unwrap_or(0);
+    let stages: usize = call
+        .plan
+        .parts
+        .iter()
+        .map(|part| part.stages.len())
+        .max()
+        .unwrap_or(0);
     caller.set("cti_stages", Some(&stages.to_string()));
     caller.set("cti_stage", Some("1"));
 }
@@ -85,14 +116,26 @@ pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) {
     let reports = legs(call);
     let winner = reports.get(leg);
     caller.set("cti_winner", winner.map(|winner| winner.target.as_str()));
-    caller.set("cti_winner_uuid", winner.and_then(|winner| winner.uuid.as_deref()));
-    story(call, caller, &reports, winner.and_then(|winner| winner.answered_ms));
+    caller.set(
+        "cti_winner_uuid",
+        winner.and_then(|winner| winner.uuid.as_deref()),
+    );
+    story(
+        call,
+        caller,
+        &reports,
+        winner.and_then(|winner| winner.answered_ms),
+    );
     outcome(caller, Outcome::Answered, Cause::SUCCESS);
 }
 
 pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) {
     // A stage of more contacts than allowed is found out only when it begins.
-    let how = if how == Outcome::Cancelled && cause == REFUSED { Outcome::Invalid } else { how };
+    let how = if how == Outcome::Cancelled && cause == REFUSED {
+        Outcome::Invalid
+    } else {
+        how
+    };
     story(call, caller, &legs(call), None);
     outcome(caller, how, cause);
 }
@@ -120,8 +163,19 @@ fn outcome(caller: &Channel<'_>, how: Outcome, cause: Cause) {
 /// The call's last line in the log.
 pub fn ended(call: &Call, caller: &Channel<'_>) {
     let read = |name| caller.variable(name).unwrap_or_default();
-    let (result, cause, stage, stages) = (read("cti_result"), read("cti_cause"), read("cti_stage"), read("cti_stages"));
-    let who = caller.variable("cti_winner").map_or(String::new(), |winner| format!(" by {winner}"));
+    let (result, cause, stage, stages) = (
+        read("cti_result"),
+        read("cti_cause"),
+        read("cti_stage"),
+        read("cti_stages"),
+    );
+    let who = caller
+        .variable("cti_winner")
+        .map_or(String::new(), |winner| format!(" by {winner}"));
     call.announce(events::ended(&result, &cause, read("cti_legs")));
-    tracing::info!(uuid = call.uuid.as_str(), "cti_bridge: {result}{who} after {} ms, stage {stage} of {stages}, {cause}", read("cti_ring_ms"));
+    tracing::info!(
+        uuid = call.uuid.as_str(),
+        "cti_bridge: {result}{who} after {} ms, stage {stage} of {stages}, {cause}",
+        read("cti_ring_ms")
+    );
 }

@@ -42,12 +42,21 @@ pub const OURS: &[&str] = &[
 /// brings its own globals; and there an export would outrank the plan. So they are read here.
 pub fn globals(caller: &dyn Caller, plan: &Plan, part: &Part) -> Variables {
     let mut all = Variables::default();
-    if let Some(names) = caller.variable("export_vars").filter(|names| !names.is_empty()) {
+    if let Some(names) = caller
+        .variable("export_vars")
+        .filter(|names| !names.is_empty())
+    {
         all.set("export_vars", &names);
-        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        for name in names
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
             if let Some(value) = caller.variable(name) {
                 let bare = ["nolocal:", "_nolocal_"].iter().find_map(|prefix| {
-                    name.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix)).and(name.get(prefix.len()..))
+                    name.get(..prefix.len())
+                        .filter(|start| start.eq_ignore_ascii_case(prefix))
+                        .and(name.get(prefix.len()..))
                 });
                 all.set(bare.unwrap_or(name), &value);
             }
@@ -62,7 +71,13 @@ pub fn globals(caller: &dyn Caller, plan: &Plan, part: &Part) -> Variables {
 /// One part's settings; the second value is a line for each that could not be understood.
 pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Settings, Vec<String>) {
     let mut problems = Vec::new();
-    let lookup = |name: &str| globals.get(name).map(str::to_owned).or_else(|| caller.variable(name)).filter(|value| !value.is_empty());
+    let lookup = |name: &str| {
+        globals
+            .get(name)
+            .map(str::to_owned)
+            .or_else(|| caller.variable(name))
+            .filter(|value| !value.is_empty())
+    };
     let mut time = |name: &str, value: String| match parse_time(&value) {
         Ok(time) => Some(time).filter(|time| !time.is_zero()),
         Err(error) => {
@@ -70,37 +85,58 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
             None
         }
     };
-    let timeout = lookup("cti_timeout").and_then(|value| time("cti_timeout", value)).or(config.call_timeout);
+    let timeout = lookup("cti_timeout")
+        .and_then(|value| time("cti_timeout", value))
+        .or(config.call_timeout);
     // The plan's word first, whichever of the three names it takes.
     let names = ["cti_stage_timeout", "originate_timeout", "call_timeout"];
     let written = names.map(|name| (name, globals.get(name).map(str::to_owned)));
     let on_caller = names.map(|name| (name, caller.variable(name)));
-    let stage_timeout = written.into_iter().chain(on_caller).find_map(|(name, value)| time(name, value?));
-    let progress_timeout = lookup("progress_timeout").and_then(|value| time("progress_timeout", value));
+    let stage_timeout = written
+        .into_iter()
+        .chain(on_caller)
+        .find_map(|(name, value)| time(name, value?));
+    let progress_timeout =
+        lookup("progress_timeout").and_then(|value| time("progress_timeout", value));
     let missed = lookup("cti_missed").map_or(config.missed, |value| {
         config::missed(&value).unwrap_or_else(|| {
-            problems.push(format!("cti_missed={value:?} is ignored: expected auto or never"));
+            problems.push(format!(
+                "cti_missed={value:?} is ignored: expected auto or never"
+            ));
             config.missed
         })
     });
-    let own = ["ignore_early_media", "bridge_early_media"].iter().any(|name| lookup(name).is_some());
+    let own = ["ignore_early_media", "bridge_early_media"]
+        .iter()
+        .any(|name| lookup(name).is_some());
     let chosen = lookup("cti_early_media").map_or(config.early_media, |value| {
         config::early_media(&value).unwrap_or_else(|| {
-            problems.push(format!("cti_early_media={value:?} is ignored: expected auto, ignore, relay or core"));
+            problems.push(format!(
+                "cti_early_media={value:?} is ignored: expected auto, ignore, relay or core"
+            ));
             config.early_media
         })
     });
     let mut number = |name: &str, range: std::ops::RangeInclusive<u64>| {
         let value = lookup(name)?;
-        let number = value.trim().parse().ok().filter(|number| range.contains(number));
+        let number = value
+            .trim()
+            .parse()
+            .ok()
+            .filter(|number| range.contains(number));
         if number.is_none() {
-            problems.push(format!("{name}={value:?} is ignored: expected a number from {} to {}", range.start(), range.end()));
+            problems.push(format!(
+                "{name}={value:?} is ignored: expected a number from {} to {}",
+                range.start(),
+                range.end()
+            ));
         }
         number
     };
     let attempts = number("originate_retries", 1..=100).unwrap_or(1);
     let sleep = number("originate_retry_sleep_ms", 500..=60_000).unwrap_or(1000);
-    let hang_up_on_single_reject = lookup("hangup_on_single_reject").is_some_and(|value| is_true(&value));
+    let hang_up_on_single_reject =
+        lookup("hangup_on_single_reject").is_some_and(|value| is_true(&value));
     let single_reject = match lookup("fail_on_single_reject") {
         Some(value) => reject_rule(&value),
         None if hang_up_on_single_reject => RejectRule::Any,
@@ -113,7 +149,11 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         last_stage_default: config.last_stage_timeout,
         progress_timeout,
         missed,
-        early_media: if own { Some(EarlyMedia::AsWritten) } else { chosen },
+        early_media: if own {
+            Some(EarlyMedia::AsWritten)
+        } else {
+            chosen
+        },
         continue_on_timeout: lookup("originate_continue_on_timeout").map(|value| is_true(&value)),
         single_reject,
         hang_up_on_single_reject,
@@ -129,7 +169,9 @@ fn reject_rule(value: &str) -> RejectRule {
     if is_true(value) {
         return RejectRule::Any;
     }
-    let (but, list) = value.strip_prefix('!').map_or((false, value), |list| (true, list));
+    let (but, list) = value
+        .strip_prefix('!')
+        .map_or((false, value), |list| (true, list));
     let causes: Vec<_> = list.split(',').filter_map(cause_named).collect();
     match (but, causes.is_empty()) {
         (true, _) => RejectRule::AnyBut(causes),
@@ -142,7 +184,13 @@ fn reject_rule(value: &str) -> RejectRule {
 /// global one of that name both count; the leg's own is the closer one.
 pub fn leg(contact: &Contact, globals: &Variables) -> (NewLeg, Vec<String>) {
     let mut problems = Vec::new();
-    let lookup = |name: &str| contact.variables.get(name).or_else(|| globals.get(name)).filter(|value| !value.is_empty());
+    let lookup = |name: &str| {
+        contact
+            .variables
+            .get(name)
+            .or_else(|| globals.get(name))
+            .filter(|value| !value.is_empty())
+    };
     let mut time = |name: &str| {
         let value = lookup(name)?;
         match parse_time(value) {
@@ -173,12 +221,28 @@ pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedi
     // from anywhere: say something harmless first.
     let harmless = [
         ("call_timeout", "originate_timeout", TIME_LIMIT.to_string()),
-        ("fail_on_single_reject", "fail_on_single_reject", "NONE".to_owned()),
-        ("hangup_on_single_reject", "hangup_on_single_reject", "false".to_owned()),
-        ("progress_timeout", "progress_timeout", TIME_LIMIT.to_string()),
+        (
+            "fail_on_single_reject",
+            "fail_on_single_reject",
+            "NONE".to_owned(),
+        ),
+        (
+            "hangup_on_single_reject",
+            "hangup_on_single_reject",
+            "false".to_owned(),
+        ),
+        (
+            "progress_timeout",
+            "progress_timeout",
+            TIME_LIMIT.to_string(),
+        ),
         ("leg_required", "leg_required", "false".to_owned()),
         ("leg_timeout", "leg_timeout", "0".to_owned()),
-        ("leg_progress_timeout", "leg_progress_timeout", "0".to_owned()),
+        (
+            "leg_progress_timeout",
+            "leg_progress_timeout",
+            "0".to_owned(),
+        ),
         ("leg_delay_start", "leg_delay_start", "0".to_owned()),
     ];
     for (on_caller, name, value) in harmless {

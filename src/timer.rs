@@ -30,14 +30,22 @@ impl Timer {
     pub fn start() -> std::io::Result<Timer> {
         let queue = Arc::new((Mutex::new(Queue::default()), Condvar::new()));
         let ours = Arc::clone(&queue);
-        let thread = std::thread::Builder::new().name("cti-deadlines".into()).spawn(move || run(&ours))?;
-        Ok(Timer { queue, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("cti-deadlines".into())
+            .spawn(move || run(&ours))?;
+        Ok(Timer {
+            queue,
+            thread: Some(thread),
+        })
     }
 
     /// Tick `call` at this moment. A moment that is no longer wanted costs one idle tick.
     pub fn at(&self, at: Instant, call: &Arc<Call>) {
         let (queue, wake) = &*self.queue;
-        queue.lock().heap.push(Reverse(Entry { at, call: Arc::downgrade(call) }));
+        queue.lock().heap.push(Reverse(Entry {
+            at,
+            call: Arc::downgrade(call),
+        }));
         wake.notify_one();
     }
 }
@@ -63,7 +71,10 @@ fn run((queue, wake): &(Mutex<Queue>, Condvar)) {
                 wake.wait_until(&mut locked, at);
             }
             Some(_) => {
-                let call = locked.heap.pop().and_then(|Reverse(entry)| entry.call.upgrade());
+                let call = locked
+                    .heap
+                    .pop()
+                    .and_then(|Reverse(entry)| entry.call.upgrade());
                 // A tick calls the switch: never with our lock held.
                 drop(locked);
                 if let Some(call) = call {

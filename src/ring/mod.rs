@@ -45,7 +45,10 @@ pub enum Event {
     /// The first event: the call begins.
     Begin,
     /// The answer to `Command::Resolve`.
-    Resolved { part: PartId, legs: Vec<NewLeg> },
+    Resolved {
+        part: PartId,
+        legs: Vec<NewLeg>,
+    },
     /// The leg's channel exists.
     Started(LegId),
     /// 180.
@@ -54,11 +57,22 @@ pub enum Event {
     EarlyMedia(LegId),
     Answered(LegId),
     /// `rang`: it had rung (the channel's own record, which no lost event can spoil).
-    Ended { leg: LegId, cause: Cause, rang: bool },
+    Ended {
+        leg: LegId,
+        cause: Cause,
+        rang: bool,
+    },
     /// The branch's originate returned without a winner.
-    BranchFailed { branch: BranchId, cause: Cause },
+    BranchFailed {
+        branch: BranchId,
+        cause: Cause,
+    },
     /// The branch's originate returned with this leg: answered, or in early media.
-    BranchWon { branch: BranchId, leg: LegId, answered: bool },
+    BranchWon {
+        branch: BranchId,
+        leg: LegId,
+        answered: bool,
+    },
     /// A deadline may have been reached.
     Tick,
     CallerGone,
@@ -72,7 +86,14 @@ pub enum Command {
     Resolve { part: PartId, stage: usize },
     /// Start one originate with these legs. `aside`: beside the part's own, on a thread
     /// of its own.
-    Dial { branch: BranchId, part: PartId, stage: usize, legs: Vec<LegId>, early_media: EarlyMedia, aside: bool },
+    Dial {
+        branch: BranchId,
+        part: PartId,
+        stage: usize,
+        legs: Vec<LegId>,
+        early_media: EarlyMedia,
+        aside: bool,
+    },
     /// End every leg of the branch with this cause (its cancel cell).
     Cancel { branch: BranchId, cause: Cause },
     /// End one leg unless it has been answered; its siblings ring on.
@@ -80,11 +101,19 @@ pub enum Command {
     /// Tell the caller that it rings: core does not, for this stage.
     RingCaller,
     /// The one winner: join it with the caller.
-    Join { leg: LegId, branch: BranchId, aside: bool },
+    Join {
+        leg: LegId,
+        branch: BranchId,
+        aside: bool,
+    },
     /// This branch won too late: end its leg with LOSE_RACE.
     TooLate { branch: BranchId, leg: LegId },
     /// Nobody won and nothing rings any more.
-    Finish { outcome: Outcome, cause: Cause, hang_up_caller: bool },
+    Finish {
+        outcome: Outcome,
+        cause: Cause,
+        hang_up_caller: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +153,8 @@ pub struct Leg {
     plan: NewLeg,
     /// Ended by one of our deadlines, whatever cause the wire was given.
     timed_out: bool,
+    /// Ended because of another leg, so its end says nothing about the call's.
+    cut: bool,
     hung_up: bool,
     /// Its channel exists.
     started: bool,
@@ -174,7 +205,10 @@ enum End {
     CallerGone,
     Cancelled(Cause),
     /// `fail_on_single_reject` or `hangup_on_single_reject`.
-    SingleReject { cause: Cause, hang_up_caller: bool },
+    SingleReject {
+        cause: Cause,
+        hang_up_caller: bool,
+    },
 }
 
 /// The state of one call.
@@ -237,40 +271,70 @@ impl Ring {
     /// Of the branch's legs: how many have begun but not ended, and how many were never
     /// seen at all (core could not create their channels, or has not yet).
     pub fn unsettled(&self, branch: BranchId) -> (usize, usize) {
-        let legs = self.branches[branch].legs.iter().map(|&leg| &self.legs[leg]);
-        let open: Vec<bool> = legs.filter(|leg| leg.state != LegState::Ended).map(|leg| leg.started).collect();
+        let legs = self.branches[branch]
+            .legs
+            .iter()
+            .map(|&leg| &self.legs[leg]);
+        let open: Vec<bool> = legs
+            .filter(|leg| leg.state != LegState::Ended)
+            .map(|leg| leg.started)
+            .collect();
         let begun = open.iter().filter(|&&started| started).count();
         (begun, open.len() - begun)
     }
 
     /// How the call ended when the winner, joined in early media, never answered.
-    pub fn unanswered(&self, leg: LegId, caller_gone: bool) -> (Outcome, Cause) {
+    pub fn unanswered(&self, leg: LegId) -> (Outcome, Cause) {
         let leg = &self.legs[leg];
         if leg.timed_out {
             return (Outcome::NoAnswer, Cause::NO_ANSWER);
         }
-        if caller_gone {
+        // Core's bridge ends the other side so when the caller hangs up first.
+        if leg.cause == Cause::ORIGINATOR_CANCEL {
             return (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL);
         }
-        let failure = Failure { cause: leg.cause, rang_out: leg.cause.is_no_answer() };
+        let failure = Failure {
+            cause: leg.cause,
+            rang_out: leg.cause.is_no_answer(),
+        };
         rank([failure].into_iter()).unwrap_or((Outcome::Failed, leg.cause))
     }
 
     /// When `Event::Tick` is due next.
     pub fn next_deadline(&self) -> Option<Time> {
-        let parts = self.parts.iter().filter(|_| self.end.is_none()).flat_map(|part| match part.phase {
-            Phase::Ringing => [part.over(), part.stage_deadline, part.progress_deadline],
-            Phase::Sleeping(until) => [part.over(), Some(until), None],
-            _ => [None, None, None],
-        });
-        let starts = self.branches.iter().filter(|branch| !branch.dialled && !branch.ended).map(|branch| Some(branch.at));
+        let parts = self
+            .parts
+            .iter()
+            .filter(|_| self.end.is_none())
+            .flat_map(|part| match part.phase {
+                Phase::Ringing => [part.over(), part.stage_deadline, part.progress_deadline],
+                Phase::Sleeping(until) => [part.over(), Some(until), None],
+                _ => [None, None, None],
+            });
+        let starts = self
+            .branches
+            .iter()
+            .filter(|branch| !branch.dialled && !branch.ended)
+            .map(|branch| Some(branch.at));
         let legs = self.legs.iter().filter(|leg| !leg.hung_up).flat_map(|leg| {
-            let open = |deadline: Option<Time>, states: &[LegState]| deadline.filter(|_| states.contains(&leg.state));
-            [open(leg.deadline(), &LegState::UNANSWERED), open(leg.progress_deadline(), &[LegState::Dialled])]
+            let open = |deadline: Option<Time>, states: &[LegState]| {
+                deadline.filter(|_| states.contains(&leg.state))
+            };
+            [
+                open(leg.deadline(), &LegState::UNANSWERED),
+                open(leg.progress_deadline(), &[LegState::Dialled]),
+            ]
         });
         // A winner that has not answered yet keeps its stage's deadline.
-        let joined = self.unanswered_winner().map(|leg| self.parts[self.legs[leg].part].winner_deadline());
-        parts.flatten().chain(starts.flatten()).chain(legs.flatten()).chain(joined.flatten()).min()
+        let joined = self
+            .unanswered_winner()
+            .map(|leg| self.parts[self.legs[leg].part].winner_deadline());
+        parts
+            .flatten()
+            .chain(starts.flatten())
+            .chain(legs.flatten())
+            .chain(joined.flatten())
+            .min()
     }
 
     /// Feed one event; `now` never runs backwards (an older time is taken as the last one).
@@ -285,7 +349,11 @@ impl Ring {
             Event::Answered(leg) => self.leg_reached(leg, LegState::Answered),
             Event::Ended { leg, cause, rang } => self.leg_ended(leg, cause, rang),
             Event::BranchFailed { branch, cause } => self.branch_failed(branch, cause),
-            Event::BranchWon { branch, leg, answered } => self.branch_won(branch, leg, answered),
+            Event::BranchWon {
+                branch,
+                leg,
+                answered,
+            } => self.branch_won(branch, leg, answered),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
             Event::Cancel(cause) => self.end_call(End::Cancelled(cause)),
@@ -320,13 +388,22 @@ impl Ring {
             self.legs.push(Leg::new(part, stage, plan));
         }
         // If nobody rings at once, the earliest late starter does: core's rule too.
-        let alive: Vec<LegId> = (first..self.legs.len()).filter(|&leg| self.legs[leg].plan.dead.is_none()).collect();
-        let shift = alive.iter().map(|&leg| self.legs[leg].plan.delay).min().unwrap_or_default();
+        let alive: Vec<LegId> = (first..self.legs.len())
+            .filter(|&leg| self.legs[leg].plan.dead.is_none())
+            .collect();
+        let shift = alive
+            .iter()
+            .map(|&leg| self.legs[leg].plan.delay)
+            .min()
+            .unwrap_or_default();
         let mut starts: Vec<(Duration, Vec<LegId>)> = Vec::new();
         for leg in alive {
             self.legs[leg].plan.delay -= shift;
             let delay = self.legs[leg].plan.delay;
-            match starts.iter_mut().find(|(at, legs)| *at == delay && legs.len() < LEGS_A_BRANCH) {
+            match starts
+                .iter_mut()
+                .find(|(at, legs)| *at == delay && legs.len() < LEGS_A_BRANCH)
+            {
                 Some((_, legs)) => legs.push(leg),
                 None => starts.push((delay, vec![leg])),
             }
@@ -338,7 +415,15 @@ impl Ring {
                 self.legs[leg].branch = Some(branch);
             }
             let at = self.now + delay;
-            self.branches.push(Branch { part, legs, at, dialled: false, aside: nth > 0, ended: false, cancelled: None });
+            self.branches.push(Branch {
+                part,
+                legs,
+                at,
+                dialled: false,
+                aside: nth > 0,
+                ended: false,
+                cancelled: None,
+            });
             if delay.is_zero() {
                 self.dial(branch);
             }
@@ -372,7 +457,11 @@ impl Ring {
 
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
         let now = self.now;
-        let Some(it) = self.legs.get_mut(leg).filter(|leg| leg.state != LegState::Ended) else {
+        let Some(it) = self
+            .legs
+            .get_mut(leg)
+            .filter(|leg| leg.state != LegState::Ended)
+        else {
             return;
         };
         it.started = true;
@@ -389,9 +478,19 @@ impl Ring {
         if (state as u8) > (it.state as u8) {
             it.state = state;
         }
-        let (part, aside) = (it.part, it.branch.is_some_and(|branch| self.branches[branch].aside));
-        let core_is_silent = aside || part > 0 || (state == LegState::EarlyMedia && self.parts[part].early_media == EarlyMedia::Ignore);
-        if matches!(state, LegState::Ringing | LegState::EarlyMedia) && core_is_silent && !self.caller_rings && self.end.is_none() {
+        let (part, aside) = (
+            it.part,
+            it.branch.is_some_and(|branch| self.branches[branch].aside),
+        );
+        let core_is_silent = aside
+            || part > 0
+            || (state == LegState::EarlyMedia
+                && self.parts[part].early_media == EarlyMedia::Ignore);
+        if matches!(state, LegState::Ringing | LegState::EarlyMedia)
+            && core_is_silent
+            && !self.caller_rings
+            && self.end.is_none()
+        {
             self.caller_rings = true;
             self.commands.push(Command::RingCaller);
         }
@@ -400,7 +499,11 @@ impl Ring {
     fn leg_ended(&mut self, leg: LegId, cause: Cause, rang: bool) {
         let now = self.now;
         let won = self.winner();
-        let Some(it) = self.legs.get_mut(leg).filter(|leg| leg.state != LegState::Ended) else {
+        let Some(it) = self
+            .legs
+            .get_mut(leg)
+            .filter(|leg| leg.state != LegState::Ended)
+        else {
             return;
         };
         if rang {
@@ -410,11 +513,14 @@ impl Ring {
         it.state = LegState::Ended;
         it.ended = Some(now);
         it.cause = cause;
+        it.cut = branch_cancelled.is_some() && !it.timed_out;
         it.role = Some(if won == Some(leg) {
             Role::Winner
         } else if won.is_some() {
             Role::Loser
-        } else if branch_cancelled.is_some() && matches!(self.end, Some(End::CallerGone | End::Cancelled(_))) {
+        } else if branch_cancelled.is_some()
+            && matches!(self.end, Some(End::CallerGone | End::Cancelled(_)))
+        {
             Role::Cancelled
         } else {
             Role::Failed
@@ -425,10 +531,15 @@ impl Ring {
             let settings = &self.parts[part].settings;
             if settings.single_reject.matches(cause) {
                 let hang_up_caller = settings.hang_up_on_single_reject;
-                return self.end_call(End::SingleReject { cause, hang_up_caller });
+                return self.end_call(End::SingleReject {
+                    cause,
+                    hang_up_caller,
+                });
             }
         }
         if required && self.end.is_none() && self.parts[part].phase == Phase::Ringing {
+            // The others rang for nothing: to them it is a missed call.
+            let cause = self.parts[part].settings.missed.cause();
             return self.cancel_stage(part, cause);
         }
         self.start_late_ones_early(part);
@@ -440,15 +551,27 @@ impl Ring {
             return;
         }
         let legs = self.legs.iter().filter(|leg| leg.part == part);
-        if legs.clone().any(|leg| !matches!(leg.state, LegState::Waiting | LegState::Ended)) {
+        if legs
+            .clone()
+            .any(|leg| !matches!(leg.state, LegState::Waiting | LegState::Ended))
+        {
             return;
         }
         let pending = |branch: &Branch| branch.part == part && !branch.dialled && !branch.ended;
-        let Some(earliest) = self.branches.iter().filter(|branch| pending(branch)).map(|branch| branch.at).min() else {
+        let Some(earliest) = self
+            .branches
+            .iter()
+            .filter(|branch| pending(branch))
+            .map(|branch| branch.at)
+            .min()
+        else {
             return;
         };
         let early = earliest.saturating_sub(self.now);
-        self.branches.iter_mut().filter(|branch| pending(branch)).for_each(|branch| branch.at -= early);
+        self.branches
+            .iter_mut()
+            .filter(|branch| pending(branch))
+            .for_each(|branch| branch.at -= early);
     }
 
     fn branch_failed(&mut self, branch: BranchId, cause: Cause) {
@@ -474,8 +597,23 @@ impl Ring {
             self.commands.push(Command::TooLate { branch, leg });
             return self.stage_over(part);
         }
-        self.leg_reached(leg, if answered { LegState::Answered } else { LegState::EarlyMedia });
+        self.leg_reached(
+            leg,
+            if answered {
+                LegState::Answered
+            } else {
+                LegState::EarlyMedia
+            },
+        );
         self.legs[leg].role = Some(Role::Winner);
+        // Core has ended its siblings before it told us who won.
+        let siblings = self.branches[branch].legs.clone();
+        for sibling in siblings.into_iter().filter(|&sibling| sibling != leg) {
+            let sibling = &mut self.legs[sibling];
+            if sibling.cause == Cause::LOSE_RACE && !sibling.timed_out {
+                sibling.role = Some(Role::Loser);
+            }
+        }
         self.end = Some(End::Won(leg));
         self.cancel_branches(None, Cause::LOSE_RACE);
         let aside = self.branches[branch].aside || part > 0;
@@ -488,11 +626,14 @@ impl Ring {
             return;
         }
         self.end = Some(end);
-        self.cancel_branches(None, match end {
-            End::CallerGone => Cause::ORIGINATOR_CANCEL,
-            End::Cancelled(cause) => cause,
-            _ => Cause::NO_ANSWER,
-        });
+        self.cancel_branches(
+            None,
+            match end {
+                End::CallerGone => Cause::ORIGINATOR_CANCEL,
+                End::Cancelled(cause) => cause,
+                _ => Cause::NO_ANSWER,
+            },
+        );
         for part in 0..self.parts.len() {
             if self.parts[part].phase != Phase::Resolving {
                 self.stage_over(part);
@@ -503,7 +644,10 @@ impl Ring {
     fn cancel_branches(&mut self, part: Option<PartId>, cause: Cause) {
         let mut never_dialled = Vec::new();
         for (id, branch) in self.branches.iter_mut().enumerate() {
-            if branch.ended || branch.cancelled.is_some() || part.is_some_and(|part| branch.part != part) {
+            if branch.ended
+                || branch.cancelled.is_some()
+                || part.is_some_and(|part| branch.part != part)
+            {
                 continue;
             }
             branch.cancelled = Some(cause);
@@ -527,7 +671,10 @@ impl Ring {
 
     /// If nothing of the part's stage is left: the next stage, the next attempt, or the end.
     fn stage_over(&mut self, part: PartId) {
-        let open = self.branches.iter().any(|branch| branch.part == part && !branch.ended);
+        let open = self
+            .branches
+            .iter()
+            .any(|branch| branch.part == part && !branch.ended);
         if open || matches!(self.parts[part].phase, Phase::Resolving | Phase::Done) {
             return;
         }
@@ -548,34 +695,48 @@ impl Ring {
 
     fn part_done(&mut self, part: PartId) {
         self.parts[part].phase = Phase::Done;
-        if self.finished || self.winner().is_some() || self.parts.iter().any(|part| part.phase != Phase::Done) {
+        if self.finished
+            || self.winner().is_some()
+            || self.parts.iter().any(|part| part.phase != Phase::Done)
+        {
             return;
         }
         self.finished = true;
         let (outcome, cause, hang_up_caller) = match self.end {
             Some(End::CallerGone) => (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL, false),
             Some(End::Cancelled(cause)) => (Outcome::Cancelled, cause, false),
-            Some(End::SingleReject { cause, hang_up_caller }) => (Outcome::of(cause), cause, hang_up_caller),
+            Some(End::SingleReject {
+                cause,
+                hang_up_caller,
+            }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
-                let failures = self.legs.iter().map(|leg| Failure {
+                let failures = self.legs.iter().filter(|leg| !leg.cut).map(|leg| Failure {
                     cause: leg.cause,
                     rang_out: leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
                 });
-                let (outcome, cause) = rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));
+                let (outcome, cause) =
+                    rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));
                 (outcome, cause, false)
             }
         };
-        self.commands.push(Command::Finish { outcome, cause, hang_up_caller });
+        self.commands.push(Command::Finish {
+            outcome,
+            cause,
+            hang_up_caller,
+        });
     }
 
     fn unanswered_winner(&self) -> Option<LegId> {
-        self.winner().filter(|&leg| self.legs[leg].state == LegState::EarlyMedia && !self.legs[leg].hung_up)
+        self.winner()
+            .filter(|&leg| self.legs[leg].state == LegState::EarlyMedia && !self.legs[leg].hung_up)
     }
 
     fn deadlines(&mut self) {
         let now = self.now;
         if let Some(leg) = self.unanswered_winner()
-            && self.parts[self.legs[leg].part].winner_deadline().is_some_and(|at| at <= now)
+            && self.parts[self.legs[leg].part]
+                .winner_deadline()
+                .is_some_and(|at| at <= now)
         {
             self.time_over(leg);
         }
@@ -636,13 +797,18 @@ impl Ring {
                 it.attempt = u32::MAX;
             }
             let cause = it.settings.missed.cause();
-            for leg in self.legs.iter_mut().filter(|leg| leg.part == part && leg.state != LegState::Ended) {
+            for leg in self
+                .legs
+                .iter_mut()
+                .filter(|leg| leg.part == part && leg.state != LegState::Ended)
+            {
                 leg.timed_out = true;
             }
             self.cancel_stage(part, cause);
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
-            let rang = |leg: &Leg| leg.part == part && leg.stage == it.stage && leg.ringing.is_some();
+            let rang =
+                |leg: &Leg| leg.part == part && leg.stage == it.stage && leg.ringing.is_some();
             if !self.legs.iter().any(rang) {
                 let cause = it.settings.missed.cause();
                 self.cancel_stage(part, cause);
@@ -666,6 +832,7 @@ impl Leg {
             branch: None,
             plan,
             timed_out: false,
+            cut: false,
             hung_up: false,
             started: false,
         }
@@ -692,6 +859,9 @@ impl Part {
 
     /// A winner in early media keeps the earlier of its stage's and its call's deadline.
     fn winner_deadline(&self) -> Option<Time> {
-        [self.over(), self.stage_deadline].into_iter().flatten().min()
+        [self.over(), self.stage_deadline]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -94,17 +94,36 @@ mod tests {
 
     #[test]
     fn the_most_telling_failure_wins() {
-        let failed = |cause| Failure { cause, rang_out: false };
-        let rang = Failure { cause: Cause::NO_ANSWER, rang_out: true };
+        let failed = |cause| Failure {
+            cause,
+            rang_out: false,
+        };
+        let rang = Failure {
+            cause: Cause::NO_ANSWER,
+            rang_out: true,
+        };
         let absent = failed(Cause::SUBSCRIBER_ABSENT);
         let (busy, rejected) = (failed(Cause::USER_BUSY), failed(Cause::CALL_REJECTED));
         let dead = failed(Cause::NO_ANSWER);
-        let table: &[(&[Failure], Option<(Outcome, Cause)>)] = &[
+        type Row<'a> = (&'a [Failure], Option<(Outcome, Cause)>);
+        let table: &[Row<'_>] = &[
             (&[], None),
-            (&[busy, rang, rejected], Some((Outcome::NoAnswer, Cause::NO_ANSWER))),
-            (&[absent, rejected, busy], Some((Outcome::Busy, Cause::USER_BUSY))),
-            (&[absent, rejected], Some((Outcome::Rejected, Cause::CALL_REJECTED))),
-            (&[absent, dead], Some((Outcome::Unreachable, Cause::SUBSCRIBER_ABSENT))),
+            (
+                &[busy, rang, rejected],
+                Some((Outcome::NoAnswer, Cause::NO_ANSWER)),
+            ),
+            (
+                &[absent, rejected, busy],
+                Some((Outcome::Busy, Cause::USER_BUSY)),
+            ),
+            (
+                &[absent, rejected],
+                Some((Outcome::Rejected, Cause::CALL_REJECTED)),
+            ),
+            (
+                &[absent, dead],
+                Some((Outcome::Unreachable, Cause::SUBSCRIBER_ABSENT)),
+            ),
             (&[dead, absent], Some((Outcome::NoAnswer, Cause::NO_ANSWER))),
             (&[dead, busy], Some((Outcome::Busy, Cause::USER_BUSY))),
         ];

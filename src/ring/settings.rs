@@ -100,7 +100,11 @@ impl Default for Settings {
 
 impl Settings {
     pub fn stage_limit(&self, last: bool) -> Duration {
-        let default = if last { self.last_stage_default } else { self.stage_default };
+        let default = if last {
+            self.last_stage_default
+        } else {
+            self.stage_default
+        };
         self.stage_timeout.unwrap_or(default)
     }
 

@@ -32,12 +32,18 @@ impl DialHandle {
         let mut list = ptr::null_mut();
         // SAFETY: both receive objects that the handle owns; the handle is ours.
         unsafe {
-            if ffi::switch_dial_handle_create(&mut handle) != ffi::SWITCH_STATUS_SUCCESS || handle.is_null() {
+            if ffi::switch_dial_handle_create(&mut handle) != ffi::SWITCH_STATUS_SUCCESS
+                || handle.is_null()
+            {
                 return None;
             }
             ffi::switch_dial_handle_add_leg_list(handle, &mut list);
         }
-        Some(DialHandle { handle, list, legs: 0 })
+        Some(DialHandle {
+            handle,
+            list,
+            legs: 0,
+        })
     }
 
     /// A variable of every leg, and what core reads its own settings from.
@@ -45,12 +51,18 @@ impl DialHandle {
         for (name, value) in variables {
             let (name, value) = (c(name), c(value));
             // SAFETY: the handle is alive; the switch copies both strings.
-            unsafe { ffi::switch_dial_handle_add_global_var(self.handle, name.as_ptr(), value.as_ptr()) };
+            unsafe {
+                ffi::switch_dial_handle_add_global_var(self.handle, name.as_ptr(), value.as_ptr())
+            };
         }
     }
 
     /// One more leg; false (and no leg) when core's array is full.
-    pub fn leg<'v>(&mut self, dial_string: &str, variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> bool {
+    pub fn leg<'v>(
+        &mut self,
+        dial_string: &str,
+        variables: impl IntoIterator<Item = (&'v str, &'v str)>,
+    ) -> bool {
         if self.legs + 1 >= MAX_PEERS {
             return false;
         }
@@ -101,7 +113,9 @@ pub fn originate(
     // SAFETY: the profile belongs to a living session; originate copies it at once.
     let profile = unsafe {
         profile_of.map_or(ptr::null_mut(), |owner| {
-            ffi::switch_channel_get_caller_profile(ffi::switch_core_session_get_channel(owner.as_ptr()))
+            ffi::switch_channel_get_caller_profile(ffi::switch_core_session_get_channel(
+                owner.as_ptr(),
+            ))
         })
     };
     // SAFETY: every pointer lives until originate returns; `table` is static, as its legs

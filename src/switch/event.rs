@@ -32,7 +32,14 @@ impl Event {
         // SAFETY: the strings live during the call and the switch copies them; `event`
         // receives a new event that is ours.
         let status = unsafe {
-            ffi::switch_event_create_subclass_detailed(c"mod_cti".as_ptr(), c"cti".as_ptr(), 0, &mut event, id, subclass)
+            ffi::switch_event_create_subclass_detailed(
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+                &mut event,
+                id,
+                subclass,
+            )
         };
         (status == ffi::SWITCH_STATUS_SUCCESS && !event.is_null()).then_some(Event(event))
     }
@@ -40,7 +47,14 @@ impl Event {
     pub fn add(&mut self, name: &str, value: &str) {
         let (name, value) = (c(name), c(value));
         // SAFETY: the event is ours and alive; the switch copies both strings.
-        unsafe { ffi::switch_event_add_header_string(self.0, ffi::SWITCH_STACK_BOTTOM, name.as_ptr(), value.as_ptr()) };
+        unsafe {
+            ffi::switch_event_add_header_string(
+                self.0,
+                ffi::SWITCH_STACK_BOTTOM,
+                name.as_ptr(),
+                value.as_ptr(),
+            )
+        };
     }
 
     pub fn set_body(&mut self, body: &str) {
@@ -54,7 +68,13 @@ impl Event {
         std::mem::forget(self);
         // SAFETY: ownership goes to the switch, which frees the event once delivered.
         unsafe {
-            ffi::switch_event_fire_detailed(c"mod_cti".as_ptr(), c"cti".as_ptr(), 0, &mut event, ptr::null_mut());
+            ffi::switch_event_fire_detailed(
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+                &mut event,
+                ptr::null_mut(),
+            );
             // Only if the event could not be queued is it still ours.
             if !event.is_null() {
                 ffi::switch_event_destroy(&mut event);
@@ -66,7 +86,15 @@ impl Event {
     pub fn expand(&mut self, text: &str) -> String {
         let text = c(text);
         // SAFETY: the event and the text are alive during the call.
-        let expanded = unsafe { ffi::switch_event_expand_headers_check(self.0, text.as_ptr(), ptr::null_mut(), ptr::null_mut(), 0) };
+        let expanded = unsafe {
+            ffi::switch_event_expand_headers_check(
+                self.0,
+                text.as_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                0,
+            )
+        };
         if ptr::eq(expanded, text.as_ptr()) {
             return text.to_string_lossy().into_owned();
         }
@@ -110,11 +138,21 @@ pub struct Binding(*mut ffi::switch_event_node_t);
 unsafe impl Send for Binding {}
 
 impl Binding {
-    pub fn new(event: ffi::switch_event_types_t, callback: unsafe extern "C" fn(*mut ffi::switch_event_t)) -> Option<Binding> {
+    pub fn new(
+        event: ffi::switch_event_types_t,
+        callback: unsafe extern "C" fn(*mut ffi::switch_event_t),
+    ) -> Option<Binding> {
         let mut node = ptr::null_mut();
         // SAFETY: the callback is a function of this library, which is never unmapped.
         let status = unsafe {
-            ffi::switch_event_bind_removable(c"mod_cti".as_ptr(), event, ptr::null(), Some(callback), ptr::null_mut(), &mut node)
+            ffi::switch_event_bind_removable(
+                c"mod_cti".as_ptr(),
+                event,
+                ptr::null(),
+                Some(callback),
+                ptr::null_mut(),
+                &mut node,
+            )
         };
         (status == ffi::SWITCH_STATUS_SUCCESS).then_some(Binding(node))
     }
@@ -132,7 +170,10 @@ impl Drop for Binding {
 pub fn reserve_subclass(owner: &str, subclass: &str) -> bool {
     let (owner, subclass) = (c(owner), c(subclass));
     // SAFETY: the switch copies both strings.
-    unsafe { ffi::switch_event_reserve_subclass_detailed(owner.as_ptr(), subclass.as_ptr()) == ffi::SWITCH_STATUS_SUCCESS }
+    unsafe {
+        ffi::switch_event_reserve_subclass_detailed(owner.as_ptr(), subclass.as_ptr())
+            == ffi::SWITCH_STATUS_SUCCESS
+    }
 }
 
 pub fn free_subclass(owner: &str, subclass: &str) {

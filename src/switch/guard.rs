@@ -15,7 +15,13 @@ pub fn guarded<T>(place: &str, fallback: T, body: impl FnOnce() -> T) -> T {
                 .or_else(|| payload.downcast_ref::<&str>().copied())
                 .unwrap_or("a panic without a message");
             // The log itself must not be what brings the switch down.
-            let _ = catch_unwind(|| super::log::write(tracing::Level::ERROR, None, &format!("defect in mod_cti, please report it: {place}: {what}")));
+            let _ = catch_unwind(|| {
+                super::log::write(
+                    tracing::Level::ERROR,
+                    None,
+                    &format!("defect in mod_cti, please report it: {place}: {what}"),
+                )
+            });
             // A payload whose Drop panics must not get out either.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
             fallback

@@ -26,7 +26,16 @@ pub fn write(level: Level, uuid: Option<&str>, text: &str) {
     // SAFETY: all pointers are NUL-terminated strings that outlive the call; the format is
     // the literal "%s" with exactly one string argument.
     unsafe {
-        ffi::switch_log_printf(channel, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0, userdata, level, c"%s".as_ptr(), text.as_ptr());
+        ffi::switch_log_printf(
+            channel,
+            c"mod_cti".as_ptr(),
+            c"cti".as_ptr(),
+            0,
+            userdata,
+            level,
+            c"%s".as_ptr(),
+            text.as_ptr(),
+        );
     }
 }
 

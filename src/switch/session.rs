@@ -41,13 +41,18 @@ impl<'a> Session<'a> {
     pub unsafe fn new(session: *mut ffi::switch_core_session_t) -> Option<Session<'a>> {
         let session = NonNull::new(session)?;
         // SAFETY: a live session has a channel for as long as it lives.
-        let channel = NonNull::new(unsafe { ffi::switch_core_session_get_channel(session.as_ptr()) })?;
-        Some(Session { session, channel: Channel(channel, PhantomData) })
+        let channel =
+            NonNull::new(unsafe { ffi::switch_core_session_get_channel(session.as_ptr()) })?;
+        Some(Session {
+            session,
+            channel: Channel(channel, PhantomData),
+        })
     }
 
     pub fn uuid(&self) -> String {
         // SAFETY: the session is alive; its uuid is copied at once.
-        unsafe { copied(ffi::switch_core_session_get_uuid(self.session.as_ptr())) }.unwrap_or_default()
+        unsafe { copied(ffi::switch_core_session_get_uuid(self.session.as_ptr())) }
+            .unwrap_or_default()
     }
 
     pub fn as_ptr(&self) -> *mut ffi::switch_core_session_t {
@@ -62,7 +67,14 @@ impl<'a> Session<'a> {
     /// it hangs up.
     pub fn live(&self, milliseconds: u32) {
         // SAFETY: the session is alive and this is the thread that runs it.
-        unsafe { ffi::switch_ivr_sleep(self.session.as_ptr(), milliseconds, ffi::SWITCH_TRUE, ptr::null_mut()) };
+        unsafe {
+            ffi::switch_ivr_sleep(
+                self.session.as_ptr(),
+                milliseconds,
+                ffi::SWITCH_TRUE,
+                ptr::null_mut(),
+            )
+        };
     }
 
     /// Join the two until one of them leaves; core answers the caller if the peer is
@@ -70,7 +82,11 @@ impl<'a> Session<'a> {
     /// bypass after the bridge.
     pub fn bridge(&self, peer: &Session<'_>) {
         let after = "bypass_media_after_bridge";
-        if [self.channel, peer.channel].iter().any(|channel| channel.variable(after).is_some_and(|value| crate::plan::time::is_true(&value))) {
+        if [self.channel, peer.channel].iter().any(|channel| {
+            channel
+                .variable(after)
+                .is_some_and(|value| crate::plan::time::is_true(&value))
+        }) {
             self.channel.set_flag(ffi::CF_BYPASS_MEDIA_AFTER_BRIDGE);
         }
         if self.channel.flag(ffi::CF_PROXY_MODE) {
@@ -78,12 +94,28 @@ impl<'a> Session<'a> {
             unsafe { ffi::switch_ivr_signal_bridge(self.as_ptr(), peer.as_ptr()) };
             return;
         }
-        let keys = |channel: Channel<'_>| channel.variable("bridge_terminate_key").map(|keys| c(&keys));
+        let keys = |channel: Channel<'_>| {
+            channel
+                .variable("bridge_terminate_key")
+                .map(|keys| c(&keys))
+        };
         let (mine, theirs) = (keys(self.channel), keys(peer.channel));
-        let pointer = |keys: &Option<std::ffi::CString>| keys.as_ref().map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast());
-        let on_key: ffi::switch_input_callback_function_t = (mine.is_some() || theirs.is_some()).then_some(terminate_key);
+        let pointer = |keys: &Option<std::ffi::CString>| {
+            keys.as_ref()
+                .map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast())
+        };
+        let on_key: ffi::switch_input_callback_function_t =
+            (mine.is_some() || theirs.is_some()).then_some(terminate_key);
         // SAFETY: both sessions and both key strings live until the bridge returns.
-        unsafe { ffi::switch_ivr_multi_threaded_bridge(self.as_ptr(), peer.as_ptr(), on_key, pointer(&mine), pointer(&theirs)) };
+        unsafe {
+            ffi::switch_ivr_multi_threaded_bridge(
+                self.as_ptr(),
+                peer.as_ptr(),
+                on_key,
+                pointer(&mine),
+                pointer(&theirs),
+            )
+        };
     }
 
     /// What core's originate does for a winner that rang without the caller's session:
@@ -98,10 +130,16 @@ impl<'a> Session<'a> {
             let theirs = ffi::switch_channel_get_caller_profile(callee);
             let mine = ffi::switch_channel_get_caller_profile(caller);
             if !mine.is_null() {
-                ffi::switch_channel_set_originator_caller_profile(callee, ffi::switch_caller_profile_clone(peer.as_ptr(), mine));
+                ffi::switch_channel_set_originator_caller_profile(
+                    callee,
+                    ffi::switch_caller_profile_clone(peer.as_ptr(), mine),
+                );
             }
             if !theirs.is_null() {
-                ffi::switch_channel_set_originatee_caller_profile(caller, ffi::switch_caller_profile_clone(self.as_ptr(), theirs));
+                ffi::switch_channel_set_originatee_caller_profile(
+                    caller,
+                    ffi::switch_caller_profile_clone(self.as_ptr(), theirs),
+                );
             }
             ffi::switch_process_import(self.as_ptr(), callee, c"import".as_ptr(), ptr::null());
         }
@@ -151,8 +189,17 @@ unsafe extern "C" fn terminate_key(
         }
         // SAFETY: for this kind `input` is a DTMF event, and `keys` is the string that
         // `bridge` handed over.
-        let (digit, keys) = unsafe { ((*input.cast::<ffi::switch_dtmf_t>()).digit, std::ffi::CStr::from_ptr(keys.cast())) };
-        if keys.to_bytes().contains(&(digit as u8)) { ffi::SWITCH_STATUS_BREAK } else { ffi::SWITCH_STATUS_SUCCESS }
+        let (digit, keys) = unsafe {
+            (
+                (*input.cast::<ffi::switch_dtmf_t>()).digit,
+                std::ffi::CStr::from_ptr(keys.cast()),
+            )
+        };
+        if keys.to_bytes().contains(&(digit as u8)) {
+            ffi::SWITCH_STATUS_BREAK
+        } else {
+            ffi::SWITCH_STATUS_SUCCESS
+        }
     })
 }
 
@@ -162,7 +209,12 @@ impl LockedSession {
         let uuid = c(uuid);
         // SAFETY: the string lives during the call; a session returned is read-locked for us.
         unsafe {
-            let session = ffi::switch_core_session_perform_locate(uuid.as_ptr(), c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+            let session = ffi::switch_core_session_perform_locate(
+                uuid.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            );
             LockedSession::from_locked(session)
         }
     }
@@ -194,7 +246,14 @@ impl Channel<'_> {
     pub fn variable(&self, name: &str) -> Option<String> {
         let name = c(name);
         // SAFETY: the channel is alive; with `dup` the value is a copy in the session's pool.
-        unsafe { copied(ffi::switch_channel_get_variable_dup(self.0.as_ptr(), name.as_ptr(), ffi::SWITCH_TRUE, -1)) }
+        unsafe {
+            copied(ffi::switch_channel_get_variable_dup(
+                self.0.as_ptr(),
+                name.as_ptr(),
+                ffi::SWITCH_TRUE,
+                -1,
+            ))
+        }
     }
 
     /// Set a variable, or remove it. The value is data: `${…}` in it is not refused.
@@ -202,20 +261,37 @@ impl Channel<'_> {
         let (name, value) = (c(name), value.map(c));
         let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
         // SAFETY: the channel is alive; the switch copies both strings.
-        unsafe { ffi::switch_channel_set_variable_var_check(self.0.as_ptr(), name.as_ptr(), value, ffi::SWITCH_FALSE) };
+        unsafe {
+            ffi::switch_channel_set_variable_var_check(
+                self.0.as_ptr(),
+                name.as_ptr(),
+                value,
+                ffi::SWITCH_FALSE,
+            )
+        };
     }
 
     pub fn set_profile(&self, name: &str, value: &str) {
         let (name, value) = (c(name), c(value));
         // SAFETY: the channel is alive; the switch copies both strings.
-        unsafe { ffi::switch_channel_set_profile_var(self.0.as_ptr(), name.as_ptr(), value.as_ptr()) };
+        unsafe {
+            ffi::switch_channel_set_profile_var(self.0.as_ptr(), name.as_ptr(), value.as_ptr())
+        };
     }
 
     /// `${…}` in `text` expanded as in a dialplan.
     pub fn expand(&self, text: &str) -> String {
         let text = c(text);
         // SAFETY: the channel and the text are alive during the call.
-        let expanded = unsafe { ffi::switch_channel_expand_variables_check(self.0.as_ptr(), text.as_ptr(), ptr::null_mut(), ptr::null_mut(), 0) };
+        let expanded = unsafe {
+            ffi::switch_channel_expand_variables_check(
+                self.0.as_ptr(),
+                text.as_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                0,
+            )
+        };
         if ptr::eq(expanded, text.as_ptr()) {
             return text.to_string_lossy().into_owned();
         }
@@ -226,7 +302,10 @@ impl Channel<'_> {
     /// Up, not being transferred or hung up.
     pub fn ready(&self) -> bool {
         // SAFETY: the channel is alive.
-        unsafe { ffi::switch_channel_test_ready(self.0.as_ptr(), ffi::SWITCH_TRUE, ffi::SWITCH_FALSE) != 0 }
+        unsafe {
+            ffi::switch_channel_test_ready(self.0.as_ptr(), ffi::SWITCH_TRUE, ffi::SWITCH_FALSE)
+                != 0
+        }
     }
 
     pub fn answered(&self) -> bool {
@@ -256,7 +335,15 @@ impl Channel<'_> {
 
     pub fn hang_up(&self, cause: Cause) {
         // SAFETY: the channel is alive; hanging up twice is allowed.
-        unsafe { ffi::switch_channel_perform_hangup(self.0.as_ptr(), c"mod_cti".as_ptr(), c"cti".as_ptr(), 0, cause.0) };
+        unsafe {
+            ffi::switch_channel_perform_hangup(
+                self.0.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+                cause.0,
+            )
+        };
     }
 
     /// What core does with a failed call: `continue_on_fail`, `failure_causes`,
@@ -270,7 +357,13 @@ impl Channel<'_> {
     pub fn ring(&self) {
         // SAFETY: the channel is alive; core allows this from any thread (`uuid_ring_ready`).
         unsafe {
-            ffi::switch_channel_perform_ring_ready_value(self.0.as_ptr(), ffi::SWITCH_RING_READY_RINGING, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0)
+            ffi::switch_channel_perform_ring_ready_value(
+                self.0.as_ptr(),
+                ffi::SWITCH_RING_READY_RINGING,
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            )
         };
     }
 
@@ -304,6 +397,7 @@ pub fn cause_named(text: &str) -> Option<Cause> {
     // SAFETY: the string lives during the call.
     let cause = Cause(unsafe { ffi::switch_channel_str2cause(name.as_ptr()) });
     // The switch answers an unknown name with a cause too: take it only if it means it.
-    let known = cause_name(cause).eq_ignore_ascii_case(text.trim()) || text.trim().parse() == Ok(cause.0);
+    let known =
+        cause_name(cause).eq_ignore_ascii_case(text.trim()) || text.trim().parse() == Ok(cause.0);
     (known && cause != Cause::NONE).then_some(cause)
 }

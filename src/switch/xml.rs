@@ -33,7 +33,8 @@ unsafe fn pairs(node: ffi::switch_xml_t, list: &str, item: &str) -> Vec<(String,
         }
         let mut child = ffi::switch_xml_child(list, item.as_ptr());
         while !child.is_null() {
-            let attribute = |name: &std::ffi::CStr| copied(ffi::switch_xml_attr(child, name.as_ptr()));
+            let attribute =
+                |name: &std::ffi::CStr| copied(ffi::switch_xml_attr(child, name.as_ptr()));
             if let Some(name) = attribute(c"name") {
                 found.push((name, attribute(c"value").unwrap_or_default()));
             }
