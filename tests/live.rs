@@ -145,6 +145,7 @@ fn run(
     let settings = Settings {
         application: arguments.application.clone(),
         log_level: std::env::var("LIVE_LOG").unwrap_or("debug".to_string()),
+        exact_clock: true,
     };
     let rig = Rig::start(found, &settings)?;
     println!(
@@ -166,6 +167,10 @@ fn run(
                     let wrong = match rig.scenario(scenario, slot) {
                         Ok((seen, course)) => {
                             let mut wrong = check(scenario, &seen);
+                            if rig.application == "bridge" {
+                                // Core knows none of our variables; what it does on the wire is compared.
+                                wrong.retain(|line| !line.starts_with("cti_"));
+                            }
                             if !wrong.is_empty() {
                                 wrong.extend(diary(rig, &course));
                             }

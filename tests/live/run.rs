@@ -26,6 +26,7 @@ pub struct Rig {
 pub struct Settings {
     pub application: String,
     pub log_level: String,
+    pub exact_clock: bool,
 }
 
 /// What the machine has, or why there is nothing to run on.
@@ -81,6 +82,7 @@ impl Rig {
             module: found.module.as_deref(),
             application: &settings.application,
             log_level: &settings.log_level,
+            exact_clock: settings.exact_clock,
         })?;
         let phones =
             Phones::start(switch.sip, DOMAIN).map_err(|error| format!("phones: {error}"))?;
@@ -344,19 +346,14 @@ impl Course {
     /// By the switch's own word where it names a phone's leg, else by who was acknowledged and kept:
     /// a loopback channel stands between the caller and the phone.
     fn joined(&self) -> Option<String> {
+        // Core joins early media as well; only an answer counts.
         let bridged = self.bridged.as_ref()?;
-        let named = self
-            .legs
-            .iter()
-            .find(|(call_id, ..)| call_id == bridged)
-            .map(|(_, name, _)| name.clone());
-        named.or_else(|| {
-            let kept = |leg: &Leg| told(leg).0 == Told::Joined;
-            self.legs
-                .iter()
-                .find(|(_, _, leg)| kept(leg))
-                .map(|(_, name, _)| name.clone())
-        })
+        let kept = |leg: &Leg| told(leg).0 == Told::Joined;
+        let named = self.legs.iter().find(|(call_id, ..)| call_id == bridged);
+        let joined = named.or_else(|| self.legs.iter().find(|(_, _, leg)| kept(leg)));
+        joined
+            .filter(|(_, _, leg)| kept(leg))
+            .map(|(_, name, _)| name.clone())
     }
 
     fn ring(&self, name: &str, leg: &Leg) -> SeenRing {

@@ -25,6 +25,8 @@ pub struct Options<'a> {
     pub application: &'a str,
     /// `debug` for one's own eyes, `warning` to measure.
     pub log_level: &'a str,
+    /// The switch's clock ticks every millisecond, not every 20: the times of its events are exact then.
+    pub exact_clock: bool,
 }
 
 pub struct Switch {
@@ -297,6 +299,7 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
   <configuration name="switch.conf"><settings>
     <param name="loglevel" value="{level}"/><param name="max-sessions" value="4000"/>
     <param name="sessions-per-second" value="1000"/><param name="rtp-start-port" value="{rtp}"/>
+    <param name="1ms-timer" value="{exact}"/>
     <param name="rtp-end-port" value="{rtp_end}"/><param name="switchname" value="cti-live"/>
   </settings></configuration>
   <configuration name="logfile.conf"><profiles><profile name="default"><settings>
@@ -345,6 +348,7 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
 </document>
 "##,
         level = options.log_level,
+        exact = options.exact_clock,
         levels = levels(options.log_level),
         rtp_end = rtp + 2390,
         application = options.application,

@@ -1,0 +1,191 @@
+/*
+ * Endpoints: what a dial string's first word names, and the channels they make.
+ * sofia rings the scenario's phones; error, loopback, null and user do as their namesakes;
+ * every other name is no endpoint.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "standin.h"
+
+static const char *const NAMES[] = {"sofia", "error", "loopback", "null", "user", "group"};
+enum { COUNT = sizeof NAMES / sizeof *NAMES };
+static switch_endpoint_interface_t *endpoints[COUNT];
+static switch_loadable_module_interface_t *parent;
+
+switch_endpoint_interface_t *endpoint_find(const char *name) {
+  for (int i = 0; i < COUNT; i++) {
+    if (strcmp(NAMES[i], name)) continue;
+    if (!parent) {
+      parent = object_new(A_MODULE, sizeof *parent);
+      parent->module_name = "the switch's endpoints";
+      parent->rwlock = rwlock_new("the endpoints' module");
+    }
+    if (!endpoints[i]) {
+      endpoints[i] = object_new(AN_ENDPOINT, sizeof **endpoints);
+      endpoints[i]->interface_name = NAMES[i];
+      endpoints[i]->rwlock = rwlock_new(NAMES[i]);
+      endpoints[i]->reflock = mutex_new();
+      endpoints[i]->parent = parent;
+    }
+    return endpoints[i];
+  }
+  return NULL;
+}
+
+switch_endpoint_interface_t *switch_loadable_module_get_endpoint_interface(const char *name) {
+  need(name, __func__, "the endpoint's name");
+  big_lock();
+  switch_endpoint_interface_t *endpoint = endpoint_find(name);
+  if (endpoint) {
+    endpoint->rwlock->readers++;
+    endpoint->parent->rwlock->readers++;
+    endpoint->refs++;
+    endpoint->parent->refs++;
+  }
+  big_unlock();
+  return endpoint;
+}
+
+void report_endpoints(struct text *report);
+void report_endpoints(struct text *report) {
+  for (int i = 0; i < COUNT; i++)
+    if (endpoints[i] && endpoints[i]->refs) text_format(report, "%d references to the endpoint %s\n", endpoints[i]->refs, NAMES[i]);
+  if (parent && parent->refs) text_format(report, "%d references to the endpoints' module\n", parent->refs);
+}
+
+/* ---- outgoing channels ---- */
+
+static switch_core_session_t *leg_new(const char *driver, const char *address, switch_caller_profile_t *profile) {
+  switch_core_session_t *session = session_new(driver, SWITCH_CALL_DIRECTION_OUTBOUND);
+  switch_channel_t *channel = session->channel;
+  object_end(channel->profile, A_PROFILE);
+  channel->profile = profile_copy(session->pool, profile);
+  channel->profile->times->created = now_us();
+  channel->profile->uuid = channel->profile->uuid_str = pool_copy(session->pool, session->uuid);
+  struct text name = {0};
+  text_format(&name, "%s/%s", driver, address);
+  channel->name = name.data;
+  channel->state = CS_INIT;
+  return session;
+}
+
+/* profile/sip:user@host:port;…, or profile/user@domain and profile/user%domain of a registration. */
+static int sofia(const char *address, switch_caller_profile_t *profile, switch_core_session_t **made) {
+  const char *slash = strchr(address, '/'), *uri = slash ? slash + 1 : address;
+  if (!slash || strncmp(address, "internal/", 9)) return CAUSE_INVALID_PROFILE;
+  struct phone *phone = phone_at(uri);
+  if (!phone) {
+    char *user = strndup(uri, strcspn(uri, "@%"));
+    phone = phone_of(strncmp(user, "sip:", 4) ? user : user + 4, 0);
+    free(user);
+  }
+  if (!phone) return CAUSE_USER_NOT_REGISTERED;
+  *made = leg_new("sofia", address, profile);
+  (*made)->dialog = wire_dialog(*made, phone);
+  return SWITCH_CAUSE_SUCCESS;
+}
+
+/* The dialplan behind loopback is a list: an extension answers after a while, or hangs up. */
+static struct loopback {
+  char extension[64];
+  int64_t after;
+  int cause;
+  struct loopback *next;
+} *loopbacks;
+
+void standin_add_loopback(const char *extension, int64_t after, const char *cause);
+void standin_add_loopback(const char *extension, int64_t after, const char *cause) {
+  struct loopback *loopback = calloc(1, sizeof *loopback);
+  snprintf(loopback->extension, sizeof loopback->extension, "%s", extension);
+  loopback->after = after;
+  loopback->cause = cause ? cause_number(cause) : 0;
+  big_lock();
+  loopback->next = loopbacks;
+  loopbacks = loopback;
+  big_unlock();
+}
+
+static int loopback(const char *address, switch_caller_profile_t *profile, switch_core_session_t **made) {
+  char extension[64];
+  snprintf(extension, sizeof extension, "%.*s", (int)strcspn(address, "/"), address);
+  *made = leg_new("loopback", address, profile);
+  struct loopback *found = loopbacks;
+  while (found && strcmp(found->extension, extension)) found = found->next;
+  if (found && !found->cause) wire_answer_leg(*made, found->after);
+  else wire_hang_up_leg(*made, found ? found->cause : CAUSE_NO_ROUTE_DESTINATION);
+  return SWITCH_CAUSE_SUCCESS;
+}
+
+/* user/ originates to the user's first contact: what a nested fork does (it does not block). */
+static int user(switch_core_session_t *session, switch_event_t *variables, const char *address,
+                switch_caller_profile_t *profile, uint32_t overrides, switch_core_session_t **made) {
+  char *name = strndup(address, strcspn(address, "@"));
+  const char *domain = strchr(address, '@');
+  if (!directory_has_user(name, domain ? domain + 1 : directory_domain())) {
+    free(name);
+    return CAUSE_SUBSCRIBER_ABSENT;
+  }
+  switch_event_t *own = variables ? event_copy(variables) : event_new(SWITCH_EVENT_CHANNEL_DATA);
+  event_add(own, "dialed_user", name);
+  event_add(own, "dialed_domain", directory_domain());
+  char *dialled = expand(NULL, own, directory_dial_string(name), 0);
+  dialled[strcspn(dialled, ",|")] = 0;
+  char *rest = strchr(dialled, '/');
+  int cause = CAUSE_DESTINATION_OUT_OF_ORDER;
+  if (rest) {
+    *rest++ = 0;
+    profile->destination_number = pool_copy(profile->pool, rest);
+    cause = outgoing(session, own, dialled, profile, overrides, made);
+  }
+  free(dialled);
+  event_free(own);
+  free(name);
+  return cause;
+}
+
+static void join_profiles(switch_core_session_t *session, switch_core_session_t *leg) {
+  switch_channel_t *caller = session->channel, *channel = leg->channel;
+  channel_set(channel, "originator", session->uuid);
+  channel_set(channel, "signal_bond", session->uuid);
+  channel_set(caller, "originate_signal_bond", leg->uuid);
+  if (caller->flags[CF_PROXY_MODE]) channel->flags[CF_PROXY_MODE] = 1;
+  if (caller->flags[CF_PROXY_MEDIA]) channel->flags[CF_PROXY_MEDIA] = 1;
+  channel->profile->originator_caller_profile = profile_copy(leg->pool, caller->profile);
+  channel->profile->originator_caller_profile->uuid = pool_copy(leg->pool, session->uuid);
+}
+
+int outgoing(switch_core_session_t *session, switch_event_t *variables, const char *type, switch_caller_profile_t *profile,
+             uint32_t overrides, switch_core_session_t **made) {
+  const char *address = profile->destination_number ? profile->destination_number : "";
+  if (!endpoint_find(type)) return CAUSE_CHAN_NOT_IMPLEMENTED;
+  if (session) {
+    const char *name = channel_get(session->channel, "effective_caller_id_name");
+    const char *number = channel_get(session->channel, "effective_caller_id_number");
+    const char *ani = channel_get(session->channel, "effective_ani");
+    if (name && !(overrides & OWN_NAME)) profile->caller_id_name = pool_copy(profile->pool, name);
+    if (number && !(overrides & OWN_NUMBER)) profile->caller_id_number = pool_copy(profile->pool, number);
+    if (ani && !(overrides & OWN_ANI)) profile->ani = pool_copy(profile->pool, ani);
+  }
+  if (!strcmp(type, "error")) {
+    int cause = cause_number(address);
+    return cause ? cause : CAUSE_DESTINATION_OUT_OF_ORDER;
+  }
+  if (!strcmp(type, "group")) return CAUSE_DESTINATION_OUT_OF_ORDER;
+  if (!strcmp(type, "user")) return user(session, variables, address, profile, overrides, made);
+  int cause = SWITCH_CAUSE_SUCCESS;
+  if (!strcmp(type, "sofia")) cause = sofia(address, profile, made);
+  else if (!strcmp(type, "loopback")) cause = loopback(address, profile, made);
+  else if (!strncmp(address, "cause-", 6)) cause = cause_number(address + 6);
+  else *made = leg_new("null", address, profile);
+  if (cause != SWITCH_CAUSE_SUCCESS) return cause;
+  if (session && !strcmp(type, "null")) channel_pre_answer(session->channel); /* as the real one does */
+  const char *uuid = variables ? event_get(variables, "origination_uuid") : NULL;
+  if (uuid && session_rename(*made, uuid)) (*made)->channel->profile->uuid = pool_copy((*made)->pool, uuid);
+  if (session) join_profiles(session, *made);
+  channel_event((*made)->channel, EVENT_CHANNEL_OUTGOING);
+  return cause;
+}

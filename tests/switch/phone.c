@@ -1,0 +1,354 @@
+/*
+ * The wire: one thread that plays every phone and the caller, by the clock.
+ * Each INVITE is a dialog in the diary: when it came, with which headers, when it was over
+ * and what the phone was told, as a real phone would write it down.
+ */
+#define _GNU_SOURCE
+#include "standin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_CALLER_HANGUP, STEP_KEY };
+struct timer {
+  int64_t at;
+  enum step step;
+  struct dialog *dialog;
+  char uuid[64];
+  char key;
+  int status;
+  struct timer *next;
+};
+
+static struct timer *timers;
+static struct dialog *diary, **diary_end = &diary;
+static struct phone *phones;
+static bool started;
+static struct text caller_diary;
+static char joined[64];
+
+/* ---- phones ---- */
+
+void standin_add_phone(const char *name, const char *user, int does, int status, int64_t after) {
+  static int port = 40001;
+  struct phone *phone = calloc(1, sizeof *phone);
+  snprintf(phone->name, sizeof phone->name, "%s", name);
+  snprintf(phone->user, sizeof phone->user, "%s", user);
+  phone->does = (enum behaviour)does;
+  phone->status = status;
+  phone->after = after;
+  phone->port = port++;
+  snprintf(phone->contact, sizeof phone->contact, "sofia/internal/sip:%s@127.0.0.1:%d;transport=udp;ob", user, phone->port);
+  big_lock();
+  struct phone **place = &phones;
+  while (*place) place = &(*place)->next;
+  *place = phone;
+  big_unlock();
+}
+
+struct phone *phone_of(const char *user, int index) {
+  for (struct phone *phone = phones; phone; phone = phone->next)
+    if (!strcasecmp(phone->user, user) && index-- == 0) return phone;
+  return NULL;
+}
+
+/* "sip:1002@127.0.0.1:40001;…" → the phone behind that port. */
+struct phone *phone_at(const char *address) {
+  const char *host = strrchr(address, '@');
+  const char *colon = strchr(host ? host : address, ':');
+  int port = colon ? atoi(colon + 1) : 0;
+  for (struct phone *phone = phones; phone; phone = phone->next)
+    if (phone->port == port) return phone;
+  return NULL;
+}
+
+/* ---- time ---- */
+
+static int status_cause(int status) {
+  static const int map[][2] = {{401, 21}, {402, 21}, {403, 21}, {404, 1},   {405, 63},  {406, 79},  {407, 21}, {408, 102},
+                               {410, 22}, {413, 127}, {414, 127}, {415, 79}, {416, 127}, {420, 127}, {421, 127}, {423, 127},
+                               {480, 18}, {481, 41}, {482, 25}, {483, 25}, {484, 28},  {485, 3},   {486, 17}, {487, 487},
+                               {488, 88}, {500, 41}, {501, 79}, {502, 38}, {503, 41},  {504, 102}, {505, 127}, {513, 127},
+                               {400, 41}, {600, 17}, {603, 21}, {604, 3},  {606, 88},  {607, 819}, {608, 21}};
+  for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+    if (map[i][0] == status) return map[i][1];
+  return CAUSE_NORMAL_UNSPECIFIED;
+}
+
+static void fail_leg(switch_core_session_t *session, int status) {
+  char text[32];
+  snprintf(text, sizeof text, "sip:%d", status);
+  channel_set(session->channel, "proto_specific_hangup_cause", text);
+  snprintf(text, sizeof text, "%d", status);
+  channel_set(session->channel, "sip_term_status", text);
+  channel_set(session->channel, "sip_invite_failure_status", text);
+  snprintf(text, sizeof text, "%d", status_cause(status));
+  channel_set(session->channel, "sip_term_cause", text);
+  channel_hangup(session->channel, status_cause(status));
+}
+
+static void act(struct timer *timer) {
+  struct dialog *dialog = timer->dialog;
+  if (timer->step == STEP_CALLER_HANGUP || timer->step == STEP_KEY) {
+    switch_core_session_t *caller = session_find(timer->uuid);
+    if (!caller || !channel_up(caller->channel)) return;
+    if (timer->step == STEP_KEY) {
+      if (caller->channel->key_count < (int)sizeof caller->channel->keys)
+        caller->channel->keys[caller->channel->key_count++] = timer->key;
+    } else {
+      caller_told(caller, "gone");
+      channel_hangup(caller->channel, caller->channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL);
+    }
+    return;
+  }
+  switch_core_session_t *session = dialog->session;
+  if (dialog->over || dialog->confirmed || !session) return;
+  int64_t now = now_ms() - began_ms();
+  /* A leg that the switch is hanging up gets its CANCEL in a moment: the phone's reply
+   * crosses it only if it is the final one. */
+  switch (timer->step) {
+    case STEP_RING:
+      dialog->ringing = now;
+      channel_ringing(session->channel);
+      break;
+    case STEP_MEDIA:
+      dialog->ringing = now;
+      channel_early(session->channel);
+      break;
+    case STEP_ANSWER:
+      dialog->answered = dialog->to = now;
+      dialog->confirmed = true;
+      dialog->status = 200;
+      channel_answered(session->channel);
+      break;
+    case STEP_REJECT:
+      dialog->over = true;
+      if (dialog->phone->does == STALE || dialog->phone->does == DEAD) {
+        dialog->told = "Nothing";
+      } else {
+        dialog->told = "ItsOwn";
+        dialog->status = timer->status;
+      }
+      dialog->to = now;
+      fail_leg(session, timer->status);
+      break;
+    default:
+      break;
+  }
+}
+
+static void *wire(void *nothing) {
+  (void)nothing;
+  big_lock();
+  for (;;) {
+    int64_t now = now_ms();
+    if (timers && timers->at <= now) {
+      struct timer *timer = timers;
+      timers = timer->next;
+      act(timer);
+      free(timer);
+      big_changed();
+      continue;
+    }
+    int64_t pause = timers ? timers->at - now : 1000;
+    big_wait(pause < 1000 ? (int)pause : 1000);
+  }
+  return NULL;
+}
+
+static struct timer *later(int64_t after, enum step step) {
+  if (!started) {
+    pthread_t thread;
+    started = true;
+    if (pthread_create(&thread, NULL, wire, NULL)) fatal("stand-in", "no thread");
+    pthread_detach(thread);
+  }
+  struct timer *timer = calloc(1, sizeof *timer);
+  timer->at = now_ms() + after;
+  timer->step = step;
+  struct timer **place = &timers;
+  while (*place && (*place)->at <= timer->at) place = &(*place)->next;
+  timer->next = *place;
+  *place = timer;
+  big_changed();
+  return timer;
+}
+
+/* ---- legs on the wire ---- */
+
+static void headers_of(struct dialog *dialog, switch_channel_t *channel) {
+  dialog->headers = event_new(SWITCH_EVENT_CHANNEL_DATA);
+  event_add(dialog->headers, "From-User", channel->profile->caller_id_number);
+  event_add(dialog->headers, "From-Name", channel->profile->caller_id_name);
+  for (struct header *variable = channel->variables->headers; variable; variable = variable->next)
+    if (!strncasecmp(variable->name, "sip_h_", 6)) event_add(dialog->headers, variable->name + 6, variable->value);
+}
+
+void wire_invite(switch_core_session_t *session, struct phone *phone) {
+  struct dialog *dialog = session->dialog;
+  /* Where a network card would need its time. */
+  const int64_t wire_ms = 1;
+  dialog->from = now_ms() - began_ms();
+  dialog->to = dialog->ringing = dialog->answered = -1;
+  snprintf(dialog->uuid, sizeof dialog->uuid, "%s", session->uuid);
+  headers_of(dialog, session->channel);
+  struct timer *final;
+  switch (phone->does) {
+    case ANSWERS:
+      later(wire_ms, STEP_RING)->dialog = dialog;
+      later(phone->after + wire_ms, STEP_ANSWER)->dialog = dialog;
+      break;
+    case RINGS:
+      later(wire_ms, STEP_RING)->dialog = dialog;
+      break;
+    case RINGS_THEN_REJECTS:
+      later(wire_ms, STEP_RING)->dialog = dialog;
+      final = later(phone->after + wire_ms, STEP_REJECT);
+      final->dialog = dialog;
+      final->status = phone->status;
+      break;
+    case REJECTS:
+      final = later(phone->after + wire_ms, STEP_REJECT);
+      final->dialog = dialog;
+      final->status = phone->status;
+      break;
+    case ANNOUNCES:
+      later(wire_ms, STEP_MEDIA)->dialog = dialog;
+      break;
+    case ANNOUNCES_THEN_ANSWERS:
+      later(wire_ms, STEP_MEDIA)->dialog = dialog;
+      later(phone->after + wire_ms, STEP_ANSWER)->dialog = dialog;
+      break;
+    case ANNOUNCES_THEN_REJECTS:
+      later(wire_ms, STEP_MEDIA)->dialog = dialog;
+      final = later(phone->after + wire_ms, STEP_REJECT);
+      final->dialog = dialog;
+      final->status = phone->status;
+      break;
+    case DEAD:
+      final = later(32000, STEP_REJECT); /* SIP's timer B */
+      final->dialog = dialog;
+      final->status = 408;
+      break;
+    case STALE:
+      final = later(wire_ms, STEP_REJECT); /* the port is closed: ICMP says so at once */
+      final->dialog = dialog;
+      final->status = 503;
+      break;
+  }
+}
+
+/* What the switch sends when a leg hangs up: nothing, BYE or CANCEL with its Reason. */
+void wire_hangup(switch_core_session_t *session) {
+  struct dialog *dialog = session->dialog;
+  if (!dialog) return;
+  dialog->session = NULL;
+  if (dialog->over) return;
+  int cause = session->channel->cause;
+  dialog->over = true;
+  if (!dialog->headers) return; /* hung up before its INVITE went out */
+  if (cause == CAUSE_LOSE_RACE || cause == CAUSE_PICKED_OFF)
+    snprintf(dialog->reason, sizeof dialog->reason, "SIP;cause=200;text=\"Call completed elsewhere\"");
+  else
+    snprintf(dialog->reason, sizeof dialog->reason, "%s;cause=%d;text=\"%s\"", cause < 128 ? "Q.850" : "SIP", cause, cause_name(cause));
+  if (dialog->confirmed) {
+    dialog->told = dialog->joined ? "Joined" : cause == CAUSE_LOSE_RACE ? "TooLate" : "Unclear";
+    return;
+  }
+  dialog->to = now_ms() - began_ms();
+  switch (dialog->phone->does) {
+    case DEAD:
+    case STALE:
+      dialog->told = "Nothing";
+      return;
+    default:
+      dialog->told = cause == CAUSE_LOSE_RACE           ? "Elsewhere"
+                     : cause == CAUSE_NO_ANSWER         ? "NoAnswer"
+                     : cause == CAUSE_ORIGINATOR_CANCEL ? "CallerGone"
+                                                        : "Unclear";
+  }
+}
+
+void wire_joined(switch_core_session_t *session) {
+  struct dialog *dialog = session->dialog;
+  snprintf(joined, sizeof joined, "%s", dialog ? dialog->phone->name : session->driver);
+  if (dialog) dialog->joined = true;
+}
+
+struct dialog *wire_dialog(switch_core_session_t *session, struct phone *phone) {
+  struct dialog *dialog = calloc(1, sizeof *dialog);
+  dialog->phone = phone;
+  dialog->session = session;
+  *diary_end = dialog;
+  diary_end = &dialog->next;
+  return dialog;
+}
+
+/* ---- the caller on the wire ---- */
+
+void caller_told(switch_core_session_t *session, const char *what) {
+  text_format(&caller_diary, "C\x1f%s\x1f%s\x1f%lld\x1e", session->uuid, what, (long long)(now_ms() - began_ms()));
+}
+
+void wire_hang_up_caller(switch_core_session_t *session, int64_t after) {
+  snprintf(later(after, STEP_CALLER_HANGUP)->uuid, 64, "%s", session->uuid);
+}
+
+void standin_caller_presses(switch_core_session_t *caller, char key, int64_t after) {
+  big_lock();
+  struct timer *timer = later(after, STEP_KEY);
+  snprintf(timer->uuid, sizeof timer->uuid, "%s", caller->uuid);
+  timer->key = key;
+  big_unlock();
+}
+
+/* ---- for the tests ---- */
+
+char *standin_diary(void) {
+  struct text out = {0};
+  text_add(&out, "");
+  big_lock();
+  for (struct dialog *dialog = diary; dialog; dialog = dialog->next) {
+    if (!dialog->headers || dialog->phone->does == STALE) continue; /* nothing reached a phone */
+    const char *told = dialog->told ? dialog->told : dialog->confirmed && dialog->joined ? "Joined" : "Unclear";
+    text_format(&out, "R\x1f%s\x1f%lld\x1f%lld\x1f%lld\x1f%lld\x1f%s\x1f%d\x1f%s", dialog->phone->name, (long long)dialog->from,
+                (long long)dialog->ringing, (long long)dialog->answered, (long long)dialog->to, told, dialog->status,
+                dialog->reason);
+    for (struct header *header = dialog->headers->headers; header; header = header->next)
+      text_format(&out, "\x1f%s\x1d%s", header->name, header->value);
+    text_add(&out, "\x1e");
+  }
+  if (*joined) text_format(&out, "J\x1f%s\x1e", joined);
+  if (caller_diary.data) text_add(&out, caller_diary.data);
+  big_unlock();
+  return out.data;
+}
+
+/* Forget the phones and their diary: the next scenario starts with an empty world. */
+void standin_forget(void) {
+  big_lock();
+  for (struct timer *timer = timers, *next; timer; timer = next) {
+    next = timer->next;
+    free(timer);
+  }
+  timers = NULL;
+  for (struct dialog *dialog = diary, *next; dialog; dialog = next) {
+    next = dialog->next;
+    if (dialog->session) fatal("stand-in", "a leg outlives its scenario");
+    if (dialog->headers) event_free(dialog->headers);
+    free(dialog);
+  }
+  diary = NULL;
+  diary_end = &diary;
+  for (struct phone *phone = phones, *next; phone; phone = next) {
+    next = phone->next;
+    free(phone);
+  }
+  phones = NULL;
+  *joined = 0;
+  free(caller_diary.data);
+  memset(&caller_diary, 0, sizeof caller_diary);
+  big_unlock();
+}
