@@ -7,7 +7,6 @@ use crate::events::{self, Announcement, Told};
 use crate::module::module;
 use crate::plan::{Plan, Variables};
 use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, PartId, Ring, Time};
-use crate::switch::session::Times;
 use crate::switch::{LockedSession, Session};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
@@ -30,7 +29,7 @@ pub struct Call {
     pub cancel_key: Option<u8>,
     pub began: Instant,
     /// The same moment on the switch's clock, microseconds since the epoch.
-    pub began_epoch: i64,
+    began_epoch: i64,
     pub state: Mutex<State>,
     /// Signalled after every event.
     changed: Condvar,
@@ -56,8 +55,6 @@ pub struct Dialled {
     pub contact: Contact,
     pub uuid: Option<String>,
     pub sip_code: Option<u16>,
-    /// The channel's own record, once it has ended.
-    pub times: Times,
     pub told: Told,
     /// To be hung up as soon as its channel exists.
     doomed: Option<Cause>,
@@ -263,9 +260,8 @@ impl Call {
         self.feed(Event::Started(leg));
     }
 
-    /// A leg's channel has hung up: its own record of times, cause and SIP status counts.
+    /// A leg's channel has hung up, or its bridge is over.
     pub fn leg_over(self: &Arc<Call>, leg: LegId, session: &Session<'_>) {
-        let times = session.times();
         let status = session
             .variable("sip_invite_failure_status")
             .or_else(|| session.variable("sip_term_status"));
@@ -276,16 +272,18 @@ impl Call {
             };
             dialled.uuid.get_or_insert_with(|| session.uuid());
             dialled.sip_code = status.and_then(|status| status.parse().ok());
-            dialled.times = times;
         }
         if session.down() {
-            let rang = times.progress > 0 || times.progress_media > 0;
-            self.feed(Event::Ended {
-                leg,
-                cause: session.cause(),
-                rang,
-            });
+            // The channel's own record stands in for a ringing event that is still queued.
+            let rang = session.rang_at().map(|at| self.since_began(at));
+            let cause = session.cause();
+            self.feed(Event::Ended { leg, cause, rang });
         }
+    }
+
+    /// A moment of the switch's clock (microseconds since the epoch) as time of this call.
+    fn since_began(&self, epoch: i64) -> Time {
+        Time::from_micros((epoch - self.began_epoch).max(0) as u64)
     }
 
     /// Give core a moment to report the legs of a branch that has returned: those that have
@@ -331,7 +329,6 @@ impl From<Contact> for Dialled {
             contact,
             uuid: None,
             sip_code: None,
-            times: Times::default(),
             told: Told::default(),
             doomed: None,
         }

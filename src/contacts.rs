@@ -266,8 +266,13 @@ fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User,
         .iter()
         .find(|(name, _)| name == "user_context")
         .map(|(_, value)| value.clone());
+    // Said here as well: parts that are resolved at the same moment share the caller's
+    // channel, and one must not dial the other's user.
+    let dial_string = dial_string
+        .replace("${dialed_user}", &id)
+        .replace("${dialed_domain}", &domain);
     Ok(User {
-        dial_string: caller.expand(dial_string),
+        dial_string: caller.expand(&dial_string),
         variables,
         context,
     })

@@ -5,7 +5,7 @@ use crate::calls::Call;
 use crate::events;
 use crate::ring::{Cause, Leg, LegId, Outcome, Role};
 use crate::switch::Channel;
-use crate::switch::session::{Times, cause_name};
+use crate::switch::session::cause_name;
 use serde::Serialize;
 
 /// The cause of a refused plan: core's own for a dial string that it cannot use.
@@ -31,30 +31,16 @@ pub struct LegReport {
 pub fn legs(call: &Call) -> Vec<LegReport> {
     let state = call.state.lock();
     let report = |(leg, dialled): (&Leg, &crate::calls::Dialled)| {
-        let since =
-            |epoch: i64| (epoch > 0).then(|| (epoch - call.began_epoch).max(0) as u64 / 1000);
-        let Times {
-            progress,
-            progress_media,
-            answered,
-            hungup,
-        } = dialled.times;
         let ms = |time: Option<std::time::Duration>| time.map(|time| time.as_millis() as u64);
-        let rang = [progress, progress_media]
-            .into_iter()
-            .filter(|&at| at > 0)
-            .min()
-            .unwrap_or(0);
         LegReport {
             target: dialled.contact.target.clone(),
             contact: dialled.contact.dial_string.clone(),
             uuid: dialled.uuid.clone(),
             stage: leg.stage + 1,
             start_ms: ms(leg.dialled),
-            // The channel's own record where there is one: exact, whatever an event took.
-            ringing_ms: since(rang).or(ms(leg.ringing)),
-            answered_ms: since(answered).or(ms(leg.answered)),
-            ended_ms: since(hungup).or(ms(leg.ended)),
+            ringing_ms: ms(leg.ringing),
+            answered_ms: ms(leg.answered),
+            ended_ms: ms(leg.ended),
             cause: (leg.cause != Cause::NONE).then(|| cause_name(leg.cause)),
             sip_code: dialled.sip_code,
             role: leg.role.map(|role| match role {

@@ -56,11 +56,11 @@ pub enum Event {
     /// 183 with media.
     EarlyMedia(LegId),
     Answered(LegId),
-    /// `rang`: it had rung (the channel's own record, which no lost event can spoil).
+    /// `rang`: when it had rung, by the channel's own record: good where the event is late.
     Ended {
         leg: LegId,
         cause: Cause,
-        rang: bool,
+        rang: Option<Time>,
     },
     /// The branch's originate returned without a winner.
     BranchFailed {
@@ -430,7 +430,7 @@ impl Ring {
         }
         for leg in first..self.legs.len() {
             if let Some(cause) = self.legs[leg].plan.dead {
-                self.leg_ended(leg, cause, false);
+                self.leg_ended(leg, cause, None);
             }
         }
         self.stage_over(part);
@@ -496,7 +496,7 @@ impl Ring {
         }
     }
 
-    fn leg_ended(&mut self, leg: LegId, cause: Cause, rang: bool) {
+    fn leg_ended(&mut self, leg: LegId, cause: Cause, rang: Option<Time>) {
         let now = self.now;
         let won = self.winner();
         let Some(it) = self
@@ -506,8 +506,8 @@ impl Ring {
         else {
             return;
         };
-        if rang {
-            it.ringing.get_or_insert(now);
+        if let Some(at) = rang {
+            it.ringing.get_or_insert(at.min(now));
         }
         let branch_cancelled = it.branch.and_then(|branch| self.branches[branch].cancelled);
         it.state = LegState::Ended;
@@ -582,7 +582,7 @@ impl Ring {
         let part = it.part;
         let cause = it.cancelled.unwrap_or(cause);
         for leg in it.legs.clone() {
-            self.leg_ended(leg, cause, false);
+            self.leg_ended(leg, cause, None);
         }
         self.stage_over(part);
     }
@@ -659,7 +659,7 @@ impl Ring {
             }
         }
         for leg in never_dialled {
-            self.leg_ended(leg, cause, false);
+            self.leg_ended(leg, cause, None);
         }
     }
 

@@ -26,15 +26,6 @@ pub struct LockedSession(Session<'static>);
 // its own state, and does the same in `uuid_…` commands.
 unsafe impl Send for LockedSession {}
 
-/// When things happened to a channel: microseconds since the epoch, 0 for never.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Times {
-    pub progress: i64,
-    pub progress_media: i64,
-    pub answered: i64,
-    pub hungup: i64,
-}
-
 impl<'a> Session<'a> {
     /// # Safety
     /// `session` is NULL or a session that lives (locked, or our own caller) for `'a`.
@@ -367,21 +358,19 @@ impl Channel<'_> {
         };
     }
 
-    pub fn times(&self) -> Times {
+    /// When it first rang or played early media: microseconds since the epoch by the
+    /// switch's clock, which may tick in steps of 20 ms.
+    pub fn rang_at(&self) -> Option<i64> {
         // SAFETY: the channel is alive, and its profile and times live as long; the fields
-        // are plain integers that the channel's own thread wrote before this callback.
-        unsafe {
-            let profile = ffi::switch_channel_get_caller_profile(self.0.as_ptr());
-            match profile.as_ref().and_then(|profile| profile.times.as_ref()) {
-                Some(times) => Times {
-                    progress: times.progress,
-                    progress_media: times.progress_media,
-                    answered: times.answered,
-                    hungup: times.hungup,
-                },
-                None => Times::default(),
-            }
-        }
+        // are plain integers that the channel's own thread has written.
+        let times = unsafe {
+            let profile = ffi::switch_channel_get_caller_profile(self.0.as_ptr()).as_ref()?;
+            profile.times.as_ref()?
+        };
+        [times.progress, times.progress_media]
+            .into_iter()
+            .filter(|&at| at > 0)
+            .min()
     }
 }
 
