@@ -168,15 +168,14 @@ switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, sw
   return ready ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
 }
 
-/* A tone or a file lasts a second, or for ever where it loops; a hangup or a break ends it. */
+/* A tone or a file lasts a second, or for ever where it loops; a hangup ends it. */
 static switch_status_t play(switch_core_session_t *session, bool endless, const char *function) {
   own_thread(session, function);
   int64_t until = now_ms() + 1000;
   big_lock();
   switch_channel_t *channel = session->channel;
   bool heard = channel_pre_answer(channel);
-  while (heard && channel_ready(channel) && !channel->flags[CF_BREAK] && (endless || now_ms() < until)) big_wait(POLL_MS);
-  channel->flags[CF_BREAK] = 0;
+  while (heard && channel_ready(channel) && (endless || now_ms() < until)) big_wait(POLL_MS);
   bool ready = channel_ready(channel);
   big_unlock();
   return heard && ready ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;

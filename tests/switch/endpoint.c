@@ -50,7 +50,6 @@ switch_endpoint_interface_t *switch_loadable_module_get_endpoint_interface(const
   return endpoint;
 }
 
-void report_endpoints(struct text *report);
 void report_endpoints(struct text *report) {
   for (int i = 0; i < COUNT; i++)
     if (endpoints[i] && endpoints[i]->refs) text_format(report, "%d references to the endpoint %s\n", endpoints[i]->refs, NAMES[i]);
@@ -97,7 +96,6 @@ static struct loopback {
   struct loopback *next;
 } *loopbacks;
 
-void standin_add_loopback(const char *extension, int64_t after, const char *cause);
 void standin_add_loopback(const char *extension, int64_t after, const char *cause) {
   struct loopback *loopback = calloc(1, sizeof *loopback);
   snprintf(loopback->extension, sizeof loopback->extension, "%s", extension);
@@ -185,6 +183,8 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
   if (session && !strcmp(type, "null")) channel_pre_answer(session->channel); /* as the real one does */
   const char *uuid = variables ? event_get(variables, "origination_uuid") : NULL;
   if (uuid && session_rename(*made, uuid)) (*made)->channel->profile->uuid = pool_copy((*made)->pool, uuid);
+  const char *a_leg = variables ? event_get(variables, "origination_aleg_uuid") : NULL;
+  if (!session && a_leg) session = session_find(a_leg);
   if (session) join_profiles(session, *made);
   channel_event((*made)->channel, EVENT_CHANNEL_OUTGOING);
   return cause;

@@ -436,7 +436,6 @@ void event_report(struct text *report) {
   if (queue || delivering) text_add(report, "events are still being delivered\n");
 }
 
-void event_report_unloaded(struct text *report);
 void event_report_unloaded(struct text *report) {
   for (struct switch_event_node *node = bindings; node; node = node->next)
     text_format(report, "event %d is still bound by %s\n", node->event, node->id);

@@ -343,8 +343,6 @@ static void report_handle(void *object, void *data) {
   text_add(data, "a dial handle was not destroyed\n");
 }
 
-void report_modules(struct text *report, bool loaded);
-
 char *standin_leftovers(bool module_loaded) {
   struct text report = {0};
   text_add(&report, "");

@@ -38,7 +38,7 @@ struct originate {
   const char *ringback, *cancel_key, *fail_on_reject;
   int fail_mode; /* 1: any reject ends it; -1: those that are named */
   bool hangup_on_reject;
-  int timeout, progress_timeout, retries, retry_sleep;
+  int timeout, progress_timeout, retries;
   int force_cause, cause;
   bool timed_out;
   volatile switch_call_cause_t *cell;
@@ -106,8 +106,6 @@ static void read_settings(struct originate *o, uint32_t limit) {
   o->progress_timeout = number(o, "progress_timeout", o->timeout);
   o->retries = number(o, "originate_retries", 1);
   if (o->retries > 100) o->retries = 1;
-  o->retry_sleep = number(o, "originate_retry_sleep_ms", 1000);
-  if (o->retry_sleep < 500 || o->retry_sleep > 60000) o->retry_sleep = 1000;
 }
 
 /* ---- legs ---- */
@@ -188,7 +186,7 @@ static int create(struct originate *o, struct leg *leg, char *dial_string, switc
   leg_settings(o, leg, dial_string);
   if (table) session_add_table(leg->session, table);
   if (leg->delay > 0) leg->channel->flags[FLAG_BLOCK_STATE] = 1;
-  session_launch(leg->session);
+  if (!leg->session->launched) session_launch(leg->session);
   return cause;
 }
 
@@ -328,7 +326,7 @@ static bool still_ringing(struct originate *o) {
 static bool reject_is_named(struct originate *o, int cause) {
   const char *named = o->fail_on_reject;
   if (!named) fatal("switch_ivr_originate", "hangup_on_single_reject without fail_on_single_reject: FreeSWITCH crashes here");
-  bool match = strcasestr(named, cause_name(cause)) || strcasestr(cause_name(cause), named);
+  bool match = strcasestr(named, cause_name(cause));
   return *named == '!' ? !match : match;
 }
 
@@ -404,7 +402,7 @@ static void hang_up_losers(struct originate *o) {
 }
 
 static int failure_cause(struct originate *o) {
-  int cause = 0;
+  int cause = o->winner >= 0 && o->legs[o->winner].channel ? o->legs[o->winner].channel->cause : 0;
   for (int i = 0; i < o->count && !cause; i++) {
     if (!o->legs[i].channel) continue;
     cause = o->legs[i].channel->cause;
@@ -472,8 +470,11 @@ static bool ring(struct originate *o, char **strings, switch_event_t **own, cons
     }
     o->cause = create(o, &o->legs[i], strings[i], own[i], table, base, pool);
     if (o->cause != SWITCH_CAUSE_SUCCESS && o->fail_on_reject && (o->fail_mode == 1 || reject_is_named(o, o->cause))) {
+      if (i) fatal("switch_ivr_originate", "fail_on_single_reject, and leg %d can not be made: FreeSWITCH leaves the legs before it ringing for ever", i + 1);
       o->force_cause = o->cause;
+      o->count = 0;
       *stop = true;
+      goto done;
     }
   }
   o->started = time(NULL);
@@ -497,8 +498,9 @@ done:
   *cause = won ? SWITCH_CAUSE_SUCCESS : failure_cause(o);
   if (won && o->caller) channel_import(o->caller, o->legs[o->winner].channel, "import", NULL);
   if (o->caller) tell_caller(o, *cause);
+  bool named_reject = !won && o->fail_mode == -1 && rejected(o);
   release(o, won, *cause);
-  if (!won && o->timed_out && !o->continue_on_timeout) *stop = true;
+  if (!won && (o->timed_out ? !o->continue_on_timeout : named_reject)) *stop = true;
   return won;
 }
 
@@ -548,23 +550,15 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
   if (cid_number && !event_get(o->variables, "origination_caller_id_number"))
     event_add(o->variables, "origination_caller_id_number", cid_number);
   read_settings(o, limit);
+  if (o->retries > 1) fatal(__func__, "originate_retries with a dial handle: FreeSWITCH would dial the strings it has cut");
   switch_memory_pool_t *pool = pool_new();
   switch_caller_profile_t *base = profile ? profile : o->caller ? o->caller->profile : NULL;
   if (base) base = profile_copy(pool, base);
-  for (int try = 0; try < o->retries && !won; try++) {
-    if (try && cell && *cell) break;
-    if (try) pause_ms(o->retry_sleep);
-    for (int list = 0; list < dial_lists(handle) && !won && !stop && (!cell || !*cell); list++) {
-      char *strings[MAX_PEERS];
-      switch_event_t *own[MAX_PEERS];
-      o->count = dial_peers(handle, list, strings, own);
-      char *copies[MAX_PEERS];
-      for (int i = 0; i < o->count; i++) copies[i] = strdup(strings[i]);
-      int used = o->count;
-      won = ring(o, copies, own, table, base, pool, &why, &stop);
-      for (int i = 0; i < used; i++) free(copies[i]);
-    }
-    if (o->caller && !channel_ready(o->caller)) break;
+  for (int list = 0; list < dial_lists(handle) && !won && !stop && (!o->cell || !*o->cell); list++) {
+    char *strings[MAX_PEERS];
+    switch_event_t *own[MAX_PEERS];
+    o->count = dial_peers(handle, list, strings, own);
+    won = ring(o, strings, own, table, base, pool, &why, &stop);
   }
   *bleg = NULL;
   if (won) {

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <strings.h>
 
-enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_CALLER_HANGUP, STEP_KEY };
+enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_CALLER_HANGUP, STEP_KEY, STEP_LEG_ANSWER, STEP_LEG_HANGUP };
 struct timer {
   int64_t at;
   enum step step;
   struct dialog *dialog;
-  char uuid[64];
+  switch_core_session_t *session; /* of steps that belong to no dialog */
   char key;
   int status;
   struct timer *next;
@@ -89,18 +89,28 @@ static void fail_leg(switch_core_session_t *session, int status) {
   channel_hangup(session->channel, status_cause(status));
 }
 
+static void act_on_session(struct timer *timer) {
+  switch_channel_t *channel = timer->session->channel;
+  switch (timer->step) {
+    case STEP_CALLER_HANGUP:
+      caller_told(timer->session, "gone");
+      channel_hangup(channel, channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL);
+      break;
+    case STEP_KEY:
+      if (channel->key_count < (int)sizeof channel->keys) channel->keys[channel->key_count++] = timer->key;
+      break;
+    case STEP_LEG_ANSWER:
+      channel_answered(channel);
+      break;
+    default:
+      channel_hangup(channel, timer->status);
+  }
+}
+
 static void act(struct timer *timer) {
   struct dialog *dialog = timer->dialog;
-  if (timer->step == STEP_CALLER_HANGUP || timer->step == STEP_KEY) {
-    switch_core_session_t *caller = session_find(timer->uuid);
-    if (!caller || !channel_up(caller->channel)) return;
-    if (timer->step == STEP_KEY) {
-      if (caller->channel->key_count < (int)sizeof caller->channel->keys)
-        caller->channel->keys[caller->channel->key_count++] = timer->key;
-    } else {
-      caller_told(caller, "gone");
-      channel_hangup(caller->channel, caller->channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL);
-    }
+  if (timer->session) {
+    if (object_alive(timer->session, A_SESSION) && channel_up(timer->session->channel)) act_on_session(timer);
     return;
   }
   switch_core_session_t *session = dialog->session;
@@ -254,7 +264,8 @@ void wire_hangup(switch_core_session_t *session) {
   else
     snprintf(dialog->reason, sizeof dialog->reason, "%s;cause=%d;text=\"%s\"", cause < 128 ? "Q.850" : "SIP", cause, cause_name(cause));
   if (dialog->confirmed) {
-    dialog->told = dialog->joined ? "Joined" : cause == CAUSE_LOSE_RACE ? "TooLate" : "Unclear";
+    /* An acknowledged answer is a call for the phone, unless its BYE says otherwise. */
+    dialog->told = cause == CAUSE_LOSE_RACE ? "TooLate" : "Joined";
     return;
   }
   dialog->to = now_ms() - began_ms();
@@ -273,8 +284,9 @@ void wire_hangup(switch_core_session_t *session) {
 
 void wire_joined(switch_core_session_t *session) {
   struct dialog *dialog = session->dialog;
-  snprintf(joined, sizeof joined, "%s", dialog ? dialog->phone->name : session->driver);
-  if (dialog) dialog->joined = true;
+  if (!dialog) return;
+  snprintf(joined, sizeof joined, "%s", dialog->phone->name);
+  dialog->joined = true;
 }
 
 struct dialog *wire_dialog(switch_core_session_t *session, struct phone *phone) {
@@ -292,15 +304,22 @@ void caller_told(switch_core_session_t *session, const char *what) {
   text_format(&caller_diary, "C\x1f%s\x1f%s\x1f%lld\x1e", session->uuid, what, (long long)(now_ms() - began_ms()));
 }
 
-void wire_hang_up_caller(switch_core_session_t *session, int64_t after) {
-  snprintf(later(after, STEP_CALLER_HANGUP)->uuid, 64, "%s", session->uuid);
+static struct timer *for_session(switch_core_session_t *session, int64_t after, enum step step) {
+  struct timer *timer = later(after, step);
+  timer->session = session;
+  return timer;
 }
+
+void wire_hang_up_caller(switch_core_session_t *session, int64_t after) { for_session(session, after, STEP_CALLER_HANGUP); }
+
+/* Legs without a phone: what is behind loopback. */
+void wire_answer_leg(switch_core_session_t *session, int64_t after) { for_session(session, after, STEP_LEG_ANSWER); }
+
+void wire_hang_up_leg(switch_core_session_t *session, int cause) { for_session(session, 1, STEP_LEG_HANGUP)->status = cause; }
 
 void standin_caller_presses(switch_core_session_t *caller, char key, int64_t after) {
   big_lock();
-  struct timer *timer = later(after, STEP_KEY);
-  snprintf(timer->uuid, sizeof timer->uuid, "%s", caller->uuid);
-  timer->key = key;
+  for_session(caller, after, STEP_KEY)->key = key;
   big_unlock();
 }
 

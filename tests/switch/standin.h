@@ -189,6 +189,7 @@ struct switch_core_session {
   int table_count;
   struct dialog *dialog;
   const char *driver;
+  int64_t stays_joined; /* how long the scenario's caller talks; -1: until somebody else ends it */
   switch_core_session_t *signal_peer;
   switch_core_session_t *next;
 };
@@ -263,6 +264,8 @@ void wire_invite(switch_core_session_t *session, struct phone *phone);
 void wire_hangup(switch_core_session_t *session);
 void wire_joined(switch_core_session_t *session);
 void wire_hang_up_caller(switch_core_session_t *session, int64_t after);
+void wire_answer_leg(switch_core_session_t *session, int64_t after);
+void wire_hang_up_leg(switch_core_session_t *session, int cause);
 void caller_told(switch_core_session_t *session, const char *what);
 const char *directory_domain(void);
 const char *directory_dial_string(const char *user);
@@ -280,12 +283,19 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
              uint32_t overrides, switch_core_session_t **made);
 enum { OWN_NAME = 1, OWN_NUMBER = 2, OWN_ANI = 4 };
 
+void report_endpoints(struct text *report);
+void report_modules(struct text *report, bool loaded);
+void event_report_unloaded(struct text *report);
+switch_application_function_t application_enter(const char *name, switch_application_interface_t **entered);
+void application_leave(switch_application_interface_t *application);
+
 /* ---- what the tests call --------------------------------------------------- */
 
 void standin_begin(void);
 const char *standin_load(const char *path);
 const char *standin_unload(bool force);
 void standin_add_phone(const char *name, const char *user, int does, int status, int64_t after);
+void standin_add_loopback(const char *extension, int64_t after, const char *cause);
 void standin_add_group(const char *name, const char *users);
 void standin_add_user_item(const char *user, const char *kind, const char *name, const char *value);
 void standin_set_config(const char *name, const char *value);
