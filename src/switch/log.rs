@@ -9,8 +9,9 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Write one line to the switch's log. The text is data, never a format.
-pub fn write(level: Level, uuid: Option<&str>, text: &str) {
+/// Write one line to the switch's log, as from `place` (a source file and its line). The
+/// text is data, never a format.
+pub fn write(level: Level, uuid: Option<&str>, place: (&str, u32), text: &str) {
     let level = match level {
         Level::ERROR => ffi::SWITCH_LOG_ERROR,
         Level::WARN => ffi::SWITCH_LOG_WARNING,
@@ -22,15 +23,16 @@ pub fn write(level: Level, uuid: Option<&str>, text: &str) {
     // read as a session.
     let channel = ffi::SWITCH_CHANNEL_ID_LOG;
     let userdata = uuid.as_ref().map_or(std::ptr::null(), |uuid| uuid.as_ptr());
+    let (file, line) = (c(place.0), place.1 as i32);
     let text = c(&format!("{}\n", one_line(text)));
     // SAFETY: all pointers are NUL-terminated strings that outlive the call; the format is
     // the literal "%s" with exactly one string argument.
     unsafe {
         ffi::switch_log_printf(
             channel,
-            c"mod_cti".as_ptr(),
+            file.as_ptr(),
             c"cti".as_ptr(),
-            0,
+            line,
             userdata,
             level,
             c"%s".as_ptr(),
@@ -55,7 +57,12 @@ impl Subscriber for ToSwitch {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
-        write(*event.metadata().level(), line.uuid.as_deref(), &line.text);
+        let metadata = event.metadata();
+        let place = (
+            metadata.file().unwrap_or("mod_cti"),
+            metadata.line().unwrap_or(0),
+        );
+        write(*metadata.level(), line.uuid.as_deref(), place, &line.text);
     }
 
     // We open no spans: a call's lines are bound together by its uuid.
