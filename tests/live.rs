@@ -6,6 +6,7 @@
 mod live;
 mod scenarios;
 
+use live::checks::{CHECKS, Check, Verdict, When};
 use live::run::{Course, Found, Rig, Settings};
 use scenarios::table::SCENARIOS;
 use scenarios::{Scenario, check};
@@ -51,11 +52,22 @@ fn arguments() -> Result<Arguments, String> {
             filter => parsed.filters.push(filter.to_string()),
         }
     }
-    parsed.jobs = parsed.jobs.clamp(1, live::switch::SLOTS);
+    parsed.jobs = parsed.jobs.clamp(1, live::switch::SLOTS - 1);
     Ok(parsed)
 }
 
 impl Arguments {
+    /// Long ones first, so that the end is not one slot's long job.
+    fn jobs(&self) -> Vec<Job> {
+        // Core alone has nothing that our own checks ask for.
+        let checks = CHECKS
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Check);
+        let all = checks.chain(SCENARIOS.iter().map(Job::Scenario));
+        all.filter(|job| self.wants(job.name())).collect()
+    }
+
     fn wants(&self, name: &str) -> bool {
         let fits = |filter: &String| {
             if self.exact {
@@ -76,14 +88,20 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, name: &str, began: Instant, wrong: &[String]) {
+    fn add(&mut self, name: &str, began: Instant, verdict: &Verdict) {
         let seconds = began.elapsed().as_secs_f32();
+        let Verdict { wrong, note } = verdict;
+        let note = if note.is_empty() {
+            String::new()
+        } else {
+            format!("  {note}")
+        };
         if wrong.is_empty() {
             self.passed += 1;
-            println!("ok      {name}  {seconds:.1} s");
+            println!("ok      {name}  {seconds:.1} s{note}");
         } else {
             self.failed += 1;
-            println!("FAILED  {name}  {seconds:.1} s");
+            println!("FAILED  {name}  {seconds:.1} s{note}");
             wrong.iter().for_each(|line| println!("        {line}"));
         }
     }
@@ -97,32 +115,30 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let scenarios: Vec<&Scenario> = SCENARIOS
-        .iter()
-        .filter(|scenario| arguments.wants(scenario.name))
-        .collect();
+    let jobs = arguments.jobs();
     if arguments.list {
-        scenarios
-            .iter()
-            .for_each(|scenario| println!("{}: test", scenario.name));
+        jobs.iter().for_each(|job| println!("{}: test", job.name()));
         return ExitCode::SUCCESS;
     }
     let found = match Found::look(&arguments.application) {
         Ok(found) => found,
         Err(reason) => {
-            scenarios
-                .iter()
-                .for_each(|scenario| println!("skipped: {reason}  ({})", scenario.name));
-            println!("\n0 passed, 0 failed, {} skipped", scenarios.len());
+            jobs.iter()
+                .for_each(|job| println!("skipped: {reason}  ({})", job.name()));
+            println!("\n0 passed, 0 failed, {} skipped", jobs.len());
             return ExitCode::SUCCESS;
         }
     };
     let report = Mutex::new(Report::default());
-    if let Err(wrong) = run(&arguments, &found, &scenarios, &report) {
+    if let Err(wrong) = run(&arguments, &found, &jobs, &report) {
+        let verdict = Verdict {
+            wrong: vec![wrong],
+            ..Verdict::default()
+        };
         report
             .lock()
             .expect("a test panicked")
-            .add("the switch itself", Instant::now(), &[wrong]);
+            .add("the switch itself", Instant::now(), &verdict);
     }
     let report = report.into_inner().expect("a test panicked");
     println!(
@@ -136,10 +152,57 @@ fn main() -> ExitCode {
     }
 }
 
+/// One line of the report.
+#[derive(Clone, Copy)]
+enum Job {
+    Scenario(&'static Scenario),
+    Check(&'static Check),
+}
+
+impl Job {
+    fn name(&self) -> &'static str {
+        match self {
+            Job::Scenario(scenario) => scenario.name,
+            Job::Check(check) => check.name,
+        }
+    }
+
+    fn when(&self) -> When {
+        match self {
+            Job::Scenario(_) => When::Any,
+            Job::Check(check) => check.when,
+        }
+    }
+
+    fn run(&self, rig: &Rig, slot: usize) -> Verdict {
+        let verdict = match self {
+            Job::Scenario(scenario) => rig.scenario(scenario, slot).map(|(seen, course)| {
+                let mut wrong = check(scenario, &seen);
+                if rig.application == "bridge" {
+                    // Core knows none of our variables; what it does on the wire is compared.
+                    wrong.retain(|line| !line.starts_with("cti_"));
+                }
+                if !wrong.is_empty() {
+                    wrong.extend(diary(rig, &course));
+                }
+                Verdict {
+                    wrong,
+                    ..Verdict::default()
+                }
+            }),
+            Job::Check(check) => (check.run)(rig, slot),
+        };
+        verdict.unwrap_or_else(|error| Verdict {
+            wrong: vec![error],
+            ..Verdict::default()
+        })
+    }
+}
+
 fn run(
     arguments: &Arguments,
     found: &Found,
-    scenarios: &[&Scenario],
+    jobs: &[Job],
     report: &Mutex<Report>,
 ) -> Result<(), String> {
     let settings = Settings {
@@ -153,39 +216,36 @@ fn run(
         found.installed.binary.display(),
         settings.application
     );
-    // Longest first, so that the end is not one slot's long scenario.
-    let queue: Mutex<VecDeque<&Scenario>> = Mutex::new(scenarios.iter().copied().collect());
+    let queue = |when: When| {
+        Mutex::new(
+            jobs.iter()
+                .copied()
+                .filter(|job| job.when() == when)
+                .collect::<VecDeque<Job>>(),
+        )
+    };
+    let (any, slot_zero, alone) = (queue(When::Any), queue(When::SlotZero), queue(When::Alone));
+    let work = |queue: &Mutex<VecDeque<Job>>, slot: usize| {
+        loop {
+            let Some(job) = queue.lock().expect("a test panicked").pop_front() else {
+                return;
+            };
+            let began = Instant::now();
+            let verdict = job.run(&rig, slot);
+            report
+                .lock()
+                .expect("a test panicked")
+                .add(job.name(), began, &verdict);
+        }
+    };
     std::thread::scope(|scope| {
-        for slot in 0..arguments.jobs {
-            let (queue, rig, report) = (&queue, &rig, report);
-            scope.spawn(move || {
-                loop {
-                    let Some(scenario) = queue.lock().expect("a test panicked").pop_front() else {
-                        return;
-                    };
-                    let began = Instant::now();
-                    let wrong = match rig.scenario(scenario, slot) {
-                        Ok((seen, course)) => {
-                            let mut wrong = check(scenario, &seen);
-                            if rig.application == "bridge" {
-                                // Core knows none of our variables; what it does on the wire is compared.
-                                wrong.retain(|line| !line.starts_with("cti_"));
-                            }
-                            if !wrong.is_empty() {
-                                wrong.extend(diary(rig, &course));
-                            }
-                            wrong
-                        }
-                        Err(error) => vec![error],
-                    };
-                    report
-                        .lock()
-                        .expect("a test panicked")
-                        .add(scenario.name, began, &wrong);
-                }
-            });
+        scope.spawn(|| work(&slot_zero, 0));
+        for slot in 1..=arguments.jobs {
+            let (work, any) = (&work, &any);
+            scope.spawn(move || work(any, slot));
         }
     });
+    work(&alone, 0);
     let left = rig.switch.channels_left()?;
     let log = rig.switch.log();
     let crashed: Vec<&str> = log

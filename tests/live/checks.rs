@@ -1,3 +1,674 @@
-//! What is checked on the real switch beyond the table.
-//! Each check is a name and a function that gets the rig and says what is wrong.
-//! They use slots of their own, or run alone where they load and unload the module.
+//! What is checked on the real switch beyond the table: the five extensions of `conf/`,
+//! bad plans, the same INVITEs as `bridge`, exact deadlines, load and unload.
+//! Each check is a name and a function that says what is wrong; a note is printed with the result.
+
+use super::run::{Course, Dial, Order, Rig};
+use super::switch::from_slot;
+use crate::scenarios::{Behaviour::*, Caller, Expect, Phone, Ring, Scenario, Told::*, check};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+pub struct Check {
+    pub name: &'static str,
+    pub when: When,
+    pub run: fn(&Rig, usize) -> Result<Verdict, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Beside the scenarios, in any slot.
+    Any,
+    /// Beside the scenarios, with the users 1001 to 1009 themselves: extensions name them.
+    SlotZero,
+    /// After everything else, alone on the switch.
+    Alone,
+}
+
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub wrong: Vec<String>,
+    pub note: String,
+}
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "conf_22222_together",
+        when: When::SlotZero,
+        run: |rig, slot| extension(rig, slot, &TOGETHER),
+    },
+    Check {
+        name: "conf_11111_one_after_another",
+        when: When::SlotZero,
+        run: |rig, slot| extension(rig, slot, &SEQUENCE),
+    },
+    Check {
+        name: "conf_33333_stages_of_several",
+        when: When::SlotZero,
+        run: |rig, slot| extension(rig, slot, &STAGES),
+    },
+    Check {
+        name: "conf_44444_deadlines_then_voicemail",
+        when: When::SlotZero,
+        run: voicemail,
+    },
+    Check {
+        name: "conf_55555_per_target_variables",
+        when: When::SlotZero,
+        run: |rig, slot| extension(rig, slot, &VARIABLES),
+    },
+    Check {
+        name: "conf_cti_conf_is_read",
+        when: When::Any,
+        run: configuration,
+    },
+    Check {
+        name: "bad_plans_ring_nobody",
+        when: When::Any,
+        run: bad_plans,
+    },
+    Check {
+        name: "same_invites_as_bridge_1",
+        when: When::Any,
+        run: |rig, slot| same_invites(rig, slot, 0),
+    },
+    Check {
+        name: "same_invites_as_bridge_2",
+        when: When::Any,
+        run: |rig, slot| same_invites(rig, slot, 1),
+    },
+    Check {
+        name: "same_invites_as_bridge_3",
+        when: When::Any,
+        run: |rig, slot| same_invites(rig, slot, 2),
+    },
+    Check {
+        name: "same_invites_as_bridge_4",
+        when: When::Any,
+        run: |rig, slot| same_invites(rig, slot, 3),
+    },
+    Check {
+        name: "deadlines_are_exact",
+        when: When::Alone,
+        run: deadlines,
+    },
+    Check {
+        name: "unload_while_ringing",
+        when: When::Alone,
+        run: unload_while_ringing,
+    },
+    Check {
+        name: "load_and_unload_20_times",
+        when: When::Alone,
+        run: load_and_unload,
+    },
+];
+
+const fn phone(name: &'static str, does: crate::scenarios::Behaviour) -> Phone {
+    Phone {
+        name,
+        user: name,
+        does,
+    }
+}
+
+const fn ring(
+    phone: &'static str,
+    from: (u64, u64),
+    to: (u64, u64),
+    told: crate::scenarios::Told,
+) -> Ring {
+    Ring {
+        phone,
+        from,
+        to,
+        told,
+    }
+}
+
+const ANSWERED: Expect = Expect {
+    result: "answered",
+    cause: "SUCCESS",
+    winner: None,
+    stage: 1,
+    rings: &[],
+    variables: &[],
+    headers: &[],
+    or: &[],
+};
+
+/// The scenarios of `conf/`: the plan stands in the dialplan, here is its extension.
+const TOGETHER: Scenario = Scenario {
+    name: "同振",
+    plan: "22222",
+    caller: Caller::Waits,
+    variables: &[],
+    phones: &[phone("1002", Rings), phone("1003", Answers(800))],
+    expect: Expect {
+        winner: Some("1003"),
+        rings: &[
+            ring("1002", (0, 400), (800, 1300), Elsewhere),
+            ring("1003", (0, 400), (800, 1300), Joined),
+        ],
+        ..ANSWERED
+    },
+};
+
+const SEQUENCE: Scenario = Scenario {
+    name: "顺振",
+    plan: "11111",
+    phones: &[
+        phone("1002", RingsThenRejects(486, 700)),
+        phone("1003", Answers(600)),
+    ],
+    expect: Expect {
+        winner: Some("1003"),
+        stage: 2,
+        rings: &[
+            ring("1002", (0, 400), (700, 1200), ItsOwn(486)),
+            ring("1003", (700, 1200), (1300, 2200), Joined),
+        ],
+        ..ANSWERED
+    },
+    ..TOGETHER
+};
+
+const STAGES: Scenario = Scenario {
+    name: "stages of several phones",
+    plan: "33333",
+    phones: &[
+        phone("1002", Rejects(486, 200)),
+        phone("1003", RingsThenRejects(603, 700)),
+        phone("1004", Rings),
+        phone("1005", Answers(500)),
+    ],
+    expect: Expect {
+        winner: Some("1005"),
+        stage: 2,
+        rings: &[
+            ring("1002", (0, 400), (200, 700), ItsOwn(486)),
+            ring("1003", (0, 400), (700, 1200), ItsOwn(603)),
+            ring("1004", (700, 1200), (1200, 2100), Elsewhere),
+            ring("1005", (700, 1200), (1200, 2100), Joined),
+        ],
+        ..ANSWERED
+    },
+    ..TOGETHER
+};
+
+const DEADLINES: Scenario = Scenario {
+    name: "deadlines, then voicemail",
+    plan: "44444",
+    phones: &[phone("1002", Rings), phone("1003", Rings)],
+    expect: Expect {
+        result: "no_answer",
+        cause: "NO_ANSWER",
+        stage: 2,
+        rings: &[
+            ring("1002", (0, 400), (6000, 6250), NoAnswer),
+            ring("1003", (6000, 6400), (10_000, 10_250), NoAnswer),
+        ],
+        ..ANSWERED
+    },
+    ..TOGETHER
+};
+
+const VARIABLES: Scenario = Scenario {
+    name: "a plan with per-target variables",
+    plan: "55555",
+    phones: &[
+        phone("1002", Rings),
+        phone("1003", RingsThenRejects(486, 500)),
+        phone("1004", Answers(300)),
+    ],
+    expect: Expect {
+        winner: Some("1004"),
+        stage: 2,
+        rings: &[
+            ring("1002", (0, 400), (8000, 8250), NoAnswer),
+            ring("1003", (1500, 1800), (2000, 2600), ItsOwn(486)),
+            ring("1004", (8000, 8500), (8300, 9300), Joined),
+        ],
+        headers: &[
+            ("1002", "X-Queue", "sales"),
+            ("1002", "X-Line", "first"),
+            ("1003", "X-Queue", "sales"),
+            ("1003", "X-Line", "backup"),
+            ("1004", "X-Queue", "sales"),
+            ("1004", "X-Line", "last"),
+        ],
+        ..ANSWERED
+    },
+    ..TOGETHER
+};
+
+fn dial(rig: &Rig, slot: usize, scenario: &Scenario) -> Result<(Course, Vec<String>), String> {
+    let course = rig.call(
+        &Order {
+            dial: Dial::Extension(scenario.plan),
+            caller: scenario.caller,
+            variables: scenario.variables,
+            phones: scenario.phones,
+        },
+        slot,
+    )?;
+    let wrong = check(scenario, &course.seen());
+    Ok((course, wrong))
+}
+
+fn extension(rig: &Rig, slot: usize, scenario: &Scenario) -> Result<Verdict, String> {
+    let (_, wrong) = dial(rig, slot, scenario)?;
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+fn voicemail(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let (course, mut wrong) = dial(rig, slot, &DEADLINES)?;
+    if course.answered.is_none() {
+        wrong.push("voicemail did not take the caller's call".to_string());
+    }
+    let reached = rig
+        .switch
+        .events
+        .of(&course.uuid)
+        .iter()
+        .any(|event| event.get("Application") == Some("voicemail"));
+    if !reached {
+        wrong.push("the dialplan did not reach voicemail".to_string());
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+/// `cti reload` reads the file again and reports nothing wrong in it.
+fn configuration(rig: &Rig, _: usize) -> Result<Verdict, String> {
+    let reply = rig.switch.connect()?.api("cti reload")?;
+    let complaints = rig
+        .switch
+        .log()
+        .lines()
+        .filter(|line| line.contains("cti.conf") && line.contains("[WARN"))
+        .count();
+    let mut wrong = Vec::new();
+    if !reply.starts_with("+OK") {
+        wrong.push(format!("cti reload said {reply:?}"));
+    }
+    if complaints > 0 {
+        wrong.push(format!(
+            "{complaints} complaints about cti.conf.xml in the log"
+        ));
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+const BAD_PLANS: &str = include_str!("../bad_plans.txt");
+
+/// `\t` and the like stand for control characters in the file; None for a plan with NUL, which ends a C string.
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let meant = match (character, character == '\\') {
+            (character, false) => character,
+            _ => match characters.next()? {
+                't' => '\t',
+                'n' => '\n',
+                'r' => '\r',
+                'e' => '\u{1b}',
+                'd' => '\u{7f}',
+                '\\' => '\\',
+                _ => return None,
+            },
+        };
+        plain.push(meant);
+    }
+    Some(plain)
+}
+
+fn bad_plans(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let phones = [phone("1002", Answers(0)), phone("1003", Answers(0))];
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for line in BAD_PLANS
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
+        let (escaped, error) = line
+            .split_once('\t')
+            .ok_or(format!("bad_plans.txt: no tab in {line:?}"))?;
+        // The dialplan's own `set` takes the blanks at both ends of a plan away.
+        let Some(plan) = unescaped(escaped).filter(|plan| plan.trim() == plan) else {
+            continue;
+        };
+        let order = Order {
+            dial: Dial::Plan(&plan),
+            caller: Caller::Waits,
+            variables: &[],
+            phones: &phones,
+        };
+        let course = rig.call(&order, slot)?;
+        count += 1;
+        let got = course
+            .variable("cti_error")
+            .map(|error| from_slot(error, slot));
+        let said = got
+            .as_deref()
+            .is_some_and(|got| got == error || got.strip_prefix("cti_bridge: ") == Some(error));
+        if !said {
+            wrong.push(format!("{escaped}: expected {error:?}, got {got:?}"));
+        }
+        if course.variable("cti_result") != Some("invalid") {
+            wrong.push(format!(
+                "{escaped}: cti_result is {:?}",
+                course.variable("cti_result")
+            ));
+        }
+        if !course.legs.is_empty() {
+            wrong.push(format!("{escaped}: {} phones rang", course.legs.len()));
+        }
+    }
+    Ok(Verdict {
+        wrong,
+        note: format!("{count} plans"),
+    })
+}
+
+/// Plans on which `cti_bridge` and `bridge` agree; every phone rejects after 120 ms.
+/// Left out are those where we differ on purpose: several devices, the same contact twice, a quoted comma,
+/// stages that core gives up.
+const SAME: &[&str] = &[
+    "user/1002",
+    "user/1002,user/1003",
+    "user/1002|user/1003",
+    "user/1002,user/1003|user/1004",
+    "user/1002|user/1003,user/1004",
+    "user/1002|user/1003|user/1004",
+    "user/1002,user/1003|user/1004,user/1005|user/1006",
+    "user/1006,user/1005,user/1004,user/1003,user/1002",
+    " user/1002",
+    "user/1002 ",
+    "user/1002, user/1003",
+    "user/1002 | user/1003",
+    "user/1002 ,user/1003",
+    ",user/1002",
+    "user/1002,",
+    "user/1002,,user/1003",
+    "user/1002|",
+    "|user/1002",
+    "user/1002||user/1003",
+    "user/9999|user/1003",
+    "user/9999,user/1003",
+    "user/1009|user/1003",
+    "user/1009,user/1003",
+    "error/user_busy|user/1003",
+    "user/1002@cti.test",
+    "user/1002@cti.test,user/1003@cti.test",
+    "group/team1000",
+    "group/team1000@cti.test",
+    "{sip_h_X-A=1}user/1002",
+    "{sip_h_X-A=1}user/1002,user/1003",
+    "{sip_h_X-A=1}user/1002|user/1003",
+    "{sip_h_X-A=1,sip_h_X-B=2}user/1002|user/1003",
+    "{sip_h_X-A=1}{sip_h_X-B=2}user/1002,user/1003",
+    "{ sip_h_X-A=1 }user/1002",
+    "{sip_h_X-A=1} user/1002",
+    "{sip_h_X-A=one two}user/1002",
+    "{sip_h_X-A='one two'}user/1002",
+    "{sip_h_X-A=one,sip_h_X-A=two}user/1002",
+    "{^^:sip_h_X-A=1:sip_h_X-B=2}user/1002",
+    "{^^;sip_h_X-A=a,b;sip_h_X-B=c}user/1002,user/1003",
+    "{sip_h_X-A=a\\,b}user/1002",
+    "{sip_h_X-A=a=b}user/1002",
+    "{sip_h_X-A=同振}user/1002",
+    "[sip_h_X-A=1]user/1002",
+    "[sip_h_X-A=1]user/1002,user/1003",
+    "[sip_h_X-A=1]user/1002,[sip_h_X-A=2]user/1003",
+    "[sip_h_X-A=1]user/1002|[sip_h_X-A=2]user/1003",
+    "[sip_h_X-A=1,sip_h_X-B=2]user/1002,user/1003",
+    "[sip_h_X-A=1][sip_h_X-B=2]user/1002,user/1003",
+    "[^^:sip_h_X-A=a,b:sip_h_X-B=c]user/1002,user/1003",
+    "[sip_h_X-A=a\\,b]user/1002,user/1003",
+    "[sip_h_X-A=同振]user/1002,user/1003",
+    "[sip_h_X-A=one two]user/1002,user/1003",
+    "{sip_h_X-A=global}[sip_h_X-A=local]user/1002,user/1003",
+    "{sip_h_X-A=global,local_var_clobber=true}[sip_h_X-A=local]user/1002,user/1003",
+    "{sip_h_X-A=1}[sip_h_X-B=2]user/1002|[sip_h_X-C=3]user/1003,user/1004",
+    "<sip_h_X-A=1>user/1002",
+    "<sip_h_X-A=1>user/1002:_:user/1003",
+    "user/1002:_:user/1003",
+    "{sip_h_X-A=1}user/1002:_:{sip_h_X-A=2}user/1003",
+    "<sip_h_X-A=0>{sip_h_X-B=1}user/1002:_:[sip_h_X-C=2]user/1003",
+    "{origination_caller_id_number=5550001}user/1002,user/1003",
+    "{origination_caller_id_number=5550001,origination_caller_id_name=Desk}user/1002|user/1003",
+    "[origination_caller_id_number=5550002]user/1002,user/1003",
+    "{origination_caller_id_name='Front Desk'}user/1002",
+    "{absolute_codec_string=PCMA}user/1002,user/1003",
+    "[leg_timeout=5]user/1002,user/1003",
+    "[leg_delay_start=1]user/1002",
+    "loopback/is_busy|user/1002",
+    "user/1005,user/1002",
+    "user/1002,[sip_h_X-A=]user/1003",
+];
+
+/// What an INVITE says that a plan can change: who, from whom, our headers; stages apart by time.
+fn invites(course: &Course) -> Vec<Vec<String>> {
+    let mut stages: Vec<(u64, Vec<String>)> = Vec::new();
+    for ring in course.seen().rings {
+        let told = |(name, value): &(String, String)| {
+            // X-Plan and X-Var-… are the harness's own and travel on; X-FS-… are the switch's.
+            let is_plans = name.starts_with("X-")
+                && !["X-Plan", "X-Var-", "X-FS-"]
+                    .iter()
+                    .any(|own| name.starts_with(own));
+            (is_plans || name.starts_with("From-")).then(|| format!("{name}: {value}"))
+        };
+        let mut headers: Vec<String> = ring.headers.iter().filter_map(told).collect();
+        headers.sort();
+        let line = format!("{} {}", ring.phone, headers.join(", "));
+        match stages.last_mut() {
+            Some((began, stage)) if ring.from < *began + 100 => stage.push(line),
+            _ => stages.push((ring.from, vec![line])),
+        }
+    }
+    // Legs of one stage go out in the same millisecond, in no promised order.
+    stages.iter_mut().for_each(|(_, stage)| stage.sort());
+    stages.into_iter().map(|(_, stage)| stage).collect()
+}
+
+fn same_invites(rig: &Rig, slot: usize, part: usize) -> Result<Verdict, String> {
+    let phones =
+        ["1002", "1003", "1004", "1005", "1006"].map(|name| phone(name, Rejects(486, 120)));
+    let mut wrong = Vec::new();
+    let (mut count, mut invited) = (0, 0);
+    for plan in SAME.iter().skip(part).step_by(4) {
+        let mut run = |dial| {
+            let order = Order {
+                dial,
+                caller: Caller::Waits,
+                variables: &[],
+                phones: &phones,
+            };
+            rig.call(&order, slot).map(|course| invites(&course))
+        };
+        let (ours, cores) = (run(Dial::Plan(plan))?, run(Dial::Compare(plan))?);
+        count += 1;
+        invited += ours.iter().map(Vec::len).sum::<usize>();
+        if ours != cores {
+            wrong.push(format!(
+                "{plan}: bridge sends {cores:?}, cti_bridge {ours:?}"
+            ));
+        }
+    }
+    Ok(Verdict {
+        wrong,
+        note: format!("{count} plans"),
+    })
+}
+
+/// Calls whose stage ends by its deadline, several at a time: never early, and how late at most.
+fn deadlines(rig: &Rig, _: usize) -> Result<Verdict, String> {
+    const CALLS: usize = 64;
+    let late = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for slot in 0..8 {
+            let late = &late;
+            scope.spawn(move || {
+                for round in 0..CALLS / 8 {
+                    let wanted = 400 + 137 * (round as u64 * 8 + slot as u64 % 8) % 2600;
+                    let plan = match round % 2 {
+                        0 => format!(
+                            "{{cti_stage_timeout={}.{:03}}}user/1002,user/1003",
+                            wanted / 1000,
+                            wanted % 1000
+                        ),
+                        _ => format!("{{cti_stage_timeout={wanted}ms}}user/1002,user/1003"),
+                    };
+                    let phones = [phone("1002", Rings), phone("1003", Rings)];
+                    let order = Order {
+                        dial: Dial::Plan(&plan),
+                        caller: Caller::Waits,
+                        variables: &[],
+                        phones: &phones,
+                    };
+                    let found = rig.call(&order, slot).map(|course| (wanted, course));
+                    late.lock().expect("a call panicked").push(found);
+                }
+            });
+        }
+    });
+    let mut wrong = Vec::new();
+    let mut all = Vec::new();
+    for found in late.into_inner().expect("a call panicked") {
+        let (wanted, course) = found?;
+        for (_, _, leg) in &course.legs {
+            let Some((at, _)) = &leg.cancel else {
+                wrong.push(format!("{wanted} ms: a phone was not cancelled"));
+                continue;
+            };
+            let micros = at.saturating_duration_since(course.began).as_micros() as i64
+                - wanted as i64 * 1000;
+            all.push(micros);
+            if micros < 0 {
+                wrong.push(format!("{wanted} ms: {} us early", -micros));
+            }
+        }
+    }
+    all.sort();
+    let (Some(least), Some(most)) = (all.first(), all.last()) else {
+        return Err("no deadline was seen".to_string());
+    };
+    let ms = |micros: i64| micros as f64 / 1000.0;
+    if *most > 150_000 {
+        wrong.push(format!("{} ms late", ms(*most)));
+    }
+    let note = format!(
+        "{CALLS} calls, CANCEL after the deadline: least {:.1}, median {:.1}, most {:.1} ms",
+        ms(*least),
+        ms(all[all.len() / 2]),
+        ms(*most)
+    );
+    Ok(Verdict { wrong, note })
+}
+
+fn is_loaded(rig: &Rig) -> Result<bool, String> {
+    Ok(rig.switch.connect()?.api("module_exists mod_cti")?.trim() == "true")
+}
+
+fn unload_while_ringing(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let mut wrong = Vec::new();
+    let replies = std::thread::scope(|scope| {
+        let unloading = scope.spawn(|| -> Result<String, String> {
+            std::thread::sleep(Duration::from_millis(700));
+            rig.switch.connect()?.api("unload mod_cti")
+        });
+        let phones = [phone("1002", Rings), phone("1003", Answers(1800))];
+        let plan = "user/1002,user/1003";
+        let order = Order {
+            dial: Dial::Plan(plan),
+            caller: Caller::Waits,
+            variables: &[],
+            phones: &phones,
+        };
+        let course = rig.call(&order, slot);
+        (
+            unloading
+                .join()
+                .map_err(|_| "the unloading thread panicked".to_string()),
+            course,
+        )
+    });
+    let (reply, course) = (replies.0??, replies.1?);
+    // Refused, or it waited: either way the call was not harmed.
+    if course.seen().joined.as_deref() != Some("1003") {
+        wrong.push(format!(
+            "the call did not go on: {:?} ({reply})",
+            course.variable("cti_result")
+        ));
+    }
+    if !is_loaded(rig)? {
+        let loaded = rig.switch.connect()?.api("load mod_cti")?;
+        if !loaded.starts_with("+OK") {
+            wrong.push(format!("load after the unload said {loaded:?}"));
+        }
+    }
+    Ok(Verdict {
+        wrong,
+        note: format!("unload said {:?}", reply.trim()),
+    })
+}
+
+fn load_and_unload(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let threads =
+        || std::fs::read_dir(format!("/proc/{}/task", rig.switch.pid())).map(|tasks| tasks.count());
+    let mut connection = rig.switch.connect()?;
+    let before = threads().unwrap_or(0);
+    let mut wrong = Vec::new();
+    let began = Instant::now();
+    for round in 0..20 {
+        // Both ways of an operator: reload, and unload with a load after it.
+        let commands: &[&str] = if round % 2 == 0 {
+            &["reload mod_cti"]
+        } else {
+            &["unload mod_cti", "load mod_cti"]
+        };
+        for command in commands {
+            let reply = connection.api(command)?;
+            if !reply.contains("+OK") {
+                wrong.push(format!("round {round}: {command} said {reply:?}"));
+            }
+        }
+        if round % 5 == 4 {
+            let phones = [phone("1002", Rings), phone("1003", Answers(100))];
+            let plan = "user/1002,user/1003";
+            let order = Order {
+                dial: Dial::Plan(plan),
+                caller: Caller::Waits,
+                variables: &[],
+                phones: &phones,
+            };
+            let course = rig.call(&order, slot)?;
+            if course.variable("cti_result") != Some("answered") {
+                wrong.push(format!(
+                    "round {round}: a call gave {:?}",
+                    course.variable("cti_result")
+                ));
+            }
+        }
+    }
+    let seconds = began.elapsed().as_secs_f32();
+    let after = threads().unwrap_or(0);
+    // The switch's own pool keeps some session threads for a while.
+    if after > before + 10 {
+        wrong.push(format!("{before} threads before, {after} after"));
+    }
+    Ok(Verdict {
+        wrong,
+        note: format!("{seconds:.1} s, {before} threads before, {after} after"),
+    })
+}

@@ -64,6 +64,8 @@ pub struct Course {
 pub enum Dial<'a> {
     /// The scenario's plan, by the `run` extension.
     Plan(&'a str),
+    /// The same plan given to core's own `bridge`, by the `compare` extension.
+    Compare(&'a str),
     /// An extension of `conf/`.
     Extension(&'a str),
 }
@@ -128,13 +130,17 @@ impl Rig {
         let uuid = call_uuid();
         let limit = Instant::now() + LONGEST;
         self.place(order, slot, suffix, &uuid)?;
+        let application = match order.dial {
+            Dial::Compare(_) => "bridge",
+            _ => &self.application,
+        };
         let is_ours = |event: &Packet| {
             event.get("Event-Name") == Some("CHANNEL_EXECUTE")
-                && event.get("Application") == Some(self.application.as_str())
+                && event.get("Application") == Some(application)
         };
         let soon = Instant::now() + Duration::from_secs(10);
         let executed = self.switch.events.wait(&uuid, soon, is_ours);
-        let executed = executed.ok_or(format!("{} was not executed", self.application))?;
+        let executed = executed.ok_or(format!("{application} was not executed"))?;
         let began = executed.at().ok_or("the event has no time")?;
         if let Caller::HangsUpAfter(after) = order.caller {
             self.phones
@@ -209,6 +215,7 @@ impl Rig {
         }
         let (exten, plan) = match order.dial {
             Dial::Plan(plan) => ("run", plan),
+            Dial::Compare(plan) => ("compare", plan),
             Dial::Extension(exten) => (exten, ""),
         };
         if order.variables.len() > switch::MOST_VARIABLES {
@@ -271,7 +278,9 @@ impl Rig {
     }
 
     fn talk(&self, order: &Order, suffix: &str) {
-        std::thread::sleep(TALK);
+        // An extension may have more to do after the answer: a pause, then voicemail.
+        let more = matches!(order.dial, Dial::Extension(_));
+        std::thread::sleep(if more { 3 * TALK } else { TALK });
         self.phones
             .wait(Instant::now() + Duration::from_secs(1), |legs, _| {
                 settled(legs, order.phones, suffix)

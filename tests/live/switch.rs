@@ -4,6 +4,7 @@
 
 use super::esl::{Connection, Events, PASSWORD};
 use super::find::Installed;
+use crate::scenarios::WENT_ON;
 use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -332,11 +333,17 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
   {cti}
 </section>
 <section name="dialplan"><context name="default">
-  <extension name="run"><condition field="destination_number" expression="^run$">
+  <extension name="run" continue="true"><condition field="destination_number" expression="^(run|compare)$">
     {variables}
     <action application="set" data="cti_plan=${{url_decode(${{sip_h_X-Plan}})}}"/>
+  </condition></extension>
+  <extension name="run"><condition field="destination_number" expression="^run$">
     <action application="{application}" data="${{cti_plan}}"/>
-    <action application="set" data="went_on=true"/>
+    <action application="set" data="{WENT_ON}=true"/>
+  </condition></extension>
+  <extension name="compare"><condition field="destination_number" expression="^compare$">
+    <action application="bridge" data="${{cti_plan}}"/>
+    <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
   {loopbacks}
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>

@@ -718,7 +718,8 @@ scenarios! {
         headers: "1002" "X-Exported" = "over and over", "1003" "X-Exported" = "over and over",
             "1004" "X-Exported" = "over and over";
     }
-    import_comes_from_the_winner "{import=probe}[probe=first]user/1002,[probe=second]user/1003" {
+    import_comes_from_the_winner "[probe=first]user/1002,[probe=second]user/1003" {
+        given: "import" = "probe";
         phones: "1002" Rings, "1003" Answers(400);
         ends: answered("1003", 1);
         rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
