@@ -97,7 +97,7 @@ static void act_on_session(struct timer *timer) {
       channel_hangup(channel, channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL);
       break;
     case STEP_KEY:
-      if (channel->key_count < (int)sizeof channel->keys) channel->keys[channel->key_count++] = timer->key;
+      session_key(timer->session, timer->key);
       break;
     case STEP_LEG_ANSWER:
       channel_answered(channel);

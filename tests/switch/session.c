@@ -47,8 +47,6 @@ bool session_rename(switch_core_session_t *session, const char *uuid) {
   return true;
 }
 
-switch_core_session_t *session_any(void) { return sessions; }
-
 /* ---- the module's side ---- */
 
 void session_check(switch_core_session_t *session, const char *function) { object_check(session, A_SESSION, function); }
@@ -86,6 +84,54 @@ char *switch_core_session_get_uuid(switch_core_session_t *session) {
 switch_memory_pool_t *switch_core_session_get_pool(switch_core_session_t *session) {
   session_check(session, __func__);
   return session->pool;
+}
+
+/* ---- keys ---- */
+
+switch_status_t switch_core_event_hook_add_recv_dtmf(switch_core_session_t *session, switch_recv_dtmf_hook_t hook) {
+  session_check(session, __func__);
+  if (!hook) fatal(__func__, "the hook is NULL");
+  switch_status_t status = SWITCH_STATUS_FALSE;
+  big_lock();
+  bool known = false;
+  for (int i = 0; i < session->hook_count; i++) known = known || session->hooks[i] == hook;
+  if (!known && session->hook_count < MAX_HOOKS) {
+    session->hooks[session->hook_count++] = hook;
+    status = SWITCH_STATUS_SUCCESS;
+  }
+  big_unlock();
+  return status;
+}
+
+switch_status_t switch_core_event_hook_remove_recv_dtmf(switch_core_session_t *session, switch_recv_dtmf_hook_t hook) {
+  session_check(session, __func__);
+  switch_status_t status = SWITCH_STATUS_FALSE;
+  big_lock();
+  for (int i = 0; i < session->hook_count; i++) {
+    if (session->hooks[i] != hook) continue;
+    session->hooks[i] = session->hooks[--session->hook_count];
+    status = SWITCH_STATUS_SUCCESS;
+  }
+  big_unlock();
+  return status;
+}
+
+/* Hooks run on the thread that brought the key; one that objects swallows it. */
+void session_key(switch_core_session_t *session, char digit) {
+  switch_channel_t *channel = session->channel;
+  switch_dtmf_t dtmf = {.digit = digit, .duration = 2000};
+  session->core_locks++;
+  for (int i = 0; i < session->hook_count; i++) {
+    switch_recv_dtmf_hook_t hook = session->hooks[i];
+    big_unlock();
+    switch_status_t status = hook(session, &dtmf, SWITCH_DTMF_RECV);
+    big_lock();
+    if (status != SWITCH_STATUS_SUCCESS) goto swallowed;
+  }
+  if (channel->key_count < (int)sizeof channel->keys) channel->keys[channel->key_count++] = digit;
+swallowed:
+  session->core_locks--;
+  big_changed();
 }
 
 /* ---- the state machine ---- */
@@ -226,6 +272,7 @@ void session_report(struct text *report) {
   for (switch_core_session_t *session = sessions; session; session = session->next) {
     text_format(report, "the session %s (%s) still lives in state %d", session->uuid,
                 session->channel->name ? session->channel->name : "caller", session->channel->state);
+    if (session->hook_count) text_add(report, ", with a key hook");
     if (session->module_locks) text_format(report, ", read-locked %d times by the module", session->module_locks);
     text_add(report, "\n");
   }

@@ -160,7 +160,7 @@ bool events_idle(void);
 
 /* ---- channels and sessions (channel.c, session.c) ------------------------- */
 
-enum { HANDLERS = 12, MAX_TABLES = 30 };
+enum { MAX_TABLES = 30, MAX_HOOKS = 8 };
 struct table {
   const switch_state_handler_table_t *table;
   switch_state_handler_table_t as_added;
@@ -187,6 +187,8 @@ struct switch_core_session {
   bool launched, destroyed, is_caller, originating;
   struct table tables[MAX_TABLES];
   int table_count;
+  switch_recv_dtmf_hook_t hooks[MAX_HOOKS];
+  int hook_count;
   struct dialog *dialog;
   const char *driver;
   int64_t stays_joined; /* how long the scenario's caller talks; -1: until somebody else ends it */
@@ -201,7 +203,7 @@ void session_launch(switch_core_session_t *session);
 void session_run(switch_core_session_t *session);
 void session_check(switch_core_session_t *session, const char *function);
 void session_report(struct text *report);
-switch_core_session_t *session_any(void);
+void session_key(switch_core_session_t *session, char digit);
 
 const char *channel_get(switch_channel_t *channel, const char *name);
 void channel_set(switch_channel_t *channel, const char *name, const char *value);

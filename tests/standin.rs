@@ -1,0 +1,242 @@
+//! The scenario table and the strictness tests on the stand-in switch: no FreeSWITCH needed.
+//! Each test is a process of its own, so that one that dies takes nobody with it.
+//! `cargo test --test standin -- [--list] [--exact] [--jobs N] [filter…]`; with MOD_CTI_SLOW
+//! set (under a memory checker) all run in this process, one after another.
+
+mod scenarios;
+#[path = "standin/mod.rs"]
+mod standin;
+
+use scenarios::table::SCENARIOS;
+use scenarios::{Expect, Ring, Scenario, check};
+use standin::library;
+use standin::run::{Course, Stand, slowness};
+use std::collections::VecDeque;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Names the one test that a process of ours is to run.
+const ONE: &str = "MOD_CTI_STANDIN_TEST";
+
+type Test = (String, Box<dyn Fn(&Stand) -> Vec<String> + Send + Sync>);
+
+fn tests() -> Vec<Test> {
+    SCENARIOS
+        .iter()
+        .map(|scenario| -> Test { (scenario.name.to_owned(), Box::new(|stand| play(stand, scenario))) })
+        .collect()
+}
+
+/// What is wrong with one scenario.
+fn play(stand: &Stand, scenario: &'static Scenario) -> Vec<String> {
+    let scenario = slowed(*scenario, slowness());
+    let course = stand.scenario(&scenario);
+    let mut wrong = check(&scenario, &course.seen);
+    wrong.extend(course.leftovers.iter().cloned());
+    if std::env::var_os("MOD_CTI_SHOW").is_some() {
+        show(&course);
+    }
+    wrong
+}
+
+fn show(course: &Course) {
+    for (level, line) in &course.log {
+        println!("    log {level} {line}");
+    }
+    for event in &course.events {
+        let told: Vec<_> = event.iter().filter(|(name, _)| name.starts_with("CTI-")).collect();
+        println!("    event {told:?}");
+    }
+    for (ring, story) in course.seen.rings.iter().zip(&course.stories) {
+        println!("    {ring:?}\n    {story:?}");
+    }
+    println!("    caller {:?}, joined {:?}", course.caller, course.seen.joined);
+    for (name, value) in &course.seen.variables {
+        println!("    {name}={value}");
+    }
+}
+
+/// The same expectations with later upper bounds: a memory checker slows everything down.
+fn slowed(scenario: Scenario, slow: u64) -> Scenario {
+    if slow == 1 {
+        return scenario;
+    }
+    Scenario { expect: slowed_end(&scenario.expect, slow), ..scenario }
+}
+
+fn slowed_end(expect: &Expect, slow: u64) -> Expect {
+    let later = |band: (u64, u64)| (band.0, band.1 + 400 * (slow - 1));
+    let slowed = |ring: &Ring| Ring { from: later(ring.from), to: later(ring.to), ..*ring };
+    // Leaked on purpose: the table's types are static, and a process plays few scenarios.
+    Expect {
+        rings: Vec::leak(expect.rings.iter().map(slowed).collect()),
+        or: Vec::leak(expect.or.iter().map(|other| slowed_end(other, slow)).collect()),
+        ..*expect
+    }
+}
+
+/// One test here and now: start, run, unload, and look for what is left.
+fn run_here(test: &Test, stand: &Stand) -> Vec<String> {
+    test.1(stand)
+}
+
+fn unloaded(stand: &Stand) -> Vec<String> {
+    match stand.library.unload(false) {
+        Ok(()) => stand.library.leftovers(false),
+        Err(error) => vec![format!("unload: {error}")],
+    }
+}
+
+fn run_one(name: &str) -> ExitCode {
+    let tests = tests();
+    let Some(test) = tests.iter().find(|test| test.0 == name) else {
+        println!("there is no test {name}");
+        return ExitCode::FAILURE;
+    };
+    let wrong = match Stand::start() {
+        Ok(stand) => {
+            let mut wrong = run_here(test, &stand);
+            wrong.extend(unloaded(&stand));
+            wrong
+        }
+        Err(error) => vec![error],
+    };
+    wrong.iter().for_each(|line| println!("    {line}"));
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// One test in a process of its own; what it said if it failed.
+fn run_apart(name: &str, preload: &std::path::Path) -> Result<String, String> {
+    let exe = std::env::current_exe().map_err(|error| error.to_string())?;
+    let output = Command::new(exe)
+        .env(ONE, name)
+        .env("LD_PRELOAD", preload)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    if output.status.success() { Ok(said) } else { Err(format!("{said}    ({})", output.status)) }
+}
+
+struct Arguments {
+    list: bool,
+    exact: bool,
+    jobs: usize,
+    filters: Vec<String>,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let mut parsed = Arguments { list: false, exact: false, jobs: 12, filters: Vec::new() };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--list" => parsed.list = true,
+            "--exact" => parsed.exact = true,
+            "--jobs" => {
+                let number = words.next().and_then(|number| number.parse().ok());
+                parsed.jobs = number.ok_or("--jobs needs a number")?;
+            }
+            // What cargo's own test runner understands and we need not.
+            "--nocapture" | "--quiet" | "-q" | "--include-ignored" => {}
+            other if other.starts_with("--test-threads") || other.starts_with("--format") => {}
+            other if other.starts_with('-') => return Err(format!("unknown option {other}")),
+            filter => parsed.filters.push(filter.to_owned()),
+        }
+    }
+    Ok(parsed)
+}
+
+impl Arguments {
+    fn wants(&self, name: &str) -> bool {
+        let fits = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
+        self.filters.is_empty() || self.filters.iter().any(fits)
+    }
+}
+
+/// Counts, and says each result as soon as it is known.
+#[derive(Default)]
+struct Report {
+    passed: usize,
+    failed: usize,
+}
+
+impl Report {
+    fn add(&mut self, name: &str, began: Instant, result: Result<String, String>) {
+        let seconds = began.elapsed().as_secs_f32();
+        match result {
+            Ok(said) => {
+                self.passed += 1;
+                print!("ok      {name} ({seconds:.1} s)\n{said}");
+            }
+            Err(said) => {
+                self.failed += 1;
+                println!("FAILED  {name} ({seconds:.1} s)\n{said}");
+            }
+        }
+    }
+}
+
+fn run_all_here(wanted: &[Test], report: &mut Report) -> Result<(), String> {
+    let stand = Stand::start()?;
+    for test in wanted {
+        let began = Instant::now();
+        let wrong = run_here(test, &stand);
+        let result = if wrong.is_empty() { Ok(String::new()) } else { Err(wrong.join("\n    ")) };
+        report.add(&test.0, began, result);
+    }
+    let began = Instant::now();
+    let left = unloaded(&stand);
+    report.add("unload", began, if left.is_empty() { Ok(String::new()) } else { Err(left.join("\n    ")) });
+    Ok(())
+}
+
+fn run_all_apart(wanted: Vec<Test>, jobs: usize, report: &mut Report) -> Result<(), String> {
+    let preload = library::build()?;
+    let queue = Mutex::new(wanted.into_iter().collect::<VecDeque<_>>());
+    let report = Mutex::new(report);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap().pop_front();
+                    let Some(test) = next else { return };
+                    let began = Instant::now();
+                    let result = run_apart(&test.0, &preload);
+                    report.lock().unwrap().add(&test.0, began, result);
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    if let Ok(name) = std::env::var(ONE) {
+        return run_one(&name);
+    }
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let wanted: Vec<Test> = tests().into_iter().filter(|test| arguments.wants(&test.0)).collect();
+    if arguments.list {
+        wanted.iter().for_each(|test| println!("{}: test", test.0));
+        return ExitCode::SUCCESS;
+    }
+    let mut report = Report::default();
+    let done = if slowness() > 1 {
+        run_all_here(&wanted, &mut report)
+    } else {
+        run_all_apart(wanted, arguments.jobs, &mut report)
+    };
+    if let Err(error) = done {
+        println!("FAILED  {error}");
+        report.failed += 1;
+    }
+    println!("{} passed, {} failed", report.passed, report.failed);
+    if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
