@@ -25,7 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (source, flags) = match headers()? {
         Some(found) if libclang() => (found.origin, found.flags),
         Some(found) => {
-            println!("cargo::warning=FreeSWITCH headers found by {}, but no libclang to read them: using include/", found.origin);
+            println!(
+                "cargo::warning=FreeSWITCH headers found by {}, but no libclang to read them: using include/",
+                found.origin
+            );
             (String::new(), Vec::new())
         }
         None => (String::new(), Vec::new()),
@@ -35,7 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-env=MOD_CTI_HEADERS={source}");
     } else if env::var("MOD_CTI_BINDINGS").as_deref() == Ok("regenerate") {
         let flags = [format!("-I{}", ours.display())];
-        bind("#include <freeswitch_api.h>\n", &flags, &ours.join("bindings.rs"))?;
+        bind(
+            "#include <freeswitch_api.h>\n",
+            &flags,
+            &ours.join("bindings.rs"),
+        )?;
         std::fs::copy(ours.join("bindings.rs"), &out)?;
         println!("cargo::rustc-env=MOD_CTI_HEADERS=include/ (regenerated)");
     } else {
@@ -67,10 +74,16 @@ fn headers() -> Result<Option<Headers>, Box<dyn Error>> {
             None => Err(format!("FREESWITCH_INCLUDE_DIR={}: no switch.h there; name the directory that holds it, or unset the variable to use include/", named.display()).into()),
         };
     }
-    let probe = pkg_config::Config::new().cargo_metadata(false).probe("freeswitch");
+    let probe = pkg_config::Config::new()
+        .cargo_metadata(false)
+        .probe("freeswitch");
     Ok(probe.ok().map(|library| Headers {
         origin: format!("pkg-config freeswitch {}", library.version),
-        flags: library.include_paths.iter().map(|path| format!("-I{}", path.display())).collect(),
+        flags: library
+            .include_paths
+            .iter()
+            .map(|path| format!("-I{}", path.display()))
+            .collect(),
     }))
 }
 
@@ -84,7 +97,11 @@ fn libclang() -> bool {
 }
 
 fn bind(source: &str, flags: &[String], out: &Path) -> Result<(), Box<dyn Error>> {
-    let items = ITEMS.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("|");
+    let items = ITEMS
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect::<Vec<_>>()
+        .join("|");
     bindgen::Builder::default()
         .header_contents("switch_api.h", source)
         .clang_args(flags)

@@ -30,6 +30,7 @@ pub const SWITCH_APPLICATION_INTERFACE: switch_module_interface_name_t = 4;
 pub const SWITCH_API_INTERFACE: switch_module_interface_name_t = 5;
 pub type switch_module_interface_name_t = ::std::os::raw::c_uint;
 pub const SAF_SUPPORT_NOMEDIA: switch_application_flag_enum_t = 1;
+pub const SAF_SUPPORT_TEXT_ONLY: switch_application_flag_enum_t = 32;
 pub type switch_application_flag_enum_t = ::std::os::raw::c_uint;
 pub const SMODF_NONE: switch_module_flag_enum_t = 0;
 pub type switch_module_flag_enum_t = ::std::os::raw::c_uint;

@@ -47,7 +47,7 @@ typedef enum {
   SWITCH_API_INTERFACE = 5
 } switch_module_interface_name_t;
 
-typedef enum { SAF_SUPPORT_NOMEDIA = 1 } switch_application_flag_enum_t;
+typedef enum { SAF_SUPPORT_NOMEDIA = 1, SAF_SUPPORT_TEXT_ONLY = 32 } switch_application_flag_enum_t;
 typedef enum { SMODF_NONE = 0 } switch_module_flag_enum_t;
 typedef uint32_t switch_module_flag_t;
 typedef enum { SOF_NONE = 0 } switch_originate_flag_enum_t;

@@ -11,7 +11,7 @@ use crate::result;
 use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring};
 use crate::settings::{self, OURS};
 use crate::switch::Event as SwitchEvent;
-use crate::switch::session::KeyHook;
+use crate::switch::session::{KeyHook, cause_name};
 use crate::switch::{self, Channel, DialHandle, LockedSession, Originated, Session};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -252,6 +252,35 @@ fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
     });
     let legs = legs.collect();
     call.resolved(part, found, legs);
+}
+
+/// An operator's further target, beside the running stage of this part. What it did, or why
+/// it could not.
+pub fn add(
+    call: &Arc<Call>,
+    caller: &dyn Caller,
+    part: usize,
+    stage: &plan::Stage,
+) -> Result<String, String> {
+    let globals = &call.globals[part];
+    let found = contacts::resolve(stage, caller, globals);
+    let alive = found
+        .iter()
+        .filter(|contact| contact.dead.is_none())
+        .count();
+    if alive == 0 {
+        let why = found
+            .first()
+            .and_then(|contact| contact.dead)
+            .map(cause_name);
+        return Err(format!("it cannot ring: {}", why.unwrap_or_default()));
+    }
+    let legs = found
+        .iter()
+        .map(|contact| settings::leg(contact, globals).0)
+        .collect();
+    call.added(part, found, legs);
+    Ok(format!("{alive} more leg(s) ring"))
 }
 
 /// One originate: ring these legs until one wins, all fail, or the branch is cancelled.

@@ -109,6 +109,13 @@ impl Call {
         });
     }
 
+    /// The same for an operator's further target.
+    pub fn added(self: &Arc<Call>, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) {
+        self.feed_with(Event::Added { part, legs }, |state| {
+            state.legs.extend(contacts.into_iter().map(Dialled::from));
+        });
+    }
+
     fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
         let mut now = Vec::new();
         let news;

@@ -33,6 +33,23 @@ pub fn started(call: &Call) -> Announcement {
     }
 }
 
+/// An operator's command that was carried out.
+pub fn operated(command: &str, by: &str, what: &str) -> Announcement {
+    let action = match command {
+        "cancel" => "cancel",
+        "skip" => "skip",
+        "drop" => "drop",
+        "add" => "add",
+        _ => "extend",
+    };
+    let headers = vec![("CTI-By", by.to_owned()), ("CTI-Said", what.to_owned())];
+    Announcement {
+        action,
+        headers,
+        body: None,
+    }
+}
+
 /// `legs`: as in `cti_legs`.
 pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
     let headers = vec![

@@ -147,7 +147,7 @@ unsafe extern "C" fn load(
             application.short_desc = c"Ring a plan and bridge who answers".as_ptr();
             application.long_desc = c"Ring targets together (,) and stages one after another (|) with exact deadlines, and bridge the first to answer".as_ptr();
             application.syntax = c"<plan>, for example user/1002,user/1003|user/1004".as_ptr();
-            application.flags = ffi::SAF_SUPPORT_NOMEDIA;
+            application.flags = ffi::SAF_SUPPORT_NOMEDIA | ffi::SAF_SUPPORT_TEXT_ONLY;
             let command =
                 ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
             let Some(command) = command.cast::<ffi::switch_api_interface_t>().as_mut() else {
@@ -164,6 +164,7 @@ unsafe extern "C" fn load(
         api::COMPLETIONS
             .iter()
             .for_each(|rule| switch::api::complete(rule));
+        switch::api::complete_with("::cti::calls", Some(offer_calls));
         let (config, _) = read_config();
         let events = [
             ffi::SWITCH_EVENT_CHANNEL_PROGRESS,
@@ -185,7 +186,8 @@ unsafe extern "C" fn load(
     })
 }
 
-const API_SYNTAX: &std::ffi::CStr = c"help | version | status | explain [json] <plan> | reload";
+const API_SYNTAX: &std::ffi::CStr =
+    c"help | version | status | calls | show | explain | cancel | skip | drop | add | extend | reload";
 
 /// The switch refuses an ordinary unload while an application runs. A forced one, or its own
 /// end, comes here with calls in progress: they are ended and waited for.
@@ -198,6 +200,7 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         let bindings = std::mem::take(&mut *module.bindings.lock());
         drop(bindings);
         switch::api::complete("del cti");
+        switch::api::complete_with("::cti::calls", None);
         for call in module.calls.all() {
             call.feed(Event::Cancel(crate::ring::Cause::MANAGER_REQUEST));
         }
@@ -253,6 +256,21 @@ unsafe extern "C" fn run_cti(
             caller.as_deref(),
         ));
         ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
+/// Tab completion of a call's uuid.
+unsafe extern "C" fn offer_calls(
+    _: *const c_char,
+    _: *const c_char,
+    matches: *mut *mut ffi::switch_console_callback_match_t,
+) -> ffi::switch_status_t {
+    guarded("completion", ffi::SWITCH_STATUS_FALSE, || {
+        let calls = module().map_or(Vec::new(), |module| module.calls.all());
+        let ringing = calls.iter().filter(|call| !call.state.lock().ring.over());
+        let uuids: Vec<String> = ringing.map(|call| call.uuid.clone()).collect();
+        // SAFETY: `matches` comes from the switch.
+        unsafe { switch::api::offer(matches, &uuids) }
     })
 }
 

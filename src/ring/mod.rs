@@ -78,6 +78,17 @@ pub enum Event {
     CallerGone,
     /// An operator's, or the module's own at unload.
     Cancel(Cause),
+    /// An operator: the running stage's time is over now.
+    Skip,
+    /// An operator: this leg shall ring no more.
+    Drop(LegId),
+    /// An operator: the running stage gets this much more time.
+    Extend(Duration),
+    /// An operator: these legs join the running stage of this part.
+    Added {
+        part: PartId,
+        legs: Vec<NewLeg>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -158,6 +169,16 @@ pub struct Leg {
     hung_up: bool,
     /// Its channel exists.
     started: bool,
+}
+
+/// A part that rings, as an operator sees it.
+#[derive(Debug, Clone)]
+pub struct Ringing {
+    pub part: PartId,
+    pub stage: usize,
+    pub stages: usize,
+    pub stage_left: Option<Duration>,
+    pub call_left: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -283,6 +304,28 @@ impl Ring {
         (begun, open.len() - begun)
     }
 
+    /// The call is decided: nothing starts any more.
+    pub fn over(&self) -> bool {
+        self.end.is_some() || self.finished
+    }
+
+    /// For each part that rings: its stage (from 1), of how many, and the time left to the
+    /// stage's and the call's deadline.
+    pub fn ringing(&self, now: Time) -> Vec<Ringing> {
+        let of = |part: PartId| {
+            let it = &self.parts[part];
+            let left = |deadline: Option<Time>| deadline.map(|at| at.saturating_sub(now));
+            Ringing {
+                part,
+                stage: it.stage + 1,
+                stages: it.stages,
+                stage_left: left(it.stage_deadline),
+                call_left: left(it.over()),
+            }
+        };
+        self.ringing_parts().into_iter().map(of).collect()
+    }
+
     /// How the call ended when the winner, joined in early media, never answered.
     pub fn unanswered(&self, leg: LegId) -> (Outcome, Cause) {
         let leg = &self.legs[leg];
@@ -357,6 +400,18 @@ impl Ring {
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
             Event::Cancel(cause) => self.end_call(End::Cancelled(cause)),
+            Event::Skip => self
+                .ringing_parts()
+                .into_iter()
+                .for_each(|part| self.stage_time_over(part)),
+            Event::Drop(leg) => self.drop_leg(leg),
+            Event::Extend(time) => {
+                for part in self.ringing_parts() {
+                    let deadline = &mut self.parts[part].stage_deadline;
+                    *deadline = deadline.map(|at| at + time);
+                }
+            }
+            Event::Added { part, legs } => self.added(part, legs),
         }
         self.deadlines();
         std::mem::take(&mut self.commands)
@@ -370,40 +425,48 @@ impl Ring {
     }
 
     fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
+        let first = self.legs.len();
+        let stage = self.parts[part].stage;
+        let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
+        self.legs
+            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
+        let legs: Vec<LegId> = (first..self.legs.len()).collect();
         if self.parts[part].phase != Phase::Resolving || self.end.is_some() {
+            for leg in legs {
+                self.leg_ended(leg, Cause::ORIGINATOR_CANCEL, None);
+            }
             return self.part_done(part);
         }
         let parts = self.parts.len();
         let it = &mut self.parts[part];
-        let stage = it.stage;
         let last = stage + 1 == it.stages;
-        let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
         it.phase = Phase::Ringing;
         it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
         it.early_media = it.settings.early_media_of(alive, last, parts);
         it.last = last;
-        let first = self.legs.len();
-        for plan in new {
-            self.legs.push(Leg::new(part, stage, plan));
-        }
-        // If nobody rings at once, the earliest late starter does: core's rule too.
-        let alive: Vec<LegId> = (first..self.legs.len())
-            .filter(|&leg| self.legs[leg].plan.dead.is_none())
-            .collect();
-        let shift = alive
+        self.start(legs, part, false);
+    }
+
+    /// Put these legs of the running stage into branches, one for each start, and begin.
+    /// `beside`: the part's own thread is busy with its branch already.
+    fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
+        let dead = |leg: &LegId| self.legs[*leg].plan.dead;
+        let failed: Vec<_> = legs
             .iter()
-            .map(|&leg| self.legs[leg].plan.delay)
-            .min()
-            .unwrap_or_default();
+            .filter_map(|leg| Some((*leg, dead(leg)?)))
+            .collect();
+        let alive: Vec<LegId> = legs.into_iter().filter(|leg| dead(leg).is_none()).collect();
+        // If nobody rings at once, the earliest late starter does: core's rule too.
+        let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
+        let shift = delays.min().filter(|_| !beside).unwrap_or_default();
         let mut starts: Vec<(Duration, Vec<LegId>)> = Vec::new();
         for leg in alive {
-            self.legs[leg].plan.delay -= shift;
-            let delay = self.legs[leg].plan.delay;
-            match starts
-                .iter_mut()
-                .find(|(at, legs)| *at == delay && legs.len() < LEGS_A_BRANCH)
-            {
+            let delay = self.legs[leg].plan.delay - shift;
+            let room = |(at, legs): &&mut (Duration, Vec<LegId>)| {
+                *at == delay && legs.len() < LEGS_A_BRANCH
+            };
+            match starts.iter_mut().find(room) {
                 Some((_, legs)) => legs.push(leg),
                 None => starts.push((delay, vec![leg])),
             }
@@ -414,13 +477,12 @@ impl Ring {
             for &leg in &legs {
                 self.legs[leg].branch = Some(branch);
             }
-            let at = self.now + delay;
             self.branches.push(Branch {
                 part,
                 legs,
-                at,
+                at: self.now + delay,
                 dialled: false,
-                aside: nth > 0,
+                aside: beside || nth > 0,
                 ended: false,
                 cancelled: None,
             });
@@ -428,10 +490,8 @@ impl Ring {
                 self.dial(branch);
             }
         }
-        for leg in first..self.legs.len() {
-            if let Some(cause) = self.legs[leg].plan.dead {
-                self.leg_ended(leg, cause, None);
-            }
+        for (leg, cause) in failed {
+            self.leg_ended(leg, cause, None);
         }
         self.stage_over(part);
     }
@@ -663,6 +723,59 @@ impl Ring {
         }
     }
 
+    fn stage_time_over(&mut self, part: PartId) {
+        let cause = self.parts[part].settings.missed.cause();
+        let open = |leg: &&mut Leg| leg.part == part && leg.state != LegState::Ended;
+        for leg in self.legs.iter_mut().filter(open) {
+            leg.timed_out = true;
+        }
+        self.cancel_stage(part, cause);
+    }
+
+    /// The parts that an operator's command means.
+    fn ringing_parts(&self) -> Vec<PartId> {
+        let ringing =
+            |&part: &PartId| self.end.is_none() && self.parts[part].phase == Phase::Ringing;
+        (0..self.parts.len()).filter(ringing).collect()
+    }
+
+    fn drop_leg(&mut self, leg: LegId) {
+        let Some(it) = self
+            .legs
+            .get_mut(leg)
+            .filter(|it| LegState::UNANSWERED.contains(&it.state))
+        else {
+            return;
+        };
+        if self.end.is_none() && !it.hung_up {
+            it.hung_up = true;
+            self.commands.push(Command::HangUp {
+                leg,
+                cause: Cause::ORIGINATOR_CANCEL,
+            });
+        }
+    }
+
+    /// Added legs ring in branches of their own, beside what rings already.
+    fn added(&mut self, part: PartId, new: Vec<NewLeg>) {
+        let first = self.legs.len();
+        let stage = self.parts[part].stage;
+        self.legs
+            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
+        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        if self.ringing_parts().contains(&part) {
+            // Several ring now: their early media is nobody's.
+            if self.parts[part].early_media != EarlyMedia::AsWritten {
+                self.parts[part].early_media = EarlyMedia::Ignore;
+            }
+            self.start(legs, part, true);
+        } else {
+            for leg in legs {
+                self.leg_ended(leg, Cause::ORIGINATOR_CANCEL, None);
+            }
+        }
+    }
+
     fn cancel_stage(&mut self, part: PartId, cause: Cause) {
         self.parts[part].phase = Phase::Ending;
         self.cancel_branches(Some(part), cause);
@@ -796,15 +909,7 @@ impl Ring {
             if it.last {
                 it.attempt = u32::MAX;
             }
-            let cause = it.settings.missed.cause();
-            for leg in self
-                .legs
-                .iter_mut()
-                .filter(|leg| leg.part == part && leg.state != LegState::Ended)
-            {
-                leg.timed_out = true;
-            }
-            self.cancel_stage(part, cause);
+            self.stage_time_over(part);
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
             let rang =

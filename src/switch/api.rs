@@ -25,6 +25,37 @@ impl Stream<'_> {
     }
 }
 
+/// What tab completion offers in place of `::name`; `complete_with(name, None)` ends it.
+pub fn complete_with(name: &str, callback: ffi::switch_console_complete_callback_t) {
+    let name = c(name);
+    // SAFETY: the switch copies the name; the callback is a function of this library.
+    unsafe {
+        match callback {
+            Some(_) => ffi::switch_console_add_complete_func(name.as_ptr(), callback),
+            None => ffi::switch_console_del_complete_func(name.as_ptr()),
+        };
+    }
+}
+
+/// Offer these words.
+///
+/// # Safety
+/// `matches` is what the switch handed to a completion callback.
+pub unsafe fn offer(
+    matches: *mut *mut ffi::switch_console_callback_match_t,
+    words: &[String],
+) -> ffi::switch_status_t {
+    if matches.is_null() || words.is_empty() {
+        return ffi::SWITCH_STATUS_FALSE;
+    }
+    for word in words {
+        let word = c(word);
+        // SAFETY: as promised by the caller; the switch copies the word.
+        unsafe { ffi::switch_console_push_match(matches, word.as_ptr()) };
+    }
+    ffi::SWITCH_STATUS_SUCCESS
+}
+
 /// One rule of fs_cli's tab completion: `add cti version`, `del cti`.
 pub fn complete(rule: &str) {
     let rule = c(rule);

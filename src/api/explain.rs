@@ -1,9 +1,9 @@
-//! The `cti` API command: what an operator asks in fs_cli, ESL or Lua.
-//! A reply begins with `+OK` or `-ERR reason`; JSON where `json` is asked.
+//! `cti explain`: what a plan would do now, with every contact resolved.
+//! Nobody is called; the same code reads the variables and resolves the targets as in a call.
 
+use super::word;
 use crate::config::Config;
 use crate::contacts::{self, Caller, Contact, Nobody};
-use crate::module::Module;
 use crate::plan::{self, Limits};
 use crate::ring::EarlyMedia;
 use crate::settings;
@@ -12,81 +12,9 @@ use crate::switch::session::cause_name;
 use serde_json::json;
 use std::fmt::Write;
 
-pub const SYNTAX: &str = "help | version | status | explain [json] <plan> | reload";
-
-const HELP: &str = "\
-cti version              the module's version and what it was built against
-cti status               calls ringing or joined now, and the settings in force
-cti explain [json] PLAN  what would ring, when and for how long; nobody is called
-cti reload               read cti.conf.xml again; calls in progress keep what they have
-cti help                 this text
-";
-
-/// The rules of tab completion; `del cti` takes them away again.
-pub const COMPLETIONS: &[&str] = &[
-    "add cti help",
-    "add cti version",
-    "add cti status",
-    "add cti explain",
-    "add cti explain json",
-    "add cti reload",
-];
-
-/// The reply to one command line.
-pub fn run(module: &Module, line: &str, caller: Option<&Channel<'_>>) -> String {
-    let (command, rest) = word(line);
-    match command {
-        "" | "help" => format!("+OK\n{HELP}"),
-        "version" => format!(
-            "+OK mod_cti {} (headers: {})\n",
-            env!("CARGO_PKG_VERSION"),
-            crate::ffi::HEADERS
-        ),
-        "status" => status(module),
-        "explain" => explain(&module.config(), rest, caller),
-        "reload" => match module.reload() {
-            problems if problems.is_empty() => "+OK cti.conf read\n".to_owned(),
-            problems => format!("-ERR cti.conf read, but:\n{}\n", problems.join("\n")),
-        },
-        other => format!("-ERR no command {other:?}; try: cti {SYNTAX}\n"),
-    }
-}
-
-fn word(line: &str) -> (&str, &str) {
-    let line = line.trim();
-    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    (word, rest.trim_start())
-}
-
-fn status(module: &Module) -> String {
-    let config = module.config();
-    let mut text = format!("+OK {} calls in progress\n", module.calls.len());
-    let seconds = |time: std::time::Duration| format!("{} s", time.as_secs_f64());
-    let rows = [
-        (
-            "call-timeout",
-            config.call_timeout.map_or("none".to_owned(), seconds),
-        ),
-        ("stage-timeout", seconds(config.stage_timeout)),
-        ("last-stage-timeout", seconds(config.last_stage_timeout)),
-        ("missed", format!("{:?}", config.missed).to_lowercase()),
-        (
-            "early-media",
-            config.early_media.map_or("auto".to_owned(), |choice| {
-                format!("{choice:?}").to_lowercase()
-            }),
-        ),
-        ("max-targets", config.max_targets.to_string()),
-    ];
-    for (name, value) in rows {
-        let _ = writeln!(text, "{name:20} {value}");
-    }
-    text
-}
-
 /// What a plan would do now. Without a caller the directory's dial strings are expanded on
 /// nothing but what the lookup itself says.
-fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String {
+pub fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String {
     let (json, text) = match word(text) {
         ("json", rest) => (true, rest),
         _ => (false, text),
