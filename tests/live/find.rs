@@ -75,10 +75,11 @@ pub fn module() -> Result<PathBuf, String> {
             .ok_or(format!("MOD_CTI_SO={} is no file", given.display()));
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let above = program.ancestors().skip(1).take(2);
-    let mut places: Vec<PathBuf> = above
-        .map(|directory| directory.join("libmod_cti.so"))
-        .collect();
+    // Tests lie in deps themselves, examples in a directory beside it, and `cargo build` puts it above both.
+    let beside = program.parent().map(Path::to_path_buf).unwrap_or_default();
+    let above = beside.parent().map(Path::to_path_buf).unwrap_or_default();
+    let directories = [beside, above.join("deps"), above];
+    let mut places = directories.map(|directory| directory.join("libmod_cti.so"));
     // Of two builds the newer one is meant.
     places.sort_by_key(|place| {
         std::cmp::Reverse(place.metadata().and_then(|data| data.modified()).ok())

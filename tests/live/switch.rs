@@ -18,6 +18,13 @@ pub const SLOTS: usize = 10;
 /// Variables of a scenario that the dialplan takes from headers of the caller's INVITE.
 pub const MOST_VARIABLES: usize = 8;
 
+/// The plans of the load run: one leg, a fork of four, three stages.
+pub const LOADS: &[(&str, &str)] = &[
+    ("one", "user/1002"),
+    ("fork", "user/1002,user/1003,user/1004,user/1005"),
+    ("stages", "user/1006|user/1007|user/1002"),
+];
+
 pub struct Options<'a> {
     pub installed: &'a Installed,
     /// `libmod_cti.so`; None runs core alone.
@@ -346,6 +353,7 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
     <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
   {loopbacks}
+  {loads}
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context></section>
 <section name="directory"><domain name="{DOMAIN}">
@@ -361,6 +369,7 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
         application = options.application,
         groups = groups(),
         loopbacks = loopbacks(),
+        loads = loads(),
     )
 }
 
@@ -390,6 +399,20 @@ fn loopbacks() -> String {
         )
     };
     LOOPBACKS.iter().map(extension).collect()
+}
+
+/// What the load run dials: `load_bridge_fork`, `load_cti_bridge_fork`, …
+fn loads() -> String {
+    let extension = |application: &str, name: &str, plan: &str| {
+        format!(
+            "<extension name=\"load\"><condition field=\"destination_number\" expression=\"^load_{application}_{name}$\">\
+             <action application=\"{application}\" data=\"{plan}\"/></condition></extension>"
+        )
+    };
+    let both = |(name, plan): &(&str, &str)| {
+        extension("bridge", name, plan) + &extension("cti_bridge", name, plan)
+    };
+    LOADS.iter().map(both).collect()
 }
 
 /// The users 1001 to 1009 of every slot, and the groups as pointers to them.

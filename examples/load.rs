@@ -1,0 +1,200 @@
+//! What a call costs: SIPp places calls at a steady rate, by `bridge` and by `cti_bridge` in turn on one private
+//! FreeSWITCH, and the CPU time of its process is read before and after. Prints ms a call and the ratio of each pair.
+//! `cargo run --release --example load [calls [rate [pairs]]]`, by default 1000 calls, 20 a second, 3 pairs of them.
+
+#[path = "../tests/live/mod.rs"]
+mod live;
+#[path = "../tests/scenarios/mod.rs"]
+mod scenarios;
+
+use live::run::{Found, Rig, Settings};
+use live::switch::LOADS;
+use scenarios::Behaviour;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+/// Who stands behind the plans of `LOADS`.
+const PHONES: &[(&str, Behaviour)] = &[
+    ("1002", Behaviour::Answers(200)),
+    ("1003", Behaviour::Rings),
+    ("1004", Behaviour::Rings),
+    ("1005", Behaviour::Rings),
+    ("1006", Behaviour::Rejects(486, 0)),
+    ("1007", Behaviour::Rejects(486, 0)),
+];
+
+fn main() -> ExitCode {
+    let given = |n: usize, default: usize| {
+        std::env::args()
+            .nth(n)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let (calls, rate, pairs) = (given(1, 1000), given(2, 20), given(3, 3).max(1));
+    match Found::look("cti_bridge").and_then(|found| run(&found, calls, rate, pairs)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// True if no call failed and nothing was left.
+fn run(found: &Found, calls: usize, rate: usize, pairs: usize) -> Result<bool, String> {
+    let settings = Settings {
+        application: "cti_bridge".to_string(),
+        log_level: "warning".to_string(),
+        exact_clock: false,
+    };
+    let rig = Rig::start(found, &settings)?;
+    for (user, does) in PHONES {
+        rig.phones.register(&format!("{user}-load"), user, *does)?;
+    }
+    // One short run of each, unmeasured: first calls load codecs and fill pools.
+    for application in ["bridge", "cti_bridge"] {
+        batch(&rig, application, "one", rate, rate)?;
+    }
+    let idle = idle(&rig)?;
+    println!(
+        "idle: {:.1} ms CPU a second, taken off below; {calls} calls at {rate}/s in {pairs} runs each\n",
+        idle * 1000.0
+    );
+    let each = calls.div_ceil(pairs);
+    let mut is_clean = true;
+    for (name, plan) in LOADS {
+        println!("{plan}");
+        let mut ratios = Vec::new();
+        for pair in 0..pairs {
+            // Who goes first changes from pair to pair.
+            let mut order = ["bridge", "cti_bridge"];
+            order.rotate_left(pair % 2);
+            let mut cost = [0.0; 2];
+            for application in order {
+                let batch = batch(&rig, application, name, each, rate)?;
+                let ms = (batch.cpu - idle * batch.seconds) * 1000.0 / each as f64;
+                println!(
+                    "  {application:<11} {ms:6.2} ms CPU a call, {} failed, {} channels left",
+                    batch.failed, batch.left
+                );
+                is_clean &= batch.failed == 0 && batch.left == 0;
+                cost[usize::from(application == "cti_bridge")] = ms;
+            }
+            ratios.push(cost[1] / cost[0]);
+        }
+        ratios.sort_by(f64::total_cmp);
+        let all = ratios
+            .iter()
+            .map(|ratio| format!("{ratio:.3}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        println!(
+            "  cti_bridge / bridge: {all}; median {:.3}\n",
+            ratios[ratios.len() / 2]
+        );
+    }
+    let Rig { switch, phones, .. } = rig;
+    drop(phones);
+    switch.stop()?;
+    Ok(is_clean)
+}
+
+struct Batch {
+    cpu: f64,
+    seconds: f64,
+    failed: u64,
+    left: usize,
+}
+
+fn batch(
+    rig: &Rig,
+    application: &str,
+    plan: &str,
+    calls: usize,
+    rate: usize,
+) -> Result<Batch, String> {
+    let statistics = rig.switch.directory.join("sipp.csv");
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = free
+        .map_err(|error| format!("a port for sipp: {error}"))?
+        .port();
+    let (before, began) = (cpu(rig.switch.pid())?, Instant::now());
+    let ended = Command::new("sipp")
+        .args([
+            "-sn",
+            "uac",
+            "-s",
+            &format!("load_{application}_{plan}"),
+            "-i",
+            "127.0.0.1",
+        ])
+        .args([
+            "-p",
+            &port.to_string(),
+            "-r",
+            &rate.to_string(),
+            "-m",
+            &calls.to_string(),
+            "-l",
+            "1000",
+            "-d",
+            "500",
+        ])
+        .args(["-nostdin", "-trace_stat", "-stf"])
+        .arg(&statistics)
+        .arg(rig.switch.sip.to_string())
+        .current_dir(&rig.switch.directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map_err(|error| format!("sipp: {error} (Debian's package is sip-tester)"))?;
+    let left = rig.switch.channels_left()?;
+    let cpu = cpu(rig.switch.pid())? - before;
+    let seconds = began.elapsed().as_secs_f64();
+    let failed = failed_calls(&statistics).unwrap_or(0);
+    // An exit status without failed calls is a fault of the run itself.
+    if !ended.success() && failed == 0 {
+        return Err(format!("sipp ended with {ended}"));
+    }
+    Ok(Batch {
+        cpu,
+        seconds,
+        failed,
+        left,
+    })
+}
+
+/// The last line of SIPp's statistics, column `FailedCall(C)`.
+fn failed_calls(statistics: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(statistics).ok()?;
+    let column = text
+        .lines()
+        .next()?
+        .split(';')
+        .position(|name| name == "FailedCall(C)")?;
+    text.lines().last()?.split(';').nth(column)?.parse().ok()
+}
+
+/// Seconds of CPU that the process used so far: user and system, from `/proc/<pid>/stat`.
+fn cpu(pid: u32) -> Result<f64, String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .map_err(|error| format!("/proc: {error}"))?;
+    // The name in brackets may hold blanks; what follows it does not.
+    let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or("").split(' ').collect();
+    let ticks = |n: usize| fields.get(n).and_then(|field| field.parse::<f64>().ok());
+    let (user, system) = ticks(11)
+        .zip(ticks(12))
+        .ok_or("/proc/<pid>/stat cannot be read")?;
+    // A tick is 10 ms on every Linux that FreeSWITCH runs on.
+    Ok((user + system) / 100.0)
+}
+
+/// CPU a second of the switch with nothing to do.
+fn idle(rig: &Rig) -> Result<f64, String> {
+    let (before, began) = (cpu(rig.switch.pid())?, Instant::now());
+    std::thread::sleep(Duration::from_secs(5));
+    Ok((cpu(rig.switch.pid())? - before) / began.elapsed().as_secs_f64())
+}
