@@ -558,9 +558,6 @@ unsafe extern "C" {
     pub fn switch_core_session_get_uuid(
         session: *mut switch_core_session_t,
     ) -> *mut ::std::os::raw::c_char;
-    pub fn switch_core_session_get_pool(
-        session: *mut switch_core_session_t,
-    ) -> *mut switch_memory_pool_t;
     pub fn switch_channel_get_variable_dup(
         channel: *mut switch_channel_t,
         varname: *const ::std::os::raw::c_char,
@@ -633,10 +630,6 @@ unsafe extern "C" {
     ) -> *mut switch_caller_profile_t;
     pub fn switch_caller_profile_clone(
         session: *mut switch_core_session_t,
-        tocopy: *mut switch_caller_profile_t,
-    ) -> *mut switch_caller_profile_t;
-    pub fn switch_caller_profile_dup(
-        pool: *mut switch_memory_pool_t,
         tocopy: *mut switch_caller_profile_t,
     ) -> *mut switch_caller_profile_t;
     pub fn switch_channel_set_originator_caller_profile(

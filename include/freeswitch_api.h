@@ -375,7 +375,6 @@ switch_core_session_t *switch_core_session_perform_locate(const char *uuid_str, 
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 char *switch_core_session_get_uuid(switch_core_session_t *session);
-switch_memory_pool_t *switch_core_session_get_pool(switch_core_session_t *session);
 const char *switch_channel_get_variable_dup(switch_channel_t *channel, const char *varname, switch_bool_t dup,
                                             int idx);
 switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel, const char *varname,
@@ -399,7 +398,6 @@ switch_status_t switch_channel_perform_ring_ready_value(switch_channel_t *channe
 switch_status_t switch_channel_pass_callee_id(switch_channel_t *channel, switch_channel_t *other_channel);
 switch_caller_profile_t *switch_channel_get_caller_profile(switch_channel_t *channel);
 switch_caller_profile_t *switch_caller_profile_clone(switch_core_session_t *session, switch_caller_profile_t *tocopy);
-switch_caller_profile_t *switch_caller_profile_dup(switch_memory_pool_t *pool, switch_caller_profile_t *tocopy);
 void switch_channel_set_originator_caller_profile(switch_channel_t *channel, switch_caller_profile_t *caller_profile);
 void switch_channel_set_originatee_caller_profile(switch_channel_t *channel, switch_caller_profile_t *caller_profile);
 void switch_process_import(switch_core_session_t *session, switch_channel_t *peer_channel, const char *varname,

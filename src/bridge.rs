@@ -72,6 +72,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         call: &call,
     };
     result::began(caller, &call);
+    module.metrics.call_started();
     call.announce(events::started(&call));
     call.feed(Event::Begin);
     for part in 1..part_count {

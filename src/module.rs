@@ -8,6 +8,7 @@ use crate::calls::{Call, Calls, LEG_VARIABLE};
 use crate::config::Config;
 use crate::events::SUBCLASS;
 use crate::ffi;
+use crate::metrics::Metrics;
 use crate::ring::{Event, LegId};
 use crate::switch::event::{Binding, free_subclass, reserve_subclass};
 use crate::switch::guard::guarded;
@@ -26,6 +27,7 @@ const NAME: &str = "mod_cti";
 pub struct Module {
     pub calls: Calls,
     pub timer: Timer,
+    pub metrics: Metrics,
     config: RwLock<Arc<Config>>,
     /// Threads that ring branches and parts beside a caller's own.
     threads: Mutex<usize>,
@@ -123,6 +125,13 @@ unsafe extern "C" fn load(
                 return ffi::SWITCH_STATUS_GENERR;
             }
         };
+        let metrics = match Metrics::new() {
+            Ok(metrics) => metrics,
+            Err(error) => {
+                tracing::error!("mod_cti cannot be loaded: {error}");
+                return ffi::SWITCH_STATUS_GENERR;
+            }
+        };
         // SAFETY: the switch hands us its pool and a place for the result; every string is
         // static; interfaces returned by the switch are ours to fill.
         unsafe {
@@ -177,6 +186,7 @@ unsafe extern "C" fn load(
         *MODULE.write() = Some(Arc::new(Module {
             calls: Calls::default(),
             timer,
+            metrics,
             config: RwLock::new(Arc::new(config)),
             threads: Mutex::default(),
             thread_ended: Condvar::new(),
@@ -187,7 +197,7 @@ unsafe extern "C" fn load(
 }
 
 const API_SYNTAX: &std::ffi::CStr =
-    c"help | version | status | calls | show | explain | cancel | skip | drop | add | extend | reload";
+    c"help | version | status | calls | show | explain | cancel | skip | drop | add | extend | metrics | reload";
 
 /// The switch refuses an ordinary unload while an application runs. A forced one, or its own
 /// end, comes here with calls in progress: they are ended and waited for.

@@ -3,10 +3,12 @@
 
 use crate::calls::Call;
 use crate::events;
+use crate::module::module;
 use crate::ring::{Cause, Leg, LegId, Outcome, Role};
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use serde::Serialize;
+use std::time::Duration;
 
 /// The cause of a refused plan: core's own for a dial string that it cannot use.
 pub const REFUSED: Cause = Cause::DESTINATION_OUT_OF_ORDER;
@@ -146,22 +148,22 @@ fn outcome(caller: &Channel<'_>, how: Outcome, cause: Cause) {
     }
 }
 
-/// The call's last line in the log.
+/// The call is over and its variables stand: the last event, the metrics, the last line in
+/// the log.
 pub fn ended(call: &Call, caller: &Channel<'_>) {
     let read = |name| caller.variable(name).unwrap_or_default();
-    let (result, cause, stage, stages) = (
-        read("cti_result"),
-        read("cti_cause"),
-        read("cti_stage"),
-        read("cti_stages"),
-    );
+    let (result, cause, ring_ms) = (read("cti_result"), read("cti_cause"), read("cti_ring_ms"));
+    if let Some(module) = module() {
+        let ring = Duration::from_millis(ring_ms.parse().unwrap_or(0));
+        module.metrics.call_ended(&result, ring, &legs(call));
+    }
+    call.announce(events::ended(&result, &cause, read("cti_legs")));
     let who = caller
         .variable("cti_winner")
         .map_or(String::new(), |winner| format!(" by {winner}"));
-    call.announce(events::ended(&result, &cause, read("cti_legs")));
+    let (stage, stages) = (read("cti_stage"), read("cti_stages"));
     tracing::info!(
         uuid = call.uuid.as_str(),
-        "cti_bridge: {result}{who} after {} ms, stage {stage} of {stages}, {cause}",
-        read("cti_ring_ms")
+        "cti_bridge: {result}{who} after {ring_ms} ms, stage {stage} of {stages}, {cause}"
     );
 }

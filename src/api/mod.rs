@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 pub const SYNTAX: &str = "help | version | status | calls [json] | show <uuid> [json] | explain [json] <plan> | \
-cancel <uuid> [cause] | skip <uuid> | drop <uuid> <leg uuid or target> | add <uuid> <target> | extend <uuid> <time> | reload";
+cancel <uuid> [cause] | skip <uuid> | drop <uuid> <leg uuid or target> | add <uuid> <target> | extend <uuid> <time> | metrics [json] | reload";
 
 const HELP: &str = "\
 cti version              the module's version and what it was built against
@@ -22,6 +22,7 @@ cti skip UUID            the running stage is over: on to the next
 cti drop UUID LEG        one leg (its uuid, or its target as written) rings no more
 cti add UUID TARGET      ring this target too, beside the running stage
 cti extend UUID TIME     more time for the running stage
+cti metrics [json]       counters and times for Prometheus
 cti explain [json] PLAN  what would ring, when and for how long; nobody is called
 cti reload               read cti.conf.xml again; calls in progress keep what they have
 cti help                 this text
@@ -40,6 +41,8 @@ pub const COMPLETIONS: &[&str] = &[
     "add cti drop ::cti::calls",
     "add cti add ::cti::calls",
     "add cti extend ::cti::calls",
+    "add cti metrics",
+    "add cti metrics json",
     "add cti explain",
     "add cti explain json",
     "add cti reload",
@@ -58,6 +61,7 @@ pub fn run(module: &Arc<Module>, line: &str, caller: Option<&Channel<'_>>) -> St
         "status" => status(module),
         "explain" => explain::explain(&module.config(), rest, caller),
         "calls" => operate::calls(module, rest),
+        "metrics" => operate::metrics(module, rest),
         "show" => operate::show(module, rest),
         "cancel" | "skip" | "drop" | "add" | "extend" => {
             let by = caller.and_then(|caller| caller.variable("uuid"));

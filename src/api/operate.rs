@@ -44,6 +44,33 @@ pub fn show(module: &Module, rest: &str) -> String {
     }
 }
 
+/// `cti metrics [json]`: without `+OK`, so that a scraper can take it as it is.
+pub fn metrics(module: &Module, rest: &str) -> String {
+    let ringing: Vec<_> = module
+        .calls
+        .all()
+        .into_iter()
+        .filter(|call| !call.state.lock().ring.over())
+        .collect();
+    let open = |state: LegState| !matches!(state, LegState::Waiting | LegState::Ended);
+    let legs = ringing
+        .iter()
+        .map(|call| {
+            call.state
+                .lock()
+                .ring
+                .legs()
+                .iter()
+                .filter(|leg| open(leg.state))
+                .count()
+        })
+        .sum();
+    match word(rest).0 {
+        "json" => format!("{}\n", module.metrics.json(ringing.len(), legs)),
+        _ => module.metrics.text(ringing.len(), legs),
+    }
+}
+
 fn unknown(uuid: &str) -> String {
     format!("-ERR no call of {uuid:?} in progress; `cti calls` lists them\n")
 }
