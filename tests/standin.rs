@@ -6,12 +6,15 @@
 mod scenarios;
 #[path = "standin/mod.rs"]
 mod standin;
+#[path = "standin/strict.rs"]
+mod strict;
 
 use scenarios::table::SCENARIOS;
 use scenarios::{Expect, Ring, Scenario, check};
 use standin::library;
 use standin::run::{Course, Stand, slowness};
 use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -19,13 +22,42 @@ use std::time::Instant;
 /// Names the one test that a process of ours is to run.
 const ONE: &str = "MOD_CTI_STANDIN_TEST";
 
-type Test = (String, Box<dyn Fn(&Stand) -> Vec<String> + Send + Sync>);
+/// What a test does on a running stand-in; what is wrong then.
+type Body = Box<dyn Fn(&Stand) -> Vec<String> + Send + Sync>;
+
+pub struct Test {
+    name: String,
+    body: Body,
+    /// Another module than ours, made to break the rules, and how it must end.
+    offence: Option<strict::Shows>,
+}
+
+impl Test {
+    pub fn new(name: &str, body: impl Fn(&Stand) -> Vec<String> + Send + Sync + 'static) -> Test {
+        Test {
+            name: name.to_owned(),
+            body: Box::new(body),
+            offence: None,
+        }
+    }
+
+    pub fn offence(how: &'static str, shows: strict::Shows) -> Test {
+        Test {
+            offence: Some(shows),
+            ..Test::new(&format!("offence_{how}"), move |stand| {
+                strict::offend(stand, how, shows)
+            })
+        }
+    }
+}
 
 fn tests() -> Vec<Test> {
-    SCENARIOS
+    let mut tests: Vec<Test> = SCENARIOS
         .iter()
-        .map(|scenario| -> Test { (scenario.name.to_owned(), Box::new(|stand| play(stand, scenario))) })
-        .collect()
+        .map(|scenario| Test::new(scenario.name, |stand| play(stand, scenario)))
+        .collect();
+    tests.extend(strict::tests());
+    tests
 }
 
 /// What is wrong with one scenario.
@@ -45,13 +77,19 @@ fn show(course: &Course) {
         println!("    log {level} {line}");
     }
     for event in &course.events {
-        let told: Vec<_> = event.iter().filter(|(name, _)| name.starts_with("CTI-")).collect();
+        let told: Vec<_> = event
+            .iter()
+            .filter(|(name, _)| name.starts_with("CTI-"))
+            .collect();
         println!("    event {told:?}");
     }
     for (ring, story) in course.seen.rings.iter().zip(&course.stories) {
         println!("    {ring:?}\n    {story:?}");
     }
-    println!("    caller {:?}, joined {:?}", course.caller, course.seen.joined);
+    println!(
+        "    caller {:?}, joined {:?}",
+        course.caller, course.seen.joined
+    );
     for (name, value) in &course.seen.variables {
         println!("    {name}={value}");
     }
@@ -62,23 +100,31 @@ fn slowed(scenario: Scenario, slow: u64) -> Scenario {
     if slow == 1 {
         return scenario;
     }
-    Scenario { expect: slowed_end(&scenario.expect, slow), ..scenario }
+    Scenario {
+        expect: slowed_end(&scenario.expect, slow),
+        ..scenario
+    }
 }
 
 fn slowed_end(expect: &Expect, slow: u64) -> Expect {
     let later = |band: (u64, u64)| (band.0, band.1 + 400 * (slow - 1));
-    let slowed = |ring: &Ring| Ring { from: later(ring.from), to: later(ring.to), ..*ring };
+    let slowed = |ring: &Ring| Ring {
+        from: later(ring.from),
+        to: later(ring.to),
+        ..*ring
+    };
     // Leaked on purpose: the table's types are static, and a process plays few scenarios.
     Expect {
         rings: Vec::leak(expect.rings.iter().map(slowed).collect()),
-        or: Vec::leak(expect.or.iter().map(|other| slowed_end(other, slow)).collect()),
+        or: Vec::leak(
+            expect
+                .or
+                .iter()
+                .map(|other| slowed_end(other, slow))
+                .collect(),
+        ),
         ..*expect
     }
-}
-
-/// One test here and now: start, run, unload, and look for what is left.
-fn run_here(test: &Test, stand: &Stand) -> Vec<String> {
-    test.1(stand)
 }
 
 fn unloaded(stand: &Stand) -> Vec<String> {
@@ -88,35 +134,58 @@ fn unloaded(stand: &Stand) -> Vec<String> {
     }
 }
 
+/// The one test of this process: start, run, unload, and look for what is left.
 fn run_one(name: &str) -> ExitCode {
     let tests = tests();
-    let Some(test) = tests.iter().find(|test| test.0 == name) else {
+    let Some(test) = tests.iter().find(|test| test.name == name) else {
         println!("there is no test {name}");
         return ExitCode::FAILURE;
     };
-    let wrong = match Stand::start() {
+    let module = match test.offence {
+        Some(_) => library::offender(),
+        None => library::module(),
+    };
+    let wrong = match module.and_then(|module| Stand::start(&module)) {
         Ok(stand) => {
-            let mut wrong = run_here(test, &stand);
-            wrong.extend(unloaded(&stand));
+            let mut wrong = (test.body)(&stand);
+            if test.offence.is_none() {
+                wrong.extend(unloaded(&stand));
+            }
             wrong
         }
         Err(error) => vec![error],
     };
     wrong.iter().for_each(|line| println!("    {line}"));
-    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // Straight out: threads of the stand-in still run, and nothing is left to tidy up.
+    use std::io::Write;
+    let _ = std::io::stdout().flush();
+    // SAFETY: nothing of this process is needed any more.
+    unsafe { libc::_exit(if wrong.is_empty() { 0 } else { 1 }) }
 }
 
 /// One test in a process of its own; what it said if it failed.
-fn run_apart(name: &str, preload: &std::path::Path) -> Result<String, String> {
+fn run_apart(test: &Test, preload: &std::path::Path) -> Result<String, String> {
     let exe = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(exe)
-        .env(ONE, name)
+        .env(ONE, &test.name)
         .env("LD_PRELOAD", preload)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| error.to_string())?;
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    if output.status.success() { Ok(said) } else { Err(format!("{said}    ({})", output.status)) }
+    let said = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
+    let ended = output.status;
+    match test.offence {
+        Some(strict::Shows::Dies(words)) if ended.signal().is_some() && said.contains(words) => {
+            Ok(String::new())
+        }
+        Some(strict::Shows::Dies(words)) => Err(format!(
+            "    expected to die with {words:?}\n{said}    ({ended})"
+        )),
+        _ if ended.success() => Ok(said),
+        _ => Err(format!("{said}    ({ended})")),
+    }
 }
 
 struct Arguments {
@@ -127,7 +196,12 @@ struct Arguments {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut parsed = Arguments { list: false, exact: false, jobs: 12, filters: Vec::new() };
+    let mut parsed = Arguments {
+        list: false,
+        exact: false,
+        jobs: 12,
+        filters: Vec::new(),
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -149,7 +223,13 @@ fn arguments() -> Result<Arguments, String> {
 
 impl Arguments {
     fn wants(&self, name: &str) -> bool {
-        let fits = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
+        let fits = |filter: &String| {
+            if self.exact {
+                name == filter
+            } else {
+                name.contains(filter.as_str())
+            }
+        };
         self.filters.is_empty() || self.filters.iter().any(fits)
     }
 }
@@ -178,16 +258,28 @@ impl Report {
 }
 
 fn run_all_here(wanted: &[Test], report: &mut Report) -> Result<(), String> {
-    let stand = Stand::start()?;
-    for test in wanted {
+    let stand = Stand::start(&library::module()?)?;
+    for test in wanted.iter().filter(|test| test.offence.is_none()) {
         let began = Instant::now();
-        let wrong = run_here(test, &stand);
-        let result = if wrong.is_empty() { Ok(String::new()) } else { Err(wrong.join("\n    ")) };
-        report.add(&test.0, began, result);
+        let wrong = (test.body)(&stand);
+        let result = if wrong.is_empty() {
+            Ok(String::new())
+        } else {
+            Err(wrong.join("\n    "))
+        };
+        report.add(&test.name, began, result);
     }
     let began = Instant::now();
     let left = unloaded(&stand);
-    report.add("unload", began, if left.is_empty() { Ok(String::new()) } else { Err(left.join("\n    ")) });
+    report.add(
+        "unload",
+        began,
+        if left.is_empty() {
+            Ok(String::new())
+        } else {
+            Err(left.join("\n    "))
+        },
+    );
     Ok(())
 }
 
@@ -202,8 +294,8 @@ fn run_all_apart(wanted: Vec<Test>, jobs: usize, report: &mut Report) -> Result<
                     let next = queue.lock().unwrap().pop_front();
                     let Some(test) = next else { return };
                     let began = Instant::now();
-                    let result = run_apart(&test.0, &preload);
-                    report.lock().unwrap().add(&test.0, began, result);
+                    let result = run_apart(&test, &preload);
+                    report.lock().unwrap().add(&test.name, began, result);
                 }
             });
         }
@@ -222,9 +314,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let wanted: Vec<Test> = tests().into_iter().filter(|test| arguments.wants(&test.0)).collect();
+    let wanted: Vec<Test> = tests()
+        .into_iter()
+        .filter(|test| arguments.wants(&test.name))
+        .collect();
     if arguments.list {
-        wanted.iter().for_each(|test| println!("{}: test", test.0));
+        wanted
+            .iter()
+            .for_each(|test| println!("{}: test", test.name));
         return ExitCode::SUCCESS;
     }
     let mut report = Report::default();
@@ -238,5 +335,9 @@ fn main() -> ExitCode {
         report.failed += 1;
     }
     println!("{} passed, {} failed", report.passed, report.failed);
-    if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

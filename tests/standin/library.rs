@@ -55,6 +55,9 @@ functions! {
     standin_caller_variable(*mut c_void, Text, Text);
     standin_caller_hangs_up(*mut c_void, i64, i64);
     standin_caller_presses(*mut c_void, c_char, i64);
+    standin_run_without_session(Text, Text);
+    standin_delay(c_int, c_int);
+    standin_stray_leg(Text, Text, Text);
     standin_run(*mut c_void, Text, Text) -> bool;
     standin_finish(*mut c_void) -> *mut c_char;
     standin_api(Text, Text, bool) -> *mut c_char;
@@ -98,8 +101,11 @@ fn beside_us() -> Result<PathBuf, String> {
 }
 
 fn files_of(directory: &Path, ending: &str) -> Result<Vec<PathBuf>, String> {
-    let entries = std::fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let entries = std::fs::read_dir(directory)
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
     files.retain(|path| path.extension().is_some_and(|is| is == ending));
     files.sort();
     Ok(files)
@@ -111,20 +117,45 @@ pub fn compile(name: &str, sources: &[PathBuf], options: &[&str]) -> Result<Path
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/freeswitch_api.h");
     let header = self::sources().join("standin.h");
     for file in sources.iter().chain([&include, &header]) {
-        std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?.hash(&mut seen);
+        std::fs::read(file)
+            .map_err(|error| format!("{}: {error}", file.display()))?
+            .hash(&mut seen);
     }
     let directory = beside_us()?.join(format!("standin-{:016x}", seen.finish()));
-    let (done, half_done) = (directory.join(name), directory.join(format!("{name}.{}", std::process::id())));
+    let (done, half_done) = (
+        directory.join(name),
+        directory.join(format!("{name}.{}", std::process::id())),
+    );
     if done.exists() {
         return Ok(done);
     }
-    std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    std::fs::create_dir_all(&directory)
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
     let mut cc = Command::new(std::env::var("CC").unwrap_or("cc".into()));
-    cc.args(["-std=gnu11", "-shared", "-fPIC", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]);
-    cc.args(options).args(sources).arg("-o").arg(&half_done).arg("-ldl");
-    let said = cc.output().map_err(|error| format!("no C compiler: {error}"))?;
+    cc.args([
+        "-std=gnu11",
+        "-shared",
+        "-fPIC",
+        "-g",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-pthread",
+    ]);
+    cc.args(options)
+        .args(sources)
+        .arg("-o")
+        .arg(&half_done)
+        .arg("-ldl");
+    let said = cc
+        .output()
+        .map_err(|error| format!("no C compiler: {error}"))?;
     if !said.status.success() {
-        return Err(format!("{cc:?}:\n{}", String::from_utf8_lossy(&said.stderr)));
+        return Err(format!(
+            "{cc:?}:\n{}",
+            String::from_utf8_lossy(&said.stderr)
+        ));
     }
     // Somebody else may have done the same meanwhile; either result will do.
     std::fs::rename(&half_done, &done).map_err(|error| format!("{}: {error}", done.display()))?;
@@ -133,7 +164,20 @@ pub fn compile(name: &str, sources: &[PathBuf], options: &[&str]) -> Result<Path
 
 /// The stand-in's shared library, built if need be.
 pub fn build() -> Result<PathBuf, String> {
-    compile("libfreeswitch.so.1", &files_of(&sources(), "c")?, &["-Wl,-soname,libfreeswitch.so.1"])
+    compile(
+        "libfreeswitch.so.1",
+        &files_of(&sources(), "c")?,
+        &["-Wl,-soname,libfreeswitch.so.1"],
+    )
+}
+
+/// The module that breaks the rules, for the tests of the stand-in itself.
+pub fn offender() -> Result<PathBuf, String> {
+    compile(
+        "offender.so",
+        &files_of(&sources().join("offender"), "c")?,
+        &["-O0"],
+    )
 }
 
 /// The module that cargo built beside this program.
@@ -142,15 +186,23 @@ pub fn module() -> Result<PathBuf, String> {
         return Ok(PathBuf::from(path));
     }
     let here = beside_us()?;
-    let places = [here.clone(), here.join("deps"), here.join(".."), here.join("../deps")];
-    let found = places.iter().map(|place| place.join("libmod_cti.so")).filter_map(|path| {
-        let changed = path.metadata().and_then(|data| data.modified()).ok()?;
-        Some((changed, path))
-    });
-    found
-        .max()
-        .map(|(_, path)| path)
-        .ok_or(format!("no libmod_cti.so beside {}: run `cargo build` first", here.display()))
+    let places = [
+        here.clone(),
+        here.join("deps"),
+        here.join(".."),
+        here.join("../deps"),
+    ];
+    let found = places
+        .iter()
+        .map(|place| place.join("libmod_cti.so"))
+        .filter_map(|path| {
+            let changed = path.metadata().and_then(|data| data.modified()).ok()?;
+            Some((changed, path))
+        });
+    found.max().map(|(_, path)| path).ok_or(format!(
+        "no libmod_cti.so beside {}: run `cargo build` first",
+        here.display()
+    ))
 }
 
 impl Library {
@@ -196,7 +248,15 @@ impl Library {
     pub fn add_phone(&self, name: &str, user: &str, does: c_int, status: u16, after: u64) {
         let (name, user) = (text(name), text(user));
         // SAFETY: C strings that the library copies.
-        unsafe { (self.standin_add_phone)(name.as_ptr(), user.as_ptr(), does, status.into(), after as i64) }
+        unsafe {
+            (self.standin_add_phone)(
+                name.as_ptr(),
+                user.as_ptr(),
+                does,
+                status.into(),
+                after as i64,
+            )
+        }
     }
 
     pub fn add_loopback(&self, extension: &str, does: Result<u64, &str>) {
@@ -216,7 +276,14 @@ impl Library {
     pub fn add_user_item(&self, user: &str, kind: &str, name: &str, value: &str) {
         let [user, kind, name, value] = [user, kind, name, value].map(text);
         // SAFETY: C strings that the library copies.
-        unsafe { (self.standin_add_user_item)(user.as_ptr(), kind.as_ptr(), name.as_ptr(), value.as_ptr()) }
+        unsafe {
+            (self.standin_add_user_item)(
+                user.as_ptr(),
+                kind.as_ptr(),
+                name.as_ptr(),
+                value.as_ptr(),
+            )
+        }
     }
 
     pub fn set_config(&self, name: &str, value: &str) {
@@ -262,16 +329,41 @@ impl Library {
         unsafe { (self.standin_run)(caller.0, name.as_ptr(), data) }
     }
 
+    /// The application with NULL for its session.
+    pub fn application_without_session(&self, name: &str, data: Option<&[u8]>) {
+        let (name, data) = (text(name), data.map(text));
+        let data = data.as_ref().map_or(ptr::null(), |data| data.as_ptr());
+        // SAFETY: C strings that live during the call.
+        unsafe { (self.standin_run_without_session)(name.as_ptr(), data) }
+    }
+
+    /// Make the ends of legs and the delivery of events late, so that they outlive what they belong to.
+    pub fn delay(&self, legs: u32, events: u32) {
+        // SAFETY: no pointers.
+        unsafe { (self.standin_delay)(legs as c_int, events as c_int) }
+    }
+
+    /// A leg that is not the module's, with this variable.
+    pub fn stray_leg(&self, user: &str, variable: &str, value: impl Into<Vec<u8>>) {
+        let (user, variable, value) = (text(user), text(variable), text(value));
+        // SAFETY: C strings that the library copies.
+        unsafe { (self.standin_stray_leg)(user.as_ptr(), variable.as_ptr(), value.as_ptr()) }
+    }
+
     /// End the call; its variables. The caller is gone afterwards.
     pub fn finish(&self, caller: Caller) -> Vec<(String, String)> {
         // SAFETY: each caller is finished once.
         let all = self.taken(unsafe { (self.standin_finish)(caller.0) });
-        records(&all).filter_map(|fields| pair(fields.first()?, fields.get(1)?)).collect()
+        records(&all)
+            .filter_map(|fields| pair(fields.first()?, fields.get(1)?))
+            .collect()
     }
 
     pub fn api(&self, command: &str, arguments: Option<&[u8]>, with_stream: bool) -> String {
         let (command, arguments) = (text(command), arguments.map(text));
-        let arguments = arguments.as_ref().map_or(ptr::null(), |arguments| arguments.as_ptr());
+        let arguments = arguments
+            .as_ref()
+            .map_or(ptr::null(), |arguments| arguments.as_ptr());
         // SAFETY: C strings that live during the call.
         self.taken(unsafe { (self.standin_api)(command.as_ptr(), arguments, with_stream) })
     }
@@ -279,7 +371,9 @@ impl Library {
     pub fn complete(&self, function: &str, line: &str, cursor: &str) -> Vec<String> {
         let [function, line, cursor] = [function, line, cursor].map(text);
         // SAFETY: C strings that live during the call.
-        let all = self.taken(unsafe { (self.standin_complete)(function.as_ptr(), line.as_ptr(), cursor.as_ptr()) });
+        let all = self.taken(unsafe {
+            (self.standin_complete)(function.as_ptr(), line.as_ptr(), cursor.as_ptr())
+        });
         all.lines().map(str::to_owned).collect()
     }
 
@@ -293,7 +387,9 @@ impl Library {
     pub fn diary(&self) -> Vec<Vec<String>> {
         // SAFETY: no arguments.
         let all = self.taken(unsafe { (self.standin_diary)() });
-        records(&all).map(|fields| fields.iter().map(|field| (*field).to_owned()).collect()).collect()
+        records(&all)
+            .map(|fields| fields.iter().map(|field| (*field).to_owned()).collect())
+            .collect()
     }
 
     /// Log lines since the last call: level and text.
@@ -301,7 +397,12 @@ impl Library {
         // SAFETY: no arguments.
         let all = self.taken(unsafe { (self.standin_log)() });
         records(&all)
-            .filter_map(|fields| Some((fields.get(1)?.parse().ok()?, fields.get(3)?.trim_end().to_owned())))
+            .filter_map(|fields| {
+                Some((
+                    fields.get(1)?.parse().ok()?,
+                    fields.get(3)?.trim_end().to_owned(),
+                ))
+            })
             .collect()
     }
 
@@ -309,7 +410,15 @@ impl Library {
     pub fn events(&self) -> Vec<Vec<(String, String)>> {
         // SAFETY: no arguments.
         let all = self.taken(unsafe { (self.standin_events)() });
-        records(&all).map(|fields| fields.iter().skip(1).filter_map(|field| header(field)).collect()).collect()
+        records(&all)
+            .map(|fields| {
+                fields
+                    .iter()
+                    .skip(1)
+                    .filter_map(|field| header(field))
+                    .collect()
+            })
+            .collect()
     }
 
     /// What the module should have given back by now.
@@ -342,11 +451,17 @@ impl Library {
 /// `text` is NULL or a C string.
 unsafe fn copied(text: *const c_char) -> Option<String> {
     // SAFETY: as promised.
-    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+    (!text.is_null()).then(|| {
+        unsafe { CStr::from_ptr(text) }
+            .to_string_lossy()
+            .into_owned()
+    })
 }
 
 fn records(all: &str) -> impl Iterator<Item = Vec<&str>> {
-    all.split('\x1e').filter(|record| !record.is_empty()).map(|record| record.split('\x1f').collect())
+    all.split('\x1e')
+        .filter(|record| !record.is_empty())
+        .map(|record| record.split('\x1f').collect())
 }
 
 fn pair(name: &str, value: &str) -> Option<(String, String)> {

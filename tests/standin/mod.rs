@@ -1,6 +1,6 @@
 //! The stand-in switch from Rust: built, loaded, and driven through one scenario at a time.
-//! `library` is the C side's face, `run` plays a scenario, `strict` holds the tests that the
-//! scenario table does not. One process is one switch: scenarios side by side are processes.
+//! `library` is the C side's face, `run` plays a scenario and tells it as `Seen`.
+//! One process is one switch: scenarios side by side are processes.
 
 pub mod library;
 pub mod run;

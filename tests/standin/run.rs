@@ -5,6 +5,7 @@
 use super::library::{self, Library};
 use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
+use std::path::{Path, PathBuf};
 
 /// How long the caller talks once joined.
 const TALK: i64 = 50;
@@ -51,12 +52,16 @@ pub struct Course {
 
 pub struct Stand {
     pub library: Library,
+    module: PathBuf,
 }
 
 impl Stand {
     /// The stand-in with the directory of the scenario table, and the module loaded.
-    pub fn start() -> Result<Stand, String> {
-        let stand = Stand { library: Library::open()? };
+    pub fn start(module: &Path) -> Result<Stand, String> {
+        let stand = Stand {
+            library: Library::open()?,
+            module: module.to_owned(),
+        };
         for (name, users) in GROUPS {
             stand.library.add_group(name, users);
         }
@@ -64,27 +69,32 @@ impl Stand {
             stand.library.add_loopback(extension, *does);
         }
         for (user, name, value) in DIAL_VARIABLES {
-            stand.library.add_user_item(user, "param", &format!("dial-var-{name}"), value);
+            stand
+                .library
+                .add_user_item(user, "param", &format!("dial-var-{name}"), value);
         }
         stand.load()?;
         Ok(stand)
     }
 
     pub fn load(&self) -> Result<(), String> {
-        let path = library::module()?;
-        self.library.load(&path).map_err(|error| format!("{}: {error}", path.display()))
+        let said = |error| format!("{}: {error}", self.module.display());
+        self.library.load(&self.module).map_err(said)
     }
 
     pub fn register(&self, phones: &[Phone]) {
         for phone in phones {
             let (does, status, after) = numbers(phone.does);
-            self.library.add_phone(phone.name, phone.user, does, status, after);
+            self.library
+                .add_phone(phone.name, phone.user, does, status, after);
         }
     }
 
     pub fn scenario(&self, scenario: &Scenario) -> Course {
         self.register(scenario.phones);
-        let caller = self.library.caller("1001", scenario.caller == Caller::IsAnswered);
+        let caller = self
+            .library
+            .caller("1001", scenario.caller == Caller::IsAnswered);
         for (name, value) in scenario.variables {
             self.library.set_variable(caller, name, *value);
         }
@@ -94,11 +104,15 @@ impl Stand {
             Caller::Waits | Caller::IsAnswered => -1,
         };
         self.library.hangs_up(caller, after, TALK);
-        let found = self.library.application(caller, "cti_bridge", Some(scenario.plan.as_bytes()));
+        let found = self
+            .library
+            .application(caller, "cti_bridge", Some(scenario.plan.as_bytes()));
         let variables = self.library.finish(caller);
         let mut course = self.collect(variables);
         if !found {
-            course.leftovers.push("the module offers no cti_bridge".to_owned());
+            course
+                .leftovers
+                .push("the module offers no cti_bridge".to_owned());
         }
         course
     }
@@ -108,7 +122,10 @@ impl Stand {
         let slow = slowness() as u32;
         let quiet = self.library.quiet(2000 * slow);
         let mut course = Course {
-            seen: Seen { variables, ..Seen::default() },
+            seen: Seen {
+                variables,
+                ..Seen::default()
+            },
             leftovers: self.library.leftovers(true),
             events: self.library.events(),
             log: self.library.log(),
@@ -119,14 +136,18 @@ impl Stand {
             match field(0) {
                 "R" => course.note(&record),
                 "J" => course.seen.joined = Some(field(1).to_owned()),
-                "C" => course.caller.push((field(3).parse().unwrap_or(0), field(2).to_owned())),
+                "C" => course
+                    .caller
+                    .push((field(3).parse().unwrap_or(0), field(2).to_owned())),
                 _ => {}
             }
         }
         if quiet {
             self.library.forget();
         } else {
-            course.leftovers.push("the call's legs did not end".to_owned());
+            course
+                .leftovers
+                .push("the call's legs did not end".to_owned());
         }
         course
     }
@@ -153,7 +174,11 @@ impl Course {
             from: happened(2).unwrap_or(0),
             to: happened(5).unwrap_or(0),
             told,
-            headers: record.iter().skip(9).filter_map(|field| library::header(field)).collect(),
+            headers: record
+                .iter()
+                .skip(9)
+                .filter_map(|field| library::header(field))
+                .collect(),
         });
         self.stories.push(Story {
             phone: field(1).to_owned(),
@@ -167,5 +192,9 @@ impl Course {
 
 /// How much slower than usual this run is (under a memory checker): `MOD_CTI_SLOW`.
 pub fn slowness() -> u64 {
-    std::env::var("MOD_CTI_SLOW").ok().and_then(|slow| slow.parse().ok()).unwrap_or(1).max(1)
+    std::env::var("MOD_CTI_SLOW")
+        .ok()
+        .and_then(|slow| slow.parse().ok())
+        .unwrap_or(1)
+        .max(1)
 }

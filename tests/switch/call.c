@@ -70,6 +70,41 @@ bool standin_run(switch_core_session_t *caller, const char *application, const c
   return true;
 }
 
+/* As no switch would, but a module has no way to know. */
+void standin_run_without_session(const char *application, const char *data) {
+  switch_application_interface_t *entered = NULL;
+  big_lock();
+  switch_application_function_t function = application_enter(application, &entered);
+  big_unlock();
+  if (!function) return;
+  function(NULL, data);
+  big_lock();
+  application_leave(entered);
+  big_unlock();
+}
+
+void standin_delay(int legs_ms, int events_ms) {
+  big_lock();
+  session_delay(legs_ms);
+  event_delay(events_ms);
+  big_unlock();
+}
+
+/* A leg that somebody else made: it rings like any other and carries this variable. */
+void standin_stray_leg(const char *user, const char *variable, const char *value) {
+  big_lock();
+  struct phone *phone = phone_of(user, 0);
+  if (!phone) fatal(__func__, "no phone of %s", user);
+  switch_core_session_t *session = session_new("sofia", SWITCH_CALL_DIRECTION_OUTBOUND);
+  session->channel->name = strdup("sofia/stray");
+  session->channel->state = CS_INIT;
+  session->originating = true;
+  session->dialog = wire_dialog(session, phone);
+  channel_set(session->channel, variable, value);
+  session_launch(session);
+  big_unlock();
+}
+
 static void wait_for_signal_bridge(switch_core_session_t *caller) {
   switch_core_session_t *peer = caller->signal_peer;
   while (channel_up(caller->channel) && channel_up(peer->channel)) big_wait(20);

@@ -29,6 +29,10 @@ static struct subclass *subclasses;
 static switch_event_t *queue, *queue_last;
 static bool delivering, dispatcher_started;
 static __thread bool in_callback;
+static int delay; /* how long an event is under way before its callbacks run */
+
+void event_delay(int milliseconds) { delay = milliseconds; }
+
 static struct text seen; /* CUSTOM events, for the tests */
 
 static const struct {
@@ -304,6 +308,10 @@ static void *dispatch(void *nothing) {
     delivering = true;
     event->delivering = true;
     event->reader = pthread_self();
+    if (delay) {
+      int64_t until = now_ms() + delay;
+      while (now_ms() < until) big_wait(20);
+    }
     /* Bindings can not change while this runs: bind and unbind wait for `delivering`. */
     for (struct switch_event_node *node = bindings; node; node = node->next) {
       if (!matches(event, node)) continue;

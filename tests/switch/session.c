@@ -11,6 +11,10 @@
 #include <string.h>
 
 static switch_core_session_t *sessions;
+static int end_delay; /* how long a leg's end lingers before its handlers run */
+
+void session_delay(int milliseconds) { end_delay = milliseconds; }
+
 static unsigned serial;
 
 switch_core_session_t *session_new(const char *driver, switch_call_direction_t direction) {
@@ -225,6 +229,10 @@ void session_run(switch_core_session_t *session) {
     if (state == channel->running_state && state < CS_HANGUP) {
       big_wait(1000);
       continue;
+    }
+    if (state == CS_HANGUP && end_delay && !session->is_caller) {
+      int64_t until = now_ms() + end_delay;
+      while (now_ms() < until) big_wait(20);
     }
     channel->running_state = state;
     channel->flags[CF_TRANSFER] = channel->flags[CF_REDIRECT] = 0;

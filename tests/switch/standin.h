@@ -179,8 +179,8 @@ struct switch_channel {
   int key_count;
 };
 struct switch_core_session {
+  switch_channel_t *channel; /* first: the address of the uuid must not be that of the session */
   char uuid[64];
-  switch_channel_t *channel;
   switch_memory_pool_t *pool;
   int module_locks, core_locks;
   pthread_t thread;
@@ -203,6 +203,8 @@ void session_launch(switch_core_session_t *session);
 void session_run(switch_core_session_t *session);
 void session_check(switch_core_session_t *session, const char *function);
 void session_report(struct text *report);
+void session_delay(int milliseconds);
+void event_delay(int milliseconds);
 void session_key(switch_core_session_t *session, char digit);
 
 const char *channel_get(switch_channel_t *channel, const char *name);
@@ -306,6 +308,9 @@ switch_core_session_t *standin_caller(const char *number, const char *name, bool
 void standin_caller_variable(switch_core_session_t *caller, const char *name, const char *value);
 void standin_caller_hangs_up(switch_core_session_t *caller, int64_t after, int64_t after_join);
 void standin_caller_presses(switch_core_session_t *caller, char key, int64_t after);
+void standin_run_without_session(const char *application, const char *data);
+void standin_delay(int legs_ms, int events_ms);
+void standin_stray_leg(const char *user, const char *variable, const char *value);
 bool standin_run(switch_core_session_t *caller, const char *application, const char *data);
 char *standin_finish(switch_core_session_t *caller);
 char *standin_api(const char *command, const char *arguments, bool with_stream);

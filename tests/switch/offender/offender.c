@@ -1,0 +1,136 @@
+/*
+ * A module that offends: each of its applications breaks one rule of the switch's API.
+ * The stand-in must end the process, or report what was left, and name the function; a check
+ * that never fails proves nothing about the module that passes it.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../include/freeswitch_api.h"
+
+static switch_event_t *kept;
+static switch_event_node_t *node;
+static volatile int called;
+
+static switch_event_t *event(void) {
+  switch_event_t *made = NULL;
+  switch_event_create_subclass_detailed("offender", "event", 0, &made, SWITCH_EVENT_CUSTOM, "offender::event");
+  return made;
+}
+
+static void keep_event(switch_event_t *given) {
+  kept = given;
+  called = 1;
+}
+
+static void unbind_inside(switch_event_t *given) {
+  (void)given;
+  switch_event_unbind(&node);
+}
+
+static void deliver_to(switch_event_callback_t callback) {
+  switch_event_bind_removable("offender", SWITCH_EVENT_CUSTOM, NULL, callback, NULL, &node);
+  switch_event_t *made = event();
+  switch_event_fire_detailed("offender", "deliver_to", 0, &made, NULL);
+}
+
+static switch_dial_handle_t *handle(int legs) {
+  switch_dial_handle_t *made = NULL;
+  switch_dial_leg_list_t *list = NULL;
+  switch_dial_handle_create(&made);
+  switch_dial_handle_add_leg_list(made, &list);
+  for (int i = 0; i < legs; i++) switch_dial_leg_list_add_leg(list, NULL, "error/user_busy");
+  return made;
+}
+
+static void originate(switch_core_session_t *session, switch_dial_handle_t *legs) {
+  switch_core_session_t *peer = NULL;
+  switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+  switch_ivr_originate(session, &peer, &cause, NULL, 5, NULL, NULL, NULL, NULL, NULL, SOF_NONE, NULL, legs);
+}
+
+static void *originate_elsewhere(void *session) {
+  originate(session, handle(1));
+  return NULL;
+}
+
+static switch_xml_t tree(void) {
+  switch_xml_t user = NULL;
+  switch_xml_locate_user_merged("id", "1002", "pbx.invalid", NULL, &user, NULL);
+  return user;
+}
+
+static void offend(switch_core_session_t *session, const char *how) {
+  switch_channel_t *channel = switch_core_session_get_channel(session);
+  if (!strcmp(how, "null_channel")) switch_channel_get_state(NULL);
+  if (!strcmp(how, "null_name")) switch_event_add_header_string(event(), SWITCH_STACK_BOTTOM, NULL, "x");
+  if (!strcmp(how, "wild_session")) switch_core_session_get_uuid((switch_core_session_t *)(uintptr_t)0x1230);
+  if (!strcmp(how, "channel_as_session")) switch_core_session_get_uuid((switch_core_session_t *)channel);
+  if (!strcmp(how, "unlock_unlocked")) switch_core_session_rwunlock(session);
+  if (!strcmp(how, "lock_kept")) switch_core_session_perform_locate(switch_core_session_get_uuid(session), "", "", 0);
+  if (!strcmp(how, "event_kept")) event();
+  if (!strcmp(how, "event_after_fire")) {
+    switch_event_t *made = event(), *same = made;
+    switch_event_fire_detailed("offender", "offend", 0, &made, NULL);
+    switch_event_set_body(same, "late");
+  }
+  if (!strcmp(how, "event_destroyed_twice")) {
+    switch_event_t *made = event(), *same = made;
+    switch_event_destroy(&made);
+    switch_event_destroy(&same);
+  }
+  if (!strcmp(how, "event_after_callback")) {
+    deliver_to(keep_event);
+    while (!called) switch_ivr_sleep(session, 10, SWITCH_TRUE, NULL);
+    switch_ivr_sleep(session, 50, SWITCH_TRUE, NULL);
+    switch_event_get_header_idx(kept, "Unique-ID", -1);
+  }
+  if (!strcmp(how, "unbind_in_callback")) {
+    deliver_to(unbind_inside);
+    switch_ivr_sleep(session, 500, SWITCH_TRUE, NULL);
+  }
+  if (!strcmp(how, "binding_kept")) switch_event_bind_removable("offender", SWITCH_EVENT_CUSTOM, NULL, keep_event, NULL, &node);
+  if (!strcmp(how, "subclass_kept")) switch_event_reserve_subclass_detailed("offender", "offender::kept");
+  if (!strcmp(how, "completion_kept")) switch_console_set_complete("add offend");
+  if (!strcmp(how, "leg_129")) handle(129);
+  if (!strcmp(how, "handle_kept")) handle(1);
+  if (!strcmp(how, "handle_twice")) {
+    switch_dial_handle_t *legs = handle(1);
+    originate(session, legs);
+    originate(session, legs);
+  }
+  if (!strcmp(how, "handle_after_destroy")) {
+    switch_dial_handle_t *legs = handle(1), *same = legs;
+    switch_dial_handle_destroy(&legs);
+    originate(session, same);
+  }
+  if (!strcmp(how, "wrong_thread")) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, originate_elsewhere, session);
+    pthread_join(thread, NULL);
+  }
+  if (!strcmp(how, "tree_kept")) tree();
+  if (!strcmp(how, "tree_after_free")) {
+    switch_xml_t user = tree(), params = switch_xml_child(user, "params");
+    switch_xml_free(user);
+    switch_xml_child(params, "param");
+  }
+  if (!strcmp(how, "string_kept")) switch_core_get_domain(SWITCH_TRUE);
+  if (!strcmp(how, "endpoint_kept")) switch_loadable_module_get_endpoint_interface("sofia");
+  if (!strcmp(how, "format")) switch_log_printf(SWITCH_CHANNEL_ID_LOG, "", "", 0, NULL, SWITCH_LOG_INFO, how);
+  if (!strcmp(how, "session_line")) switch_log_printf(3, "", "", 0, switch_core_session_get_uuid(session), SWITCH_LOG_INFO, "%s", "");
+  if (!strcmp(how, "cause_of_nothing")) switch_channel_perform_hangup(channel, "", "", 0, (switch_call_cause_t)603);
+  if (!strcmp(how, "crash")) *(volatile int *)(uintptr_t)8 = 1;
+}
+
+static switch_status_t load(switch_loadable_module_interface_t **interface, switch_memory_pool_t *pool) {
+  *interface = switch_loadable_module_create_module_interface(pool, "offender");
+  switch_application_interface_t *made = switch_loadable_module_create_interface(*interface, SWITCH_APPLICATION_INTERFACE);
+  made->interface_name = "offend";
+  made->application_function = offend;
+  return SWITCH_STATUS_SUCCESS;
+}
+
+extern const switch_loadable_module_function_table_t mod_cti_module_interface;
+const switch_loadable_module_function_table_t mod_cti_module_interface = {.switch_api_version = SWITCH_API_VERSION, .load = load};
