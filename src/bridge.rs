@@ -76,13 +76,13 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     call.announce(events::started(&call));
     call.feed(Event::Begin);
     for part in 1..part_count {
-        let ours = Arc::clone(&call);
-        module.spawn(
-            &call,
-            "cti-part",
-            move || run_part(&ours, part),
-            |call| call.feed(Event::Cancel(Cause::DESTINATION_OUT_OF_ORDER)),
-        );
+        let (ours, lost) = (Arc::clone(&call), Arc::clone(&call));
+        let otherwise = move || {
+            // In this order: a part that is asked for contacts when all is over just ends.
+            lost.feed(Event::Cancel(Cause::DESTINATION_OUT_OF_ORDER));
+            lost.resolved(part, Vec::new(), Vec::new());
+        };
+        module.spawn(&call, "cti-part", move || run_part(&ours, part), otherwise);
     }
     let decision = run_caller(&call, caller);
     drop((keys, cancel_key));
@@ -210,19 +210,18 @@ fn run_part(call: &Arc<Call>, part: usize) {
 
 /// Run one branch beside its part's own.
 pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
-    let Some(module) = module() else { return };
-    let ours = Arc::clone(call);
-    module.spawn(
-        call,
-        "cti-branch",
-        move || dial(&ours, None, command),
-        move |call| {
-            call.feed(Event::BranchFailed {
-                branch,
-                cause: Cause::DESTINATION_OUT_OF_ORDER,
-            });
-        },
-    );
+    let (ours, lost) = (Arc::clone(call), Arc::clone(call));
+    let cause = Cause::DESTINATION_OUT_OF_ORDER;
+    let otherwise = move || lost.feed(Event::BranchFailed { branch, cause });
+    match module() {
+        Some(module) => module.spawn(
+            call,
+            "cti-branch",
+            move || dial(&ours, None, command),
+            otherwise,
+        ),
+        None => otherwise(),
+    }
 }
 
 fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
@@ -296,6 +295,8 @@ fn dial(call: &Arc<Call>, caller: Option<&Session<'_>>, command: Command) {
     else {
         return;
     };
+    // Should this thread panic, the branch is over all the same.
+    let _returned = Returned { call, branch };
     let cell = call.cell(branch);
     let cancelled = Cause(cell.load(Ordering::Acquire));
     if cancelled != Cause::NONE {
@@ -368,6 +369,39 @@ fn dial(call: &Arc<Call>, caller: Option<&Session<'_>>, command: Command) {
     }
 }
 
+/// Tells the machine that a branch is over, if a panic kept `dial` from it.
+struct Returned<'a> {
+    call: &'a Arc<Call>,
+    branch: BranchId,
+}
+
+impl Drop for Returned<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (branch, cause) = (self.branch, Cause::DESTINATION_OUT_OF_ORDER);
+            self.call.feed(Event::BranchFailed { branch, cause });
+        }
+    }
+}
+
+/// A winner in our hands: should we panic, it must not be left up with nobody.
+struct Joined(LockedSession);
+
+impl std::ops::Deref for Joined {
+    type Target = LockedSession;
+    fn deref(&self) -> &LockedSession {
+        &self.0
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.hang_up(Cause::DESTINATION_OUT_OF_ORDER);
+        }
+    }
+}
+
 /// The number of the leg that this channel is.
 fn leg_of(peer: &Channel<'_>) -> Option<LegId> {
     peer.variable(LEG_VARIABLE)?.split_once('.')?.1.parse().ok()
@@ -411,7 +445,8 @@ fn build(
 }
 
 fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, aside: bool) {
-    let Some(peer) = call.state.lock().peers.remove(&branch) else {
+    let peer = call.state.lock().peers.remove(&branch);
+    let Some(peer) = peer.map(Joined) else {
         return finish(
             call,
             caller,

@@ -203,8 +203,15 @@ impl Call {
     /// The caller's thread leaves: whoever still works for this call comes to an end.
     pub fn leave(self: &Arc<Call>) {
         self.feed(Event::CallerGone);
-        self.state.lock().over = true;
+        let late = {
+            let mut state = self.state.lock();
+            state.over = true;
+            std::mem::take(&mut state.peers)
+        };
         self.changed.notify_all();
+        // Only a panic can have left a winner that nobody has taken.
+        late.values()
+            .for_each(|peer| peer.hang_up(Cause::ORIGINATOR_CANCEL));
     }
 
     /// The next command for the thread of this part, if there is one now.
@@ -261,7 +268,7 @@ impl Call {
         if let Some(context) = context {
             session.set_profile("context", &context);
         }
-        if let Some(cause) = doomed {
+        if let Some(cause) = doomed.filter(|_| !session.answered()) {
             session.hang_up(cause);
         }
         self.feed(Event::Started(leg));

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::events::SUBCLASS;
 use crate::ffi;
 use crate::metrics::Metrics;
-use crate::ring::{Event, LegId};
+use crate::ring::{Cause, Event, LegId};
 use crate::switch::event::{Binding, free_subclass, reserve_subclass};
 use crate::switch::guard::guarded;
 use crate::switch::{self, EventRef, Session, text, xml};
@@ -54,28 +54,52 @@ impl Module {
         problems
     }
 
-    /// Run `body` on a thread that unload waits for; `failed` if there is none to be had.
+    /// Run `body` on a thread that unload waits for. `otherwise` runs in its place if there is
+    /// no thread to be had, and after it if it panics: somebody waits for its result.
     pub fn spawn(
         self: &Arc<Module>,
-        call: &Arc<Call>,
+        call: &Call,
         name: &str,
         body: impl FnOnce() + Send + 'static,
-        failed: impl FnOnce(&Arc<Call>),
+        otherwise: impl FnOnce() + Send + 'static,
     ) {
         *self.threads.lock() += 1;
-        let module = Ending(Arc::clone(self));
+        let ending = Ending(Arc::clone(self));
+        let otherwise = Otherwise(Some(otherwise));
         let spawned = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                let _module = module;
-                guarded("a branch's thread", (), body);
+                let _ending = ending;
+                let done = guarded("a branch's thread", false, || {
+                    body();
+                    true
+                });
+                otherwise.settle(done);
             });
         if let Err(error) = spawned {
             tracing::error!(
                 uuid = call.uuid.as_str(),
                 "cti_bridge: no thread for a branch: {error}"
             );
-            failed(call);
+        }
+    }
+}
+
+/// Runs when it is dropped with its closure still in it.
+struct Otherwise<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Otherwise<F> {
+    fn settle(mut self, done: bool) {
+        if done {
+            self.0 = None;
+        }
+    }
+}
+
+impl<F: FnOnce()> Drop for Otherwise<F> {
+    fn drop(&mut self) {
+        if let Some(otherwise) = self.0.take() {
+            guarded("a branch's end", (), otherwise);
         }
     }
 }
@@ -212,7 +236,8 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         switch::api::complete("del cti");
         switch::api::complete_with("::cti::calls", None);
         for call in module.calls.all() {
-            call.feed(Event::Cancel(crate::ring::Cause::MANAGER_REQUEST));
+            // Not MANAGER_REQUEST: that has no SIP status to tell the phones.
+            call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL));
         }
         let patience = Instant::now() + Duration::from_secs(5);
         while module.calls.ringing() > 0 && Instant::now() < patience {
@@ -298,7 +323,7 @@ pub unsafe extern "C" fn on_key(
             && let Some(call) = module.calls.of_caller(&caller.uuid())
             && call.cancel_key == Some(dtmf.digit as u8)
         {
-            call.feed(Event::Cancel(crate::ring::Cause::ORIGINATOR_CANCEL));
+            call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL));
         }
         ffi::SWITCH_STATUS_SUCCESS
     })

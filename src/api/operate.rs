@@ -185,6 +185,9 @@ fn cancel(call: &Arc<Call>, cause: &str) -> Result<String, String> {
     let cause = match cause {
         "" => Cause::ORIGINATOR_CANCEL,
         name => cause_named(name)
+            .filter(|cause| {
+                cause.0 < 128 || *cause == Cause::ORIGINATOR_CANCEL || *cause == Cause::LOSE_RACE
+            })
             .ok_or_else(|| format!("no hangup cause {name:?}; for example NORMAL_CLEARING"))?,
     };
     call.feed(Event::Cancel(cause));
