@@ -6,9 +6,13 @@
 mod live;
 #[path = "../tests/scenarios/mod.rs"]
 mod scenarios;
+#[allow(dead_code)] // the stand-in's tests use the rest of it
+#[path = "../tests/standin/mod.rs"]
+mod standin;
 
 use live::run::{Dial, Found, Order, Rig, Settings};
-use scenarios::{Behaviour, Caller, Phone, Seen, SeenRing, Told};
+use scenarios::table::SCENARIOS;
+use scenarios::{Behaviour, Caller, Phone, Scenario, Seen, SeenRing, Told};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -161,13 +165,48 @@ fn on_freeswitch(found: &Found) -> Result<(), String> {
     switch.stop()
 }
 
-/// Where no FreeSWITCH is installed: the same acts on the stand-in, whose driver gives a `Seen` for each.
+/// Where no FreeSWITCH is installed: the same acts on the stand-in, which takes the plan itself.
 fn on_stand_in() -> Result<(), String> {
-    Err(
-        "the stand-in cannot show the demo yet; install FreeSWITCH or set FREESWITCH_PREFIX"
-            .to_string(),
-    )
+    let ink = Ink::new();
+    let stand = standin::run::Stand::start(&standin::library::module()?)?;
+    println!("{}\n", ink.dim(LEGEND));
+    for act in ACTS {
+        let timeout: &'static [(&str, &str)] = match act.stage_timeout {
+            Some(time) => Box::leak(Box::new([("cti_stage_timeout", time)])),
+            None => &[],
+        };
+        // Of the table's first scenario only the form is used: nothing is checked here.
+        let scenario = Scenario {
+            name: act.exten,
+            plan: act.plan,
+            variables: timeout,
+            phones: act.phones,
+            ..SCENARIOS[0]
+        };
+        let course = stand.scenario(&Scenario {
+            caller: Caller::Waits,
+            ..scenario
+        });
+        print!("{}", ladder(act, &course.seen, &ink));
+    }
+    stand.register(&[
+        phone("1002", Behaviour::Rings),
+        phone("1003", Behaviour::Rings),
+    ]);
+    for plan in [TOGETHER, ONE_AFTER_ANOTHER] {
+        println!("{}", ink.bold(&format!("fs_cli> cti explain {plan}")));
+        println!(
+            "{}\n",
+            stand
+                .library
+                .api("cti", Some(format!("explain {plan}").as_bytes()), true)
+                .trim_end()
+        );
+    }
+    Ok(())
 }
+
+const LEGEND: &str = "▒ rings   █ talks   · waits   ╡ stopped by the switch   ╳ ended by the phone";
 
 /// Colours for a terminal, nothing for a file.
 struct Ink {

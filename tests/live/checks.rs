@@ -3,7 +3,7 @@
 //! Each check is a name and a function that says what is wrong; a note is printed with the result.
 
 use super::run::{Course, Dial, Order, Rig};
-use super::switch::from_slot;
+use super::switch::{from_slot, in_slot};
 use crate::scenarios::{Behaviour::*, Caller, Expect, Phone, Ring, Scenario, Told::*, check};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -85,6 +85,21 @@ pub const CHECKS: &[Check] = &[
         name: "same_invites_as_bridge_4",
         when: When::Any,
         run: |rig, slot| same_invites(rig, slot, 3),
+    },
+    Check {
+        name: "a_stage_of_150_devices",
+        when: When::Any,
+        run: many_devices,
+    },
+    Check {
+        name: "operator_steers_a_call",
+        when: When::Alone,
+        run: operator_steers,
+    },
+    Check {
+        name: "operator_cancels_a_call",
+        when: When::Alone,
+        run: operator_cancels,
     },
     Check {
         name: "deadlines_are_exact",
@@ -574,6 +589,235 @@ fn deadlines(rig: &Rig, _: usize) -> Result<Verdict, String> {
         ms(*most)
     );
     Ok(Verdict { wrong, note })
+}
+
+/// More devices than core keeps peers for: each rings once, one answers, the rest are told so.
+fn many_devices(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    const NAMES: usize = 150;
+    // The names live as long as the program, as those of the table do.
+    let name = |n: usize| -> &'static str { Box::leak(format!("1002-{n:03}").into_boxed_str()) };
+    let does = |n: usize| if n == 77 { Answers(2500) } else { Rings };
+    let phones: Vec<Phone> = (0..NAMES)
+        .map(|n| Phone {
+            name: name(n),
+            user: "1002",
+            does: does(n),
+        })
+        .collect();
+    let order = Order {
+        dial: Dial::Plan("user/1002"),
+        caller: Caller::Waits,
+        variables: &[],
+        phones: &phones,
+    };
+    let course = rig.call(&order, slot)?;
+    let seen = course.seen();
+    let mut wrong = Vec::new();
+    if seen.rings.len() != NAMES {
+        wrong.push(format!("{} of {NAMES} devices rang", seen.rings.len()));
+    }
+    if seen.joined.as_deref() != Some("1002-077") {
+        wrong.push(format!(
+            "joined: {:?}, cti_result {:?}",
+            seen.joined,
+            seen.variable("cti_result")
+        ));
+    }
+    let losers = seen
+        .rings
+        .iter()
+        .filter(|ring| ring.told == Elsewhere)
+        .count();
+    if losers + 1 != NAMES {
+        wrong.push(format!(
+            "{losers} were told that the call was completed elsewhere"
+        ));
+    }
+    let last = seen.rings.iter().map(|ring| ring.from).max().unwrap_or(0);
+    Ok(Verdict {
+        wrong,
+        note: format!("the last INVITE at {last} ms"),
+    })
+}
+
+/// A call on which somebody types commands at given times; their replies and the course.
+fn steered(
+    rig: &Rig,
+    slot: usize,
+    plan: &str,
+    phones: &[Phone],
+    commands: &[(u64, &str)],
+) -> Result<(Vec<String>, Course), String> {
+    std::thread::scope(|scope| {
+        let typing = scope.spawn(|| -> Result<Vec<String>, String> {
+            let mut connection = rig.switch.connect()?;
+            let until = Instant::now() + Duration::from_secs(5);
+            // Alone on the switch: the only call is ours.
+            let uuid = loop {
+                let calls = connection.api("cti calls json")?;
+                let calls: serde_json::Value =
+                    serde_json::from_str(&calls).map_err(|error| format!("{error}: {calls}"))?;
+                if let Some(uuid) = calls.get(0).and_then(|call| call["uuid"].as_str()) {
+                    break uuid.to_string();
+                }
+                if Instant::now() > until {
+                    return Err("cti calls json never showed the call".to_string());
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            };
+            let began = Instant::now();
+            let mut replies = Vec::new();
+            for (at, command) in commands {
+                let due = began + Duration::from_millis(*at);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let command = in_slot(&command.replace("UUID", &uuid), slot);
+                let reply = connection.api(&command)?;
+                replies.push(format!("{command}: {}", reply.trim()));
+            }
+            Ok(replies)
+        });
+        let order = Order {
+            dial: Dial::Plan(plan),
+            caller: Caller::Waits,
+            variables: &[],
+            phones,
+        };
+        let course = rig.call(&order, slot);
+        let replies = typing
+            .join()
+            .map_err(|_| "the typing thread panicked".to_string())?;
+        Ok((replies?, course?))
+    })
+}
+
+fn operator_steers(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let phones = [
+        phone("1002", Rings),
+        phone("1003", Rings),
+        phone("1004", Answers(400)),
+        phone("1005", Rings),
+    ];
+    let plan = "{cti_stage_timeout=2}user/1002,user/1003|user/1005";
+    let commands = [
+        (500, "cti drop UUID user/1002"),
+        (800, "cti extend UUID 2"),
+        (2700, "cti show UUID"),
+        (2700, "cti skip UUID"),
+        (3100, "cti add UUID user/1004"),
+        (3200, "cti drop UUID user/1009"),
+    ];
+    let (replies, course) = steered(rig, slot, plan, &phones, &commands)?;
+    let refused = |reply: &&String| !reply.contains(": +OK");
+    let mut wrong: Vec<String> = replies[..5].iter().filter(refused).cloned().collect();
+    if !replies[5].contains(": -ERR") {
+        wrong.push(format!("a target that does not ring: {}", replies[5]));
+    }
+    let seen = course.seen();
+    let bands: [(&str, (u64, u64), (u64, u64)); 4] = [
+        ("1002", (0, 400), (480, 1000)),
+        ("1003", (0, 400), (2680, 3100)),
+        ("1005", (2680, 3100), (3480, 4300)),
+        ("1004", (3080, 3500), (3480, 4300)),
+    ];
+    for (name, from, to) in bands {
+        match seen.rings.iter().find(|ring| ring.phone == name) {
+            Some(ring)
+                if (from.0..=from.1).contains(&ring.from) && (to.0..=to.1).contains(&ring.to) => {}
+            Some(ring) => wrong.push(format!(
+                "{name} rang {}..{} ms, expected {from:?}..{to:?}",
+                ring.from, ring.to
+            )),
+            None => wrong.push(format!("{name} did not ring")),
+        }
+    }
+    if seen.joined.as_deref() != Some("1004") || seen.variable("cti_winner") != Some("user/1004") {
+        wrong.push(format!(
+            "joined {:?}, cti_winner {:?}",
+            seen.joined,
+            seen.variable("cti_winner")
+        ));
+    }
+    wrong.extend(events(rig, &course, "answered"));
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+fn operator_cancels(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let phones = [phone("1002", Rings), phone("1003", Rings)];
+    let commands = [(600, "cti cancel UUID")];
+    let (replies, course) = steered(rig, slot, "user/1002|user/1003", &phones, &commands)?;
+    let mut wrong: Vec<String> = replies
+        .iter()
+        .filter(|reply| !reply.contains(": +OK"))
+        .cloned()
+        .collect();
+    let seen = course.seen();
+    if seen.rings.len() != 1
+        || seen
+            .rings
+            .iter()
+            .any(|ring| !(580..=1050).contains(&ring.to))
+    {
+        wrong.push(format!(
+            "rings: {:?}",
+            seen.rings
+                .iter()
+                .map(|ring| (&ring.phone, ring.to))
+                .collect::<Vec<_>>()
+        ));
+    }
+    if seen.variable("cti_result") != Some("cancelled") {
+        wrong.push(format!("cti_result is {:?}", seen.variable("cti_result")));
+    }
+    wrong.extend(events(rig, &course, "cancelled"));
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+/// The story that `cti::call` events tell: it begins, it ends with this result, and no leg ends twice.
+fn events(rig: &Rig, course: &Course, result: &str) -> Vec<String> {
+    let events = rig.switch.events.of(&course.uuid);
+    let ours: Vec<_> = events
+        .iter()
+        .filter(|event| event.get("CTI-Action").is_some())
+        .collect();
+    let actions: Vec<&str> = ours
+        .iter()
+        .filter_map(|event| event.get("CTI-Action"))
+        .collect();
+    let mut wrong = Vec::new();
+    let count = |wanted: &str| actions.iter().filter(|action| **action == wanted).count();
+    if actions.first() != Some(&"started") || count("started") != 1 || count("ended") != 1 {
+        wrong.push(format!("events: {actions:?}"));
+    }
+    // A leg's channel may report its own end a moment after the call's.
+    let last = ours
+        .iter()
+        .find(|event| event.get("CTI-Action") == Some("ended"));
+    let said = last.and_then(|event| event.get("CTI-Result"));
+    if said != Some(result) {
+        wrong.push(format!(
+            "CTI-Result at the end is {said:?}, expected {result}"
+        ));
+    }
+    let legs = last.map(|event| serde_json::from_str::<serde_json::Value>(&event.body));
+    if !matches!(legs, Some(Ok(serde_json::Value::Array(_)))) {
+        wrong.push("the body of the last event is not the legs' JSON".to_string());
+    }
+    let ended: Vec<_> = ours
+        .iter()
+        .filter(|event| event.get("CTI-Action") == Some("leg_ended"))
+        .filter_map(|event| event.get("CTI-Leg-UUID"))
+        .collect();
+    let once: std::collections::HashSet<_> = ended.iter().collect();
+    if once.len() != ended.len() {
+        wrong.push(format!("a leg ended twice: {ended:?}"));
+    }
+    wrong
 }
 
 fn is_loaded(rig: &Rig) -> Result<bool, String> {

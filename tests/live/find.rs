@@ -65,14 +65,14 @@ fn pkg_config_prefix() -> Option<PathBuf> {
 }
 
 /// The cdylib beside this program: cargo puts it into `deps` for tests, one above for `cargo build`.
-/// `MOD_CTI_SO` names another one, say the release build.
+/// `MOD_CTI_MODULE` names another one, say the release build.
 pub fn module() -> Result<PathBuf, String> {
-    if let Some(given) = std::env::var_os("MOD_CTI_SO") {
+    if let Some(given) = std::env::var_os("MOD_CTI_MODULE") {
         let given = PathBuf::from(given);
         return given
             .is_file()
             .then_some(given.clone())
-            .ok_or(format!("MOD_CTI_SO={} is no file", given.display()));
+            .ok_or(format!("MOD_CTI_MODULE={} is no file", given.display()));
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     // Tests lie in deps themselves, examples in a directory beside it, and `cargo build` puts it above both.
