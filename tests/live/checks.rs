@@ -690,6 +690,9 @@ fn steered(
     })
 }
 
+/// From and to, in milliseconds.
+type Band = (u64, u64);
+
 fn operator_steers(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     let phones = [
         phone("1002", Rings),
@@ -713,7 +716,7 @@ fn operator_steers(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         wrong.push(format!("a target that does not ring: {}", replies[5]));
     }
     let seen = course.seen();
-    let bands: [(&str, (u64, u64), (u64, u64)); 4] = [
+    let bands: [(&str, Band, Band); 4] = [
         ("1002", (0, 400), (480, 1000)),
         ("1003", (0, 400), (2680, 3100)),
         ("1005", (2680, 3100), (3480, 4300)),
