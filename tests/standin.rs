@@ -113,18 +113,30 @@ fn slowed_end(expect: &Expect, slow: u64) -> Expect {
         to: later(ring.to),
         ..*ring
     };
-    // Leaked on purpose: the table's types are static, and a process plays few scenarios.
     Expect {
-        rings: Vec::leak(expect.rings.iter().map(slowed).collect()),
-        or: Vec::leak(
+        rings: kept(expect.rings.iter().map(slowed).collect(), &SLOWED_RINGS),
+        or: kept(
             expect
                 .or
                 .iter()
                 .map(|other| slowed_end(other, slow))
                 .collect(),
+            &SLOWED_ENDS,
         ),
         ..*expect
     }
+}
+
+static SLOWED_RINGS: Mutex<Vec<&'static [Ring]>> = Mutex::new(Vec::new());
+static SLOWED_ENDS: Mutex<Vec<&'static [Expect]>> = Mutex::new(Vec::new());
+
+/// For ever, as the table's types ask, and known to the memory checker.
+fn kept<T>(items: Vec<T>, at: &Mutex<Vec<&'static [T]>>) -> &'static [T] {
+    let items: &'static [T] = Vec::leak(items);
+    at.lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+        .push(items);
+    items
 }
 
 fn unloaded(stand: &Stand) -> Vec<String> {

@@ -56,6 +56,7 @@ functions! {
     standin_caller_hangs_up(*mut c_void, i64, i64);
     standin_caller_presses(*mut c_void, c_char, i64);
     standin_run_without_session(Text, Text);
+    standin_jitter(c_int, u32);
     standin_delay(c_int, c_int);
     standin_stray_leg(Text, Text, Text);
     standin_run(*mut c_void, Text, Text) -> bool;
@@ -341,6 +342,12 @@ impl Library {
     pub fn delay(&self, legs: u32, events: u32) {
         // SAFETY: no pointers.
         unsafe { (self.standin_delay)(legs as c_int, events as c_int) }
+    }
+
+    /// Random pauses up to this long wherever threads may meet in any order; 0: none.
+    pub fn jitter(&self, milliseconds: u32, seed: u32) {
+        // SAFETY: no pointers.
+        unsafe { (self.standin_jitter)(milliseconds as c_int, seed) }
     }
 
     /// A leg that is not the module's, with this variable.

@@ -47,6 +47,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_many_calls_at_once", many_calls),
         Test::new("strict_crowded_stage", crowded_stage),
         Test::new("strict_stray_legs", stray_legs),
+        Test::new("strict_any_order", any_order),
+        Test::new("strict_bypass_media", bypass_media),
+        Test::new("strict_terminate_key", terminate_key),
+        Test::new("strict_transfer_on_fail", transfer_on_fail),
         Test::new("strict_reload_50_times", reload_idle),
         Test::new("strict_reload_50_times_with_calls", reload_with_calls),
         Test::new("strict_unload_while_ringing", unload_while_ringing),
@@ -605,18 +609,11 @@ fn many_calls(stand: &Stand) -> Wrong {
 fn crowded_stage(stand: &Stand) -> Wrong {
     let mut wrong = Vec::new();
     for count in [100, 127, 128, 129, 200] {
-        let names: Vec<&'static str> = (0..count)
-            .map(|i| &*String::leak(format!("1002-{i}")))
-            .collect();
-        let phones: Vec<_> = names
-            .iter()
-            .map(|name| Phone {
-                name,
-                user: "1002",
-                does: Behaviour::RingsThenRejects(486, 300),
-            })
-            .collect();
-        stand.register(&phones);
+        for i in 0..count {
+            // 180 at once, 486 after 300 ms.
+            let name = format!("1002-{i}");
+            stand.library.add_phone(&name, "1002", 3, 486, 300);
+        }
         let course = call(stand, Some(b"user/1002"), |_, _| {});
         wrong.extend(course.leftovers.iter().cloned());
         let rang = course.seen.rings.len();
@@ -665,6 +662,173 @@ fn stray_legs(stand: &Stand) -> Wrong {
         result == Some("answered"),
         &result,
     );
+    wrong
+}
+
+/// A small generator: the same seed gives the same calls.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// Ten callers with five phones each that do anything at almost the same time, while every
+/// thread of the switch is late at random: nobody is forgotten, and at most one is joined.
+/// `MOD_CTI_ROUNDS` asks for more rounds than the usual three.
+fn any_order(stand: &Stand) -> Wrong {
+    const CALLS: u64 = 10;
+    let rounds = std::env::var("MOD_CTI_ROUNDS").ok();
+    let rounds = rounds.and_then(|rounds| rounds.parse().ok());
+    let rounds: u64 = rounds.unwrap_or(if slowness() > 1 { 1 } else { 3 });
+    let mut wrong = Vec::new();
+    for call in 0..CALLS {
+        for phone in 0..5 {
+            let user = format!("2{call}{phone}0");
+            stand.library.add_user_item(&user, "user", "id", &user);
+        }
+    }
+    for round in 0..rounds {
+        let mut random = Random(round + 1);
+        let mut calls = Vec::new();
+        stand.library.jitter(30, round as u32 + 1);
+        for call in 0..CALLS {
+            let mut plan = String::from("{cti_stage_timeout=0.3}");
+            for phone in 0..5 {
+                let user = format!("2{call}{phone}0");
+                let after = 100 + random.below(8) * 25;
+                // The numbers of `enum behaviour`; half of them answer.
+                let does = [0, 0, 0, 1, 2, 3, 4, 5, 6, 8][random.below(10) as usize];
+                stand
+                    .library
+                    .add_phone(&format!("{user}-phone"), &user, does, 486, after);
+                let joint = [",", ",", "|", ":_:"][random.below(4) as usize];
+                plan.push_str(&format!(
+                    "{}user/{user}",
+                    if phone == 0 { "" } else { joint }
+                ));
+            }
+            let gone = if random.below(3) == 0 {
+                100 + random.below(10) * 25
+            } else {
+                9999
+            };
+            calls.push((stand.library.caller("1001", false), plan, gone as i64));
+        }
+        stand.library.begin();
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = calls
+                .iter()
+                .map(|(caller, plan, gone)| {
+                    scope.spawn(move || {
+                        stand.library.hangs_up(*caller, *gone, 30);
+                        let plan = plan.as_bytes();
+                        stand.library.application(*caller, APPLICATION, Some(plan));
+                        stand.library.finish(*caller)
+                    })
+                })
+                .collect();
+            running.into_iter().map(|call| call.join()).collect()
+        });
+        stand.library.jitter(0, 0);
+        let course = stand.collect(Vec::new());
+        wrong.extend(course.leftovers.iter().cloned());
+        for (i, ((_, plan, _), variables)) in calls.iter().zip(results).enumerate() {
+            let variables = variables.unwrap_or_default();
+            let result = variables
+                .iter()
+                .find(|(name, _)| name == "cti_result")
+                .map(|(_, result)| result.as_str());
+            let mine = format!("2{i}");
+            let told: Vec<Told> = course
+                .seen
+                .rings
+                .iter()
+                .filter(|ring| ring.phone.starts_with(&mine))
+                .map(|ring| ring.told)
+                .collect();
+            let joined = told.iter().filter(|told| **told == Told::Joined).count();
+            let known = [
+                "answered",
+                "no_answer",
+                "busy",
+                "rejected",
+                "unreachable",
+                "cancelled",
+            ];
+            // A caller who goes in the moment of the answer may leave a joined phone behind.
+            let fits = result.is_some_and(|result| known.contains(&result))
+                && joined <= 1
+                && (joined == 1 || result != Some("answered"))
+                && !told.contains(&Told::Unclear);
+            let what = format!("round {round}: {plan}");
+            expect(&mut wrong, &what, fits, &(result, &told));
+        }
+    }
+    wrong
+}
+
+/// Without media in the switch the two are only tied together, and the application returns.
+fn bypass_media(stand: &Stand) -> Wrong {
+    stand.register(PHONES);
+    let course = call(stand, Some(b"user/1002,user/1003"), |stand, caller| {
+        stand.library.set_variable(caller, "bypass_media", "true");
+    });
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "cti_result",
+        result == Some("answered"),
+        &result,
+    );
+    let joined = course.seen.joined.as_deref();
+    expect(&mut wrong, "joined", joined == Some("1003"), &joined);
+    wrong
+}
+
+fn terminate_key(stand: &Stand) -> Wrong {
+    stand.register(PHONES);
+    let caller = stand.library.caller("1001", false);
+    stand
+        .library
+        .set_variable(caller, "bridge_terminate_key", "#9");
+    stand.library.begin();
+    stand.library.presses(caller, b'1', 300);
+    stand.library.presses(caller, b'#', 400 * slowness());
+    let plan = b"user/1003";
+    stand.library.application(caller, APPLICATION, Some(plan));
+    let course = stand.collect(stand.library.finish(caller));
+    let mut wrong = course.leftovers.clone();
+    for (name, value) in [("cti_result", "answered"), ("went_on", "true")] {
+        let got = course.seen.variable(name);
+        expect(&mut wrong, name, got == Some(value), &got);
+    }
+    wrong
+}
+
+fn transfer_on_fail(stand: &Stand) -> Wrong {
+    stand.register(&[phone("1002", Behaviour::Rejects(486, 20))]);
+    let course = call(stand, Some(b"user/1002"), |stand, caller| {
+        let value = "user_busy,no_answer 4000 XML default";
+        stand
+            .library
+            .set_variable(caller, "transfer_on_fail", value);
+    });
+    let mut wrong = course.leftovers.clone();
+    let expected = [
+        ("cti_result", Some("busy")),
+        ("standin_transferred_to", Some("4000")),
+    ];
+    for (name, value) in expected {
+        let got = course.seen.variable(name);
+        expect(&mut wrong, name, got == value, &got);
+    }
     wrong
 }
 

@@ -316,6 +316,7 @@ static void *dispatch(void *nothing) {
     for (struct switch_event_node *node = bindings; node; node = node->next) {
       if (!matches(event, node)) continue;
       switch_event_callback_t callback = node->callback;
+      jitter();
       big_unlock();
       in_callback = true;
       callback(event);

@@ -61,6 +61,23 @@ void big_wait(int milliseconds) {
 
 void big_changed(void) { pthread_cond_broadcast(&change); }
 
+static int most_jitter;
+static unsigned jitter_seed;
+
+void standin_jitter(int milliseconds, unsigned seed) {
+  big_lock();
+  most_jitter = milliseconds;
+  jitter_seed = seed;
+  big_unlock();
+}
+
+void jitter(void) {
+  if (!most_jitter) return;
+  /* Half of the time not at all: orders change most where only one of two is late. */
+  int pause = rand_r(&jitter_seed) % (2 * most_jitter) - most_jitter;
+  for (int64_t until = now_ms() + pause, left; (left = until - now_ms()) > 0;) big_wait((int)left);
+}
+
 void fatal(const char *function, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);

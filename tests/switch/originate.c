@@ -376,6 +376,7 @@ static void wait_for_a_winner(struct originate *o) {
       o->winner = TIMED_OUT;
       return;
     }
+    jitter();
     let_caller_hear(o);
     if (o->winner == KEY_PRESSED) return;
     pause_ms(POLL_MS);
@@ -570,6 +571,7 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
       channel_set(o->caller, "originate_signal_bond", NULL);
     }
   }
+  jitter();
   *cause = (switch_call_cause_t)(o->force_cause ? o->force_cause : why);
   if (o->hangup_on_reject && o->caller) channel_hangup(o->caller, (int)*cause);
   if (o->variables != ovars) event_free(o->variables);

@@ -107,6 +107,13 @@ static void act_on_session(struct timer *timer) {
   }
 }
 
+/* Where the switch does not touch the media, an answer is passed straight on. */
+static void answer_for_proxy(switch_channel_t *channel) {
+  if (!channel->flags[CF_PROXY_MODE]) return;
+  switch_core_session_t *caller = session_find(channel_get(channel, "originator"));
+  if (caller) channel_answer(caller->channel);
+}
+
 static void act(struct timer *timer) {
   struct dialog *dialog = timer->dialog;
   if (timer->session) {
@@ -132,6 +139,7 @@ static void act(struct timer *timer) {
       dialog->confirmed = true;
       dialog->status = 200;
       channel_answered(session->channel);
+      answer_for_proxy(session->channel);
       break;
     case STEP_REJECT:
       dialog->over = true;

@@ -59,6 +59,7 @@ switch_core_session_t *switch_core_session_perform_locate(const char *uuid, cons
   (void)file, (void)func, (void)line;
   if (!uuid) return NULL;
   big_lock();
+  jitter();
   switch_core_session_t *session = session_find(uuid);
   if (session && (session->destroyed || !channel_up(session->channel))) session = NULL;
   if (session) session->module_locks++;
@@ -160,6 +161,7 @@ static bool run_handlers(switch_core_session_t *session, int which) {
     switch_state_handler_t handler;
     memcpy(&handler, (const char *)table->table + (size_t)which * sizeof handler, sizeof handler);
     if (!handler) continue;
+    jitter();
     big_unlock();
     switch_status_t status = handler(session);
     big_lock();

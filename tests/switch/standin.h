@@ -120,6 +120,9 @@ struct fspr_thread_mutex_t {
 switch_thread_rwlock_t *rwlock_new(const char *of);
 switch_mutex_t *mutex_new(void);
 
+/* Where threads may meet in any order: a random pause, if the test asks for it; the lock is let go of. */
+void jitter(void);
+
 int64_t now_us(void);  /* since the epoch, as timetables count */
 int64_t now_ms(void);  /* monotonic */
 int64_t began_ms(void);
@@ -309,6 +312,7 @@ void standin_caller_variable(switch_core_session_t *caller, const char *name, co
 void standin_caller_hangs_up(switch_core_session_t *caller, int64_t after, int64_t after_join);
 void standin_caller_presses(switch_core_session_t *caller, char key, int64_t after);
 void standin_run_without_session(const char *application, const char *data);
+void standin_jitter(int milliseconds, unsigned seed);
 void standin_delay(int legs_ms, int events_ms);
 void standin_stray_leg(const char *user, const char *variable, const char *value);
 bool standin_run(switch_core_session_t *caller, const char *application, const char *data);
