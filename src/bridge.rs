@@ -6,6 +6,7 @@ use crate::calls::{Call, LEG_VARIABLE};
 use crate::contacts::{self, Caller};
 use crate::events;
 use crate::module::{Module, module, on_key};
+use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
 use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring};
@@ -64,7 +65,12 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     // Core would hang the legs up with LOSE_RACE, which hides the missed call (promise 6).
     let cancel_key = Shield::new(caller, "origination_cancel_key");
     let digit = cancel_key.value().and_then(|keys| keys.bytes().next());
-    let call = Call::new(uuid, plan, globals, digit, Ring::new(parts));
+    let debug = globals[0]
+        .get("cti_debug")
+        .map(str::to_owned)
+        .or_else(|| caller.variable("cti_debug"));
+    let debug = debug.is_some_and(|value| is_true(&value));
+    let call = Call::new(uuid, plan, globals, debug, digit, Ring::new(parts));
     let keys = digit.map(|_| KeyHook::new(*caller, Some(on_key)));
     module.calls.insert(&call);
     let leave = Leave {

@@ -25,6 +25,8 @@ pub struct Call {
     pub plan: Plan,
     /// For each part, the variables of all its legs: exports, `<…>`, `{…}`.
     pub globals: Vec<Variables>,
+    /// `cti_debug`: the whole story at INFO.
+    pub debug: bool,
     /// `origination_cancel_key`: the key by which the caller gives up.
     pub cancel_key: Option<u8>,
     pub began: Instant,
@@ -65,6 +67,7 @@ impl Call {
         uuid: String,
         plan: Plan,
         globals: Vec<Variables>,
+        debug: bool,
         cancel_key: Option<u8>,
         ring: Ring,
     ) -> Arc<Call> {
@@ -77,6 +80,7 @@ impl Call {
             uuid,
             plan,
             globals,
+            debug,
             cancel_key,
             began: Instant::now(),
             began_epoch: now.as_micros() as i64,

@@ -16,6 +16,8 @@ pub struct Config {
     pub early_media: Option<EarlyMedia>,
     /// Of one plan's targets, and of one stage's contacts.
     pub max_targets: usize,
+    /// How many ended calls `cti show` still finds.
+    pub history: usize,
 }
 
 impl Default for Config {
@@ -27,6 +29,7 @@ impl Default for Config {
             missed: Missed::Auto,
             early_media: None,
             max_targets: 1024,
+            history: 200,
         }
     }
 }
@@ -92,6 +95,15 @@ impl Config {
                     )
                 })?;
             }
+            "history" => {
+                let number = value.trim().parse().ok();
+                self.history = number.filter(|number| *number <= 100_000).ok_or_else(|| {
+                    format!(
+                        "expected a number from 0 to 100000; using {}",
+                        default.history
+                    )
+                })?;
+            }
             _ => return Err("no such param; ignored".to_owned()),
         }
         Ok(())
@@ -119,6 +131,7 @@ mod tests {
             ("missed", "never"),
             ("early-media", "relay"),
             ("max-targets", "200"),
+            ("history", "0"),
         ]);
         assert_eq!(problems, Vec::<String>::new());
         let expected = Config {
@@ -128,6 +141,7 @@ mod tests {
             missed: Missed::Never,
             early_media: Some(EarlyMedia::Relay),
             max_targets: 200,
+            history: 0,
         };
         assert_eq!(config, expected);
     }
@@ -139,6 +153,7 @@ mod tests {
             ("missed", "perhaps"),
             ("early-media", "loud"),
             ("max-targets", "0"),
+            ("history", "-1"),
             ("colour", "red"),
         ];
         let (config, problems) = read(&bad);

@@ -120,6 +120,7 @@ fn of_leg(state: &State, leg: LegId, it: &Leg) -> Vec<(&'static str, String)> {
 }
 
 pub fn fire(call: &Call, announcement: Announcement) {
+    log(call, &announcement);
     let Some(mut event) = Event::custom(SUBCLASS) else {
         return;
     };
@@ -137,4 +138,22 @@ pub fn fire(call: &Call, announcement: Announcement) {
         event.set_body(&body);
     }
     event.fire();
+}
+
+/// The same story in the log: at DEBUG, or at INFO for a call with `cti_debug=true`.
+fn log(call: &Call, announcement: &Announcement) {
+    let mut text = format!(
+        "cti_bridge: {:.3} s {}",
+        call.began.elapsed().as_secs_f64(),
+        announcement.action
+    );
+    for (name, value) in &announcement.headers {
+        let name = name.trim_start_matches("CTI-").to_ascii_lowercase();
+        text.push_str(&format!(" {name}={value}"));
+    }
+    if call.debug {
+        tracing::info!(uuid = call.uuid.as_str(), "{text}");
+    } else {
+        tracing::debug!(uuid = call.uuid.as_str(), "{text}");
+    }
 }

@@ -10,6 +10,7 @@ mod config;
 mod contacts;
 mod events;
 mod ffi;
+mod history;
 mod metrics;
 mod module;
 pub mod plan;

@@ -8,6 +8,7 @@ use crate::calls::{Call, Calls, LEG_VARIABLE};
 use crate::config::Config;
 use crate::events::SUBCLASS;
 use crate::ffi;
+use crate::history::History;
 use crate::metrics::Metrics;
 use crate::ring::{Cause, Event, LegId};
 use crate::switch::event::{Binding, free_subclass, reserve_subclass};
@@ -28,6 +29,7 @@ pub struct Module {
     pub calls: Calls,
     pub timer: Timer,
     pub metrics: Metrics,
+    pub history: History,
     config: RwLock<Arc<Config>>,
     /// Threads that ring branches and parts beside a caller's own.
     threads: Mutex<usize>,
@@ -211,6 +213,7 @@ unsafe extern "C" fn load(
             calls: Calls::default(),
             timer,
             metrics,
+            history: History::default(),
             config: RwLock::new(Arc::new(config)),
             threads: Mutex::default(),
             thread_ended: Condvar::new(),

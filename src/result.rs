@@ -3,6 +3,7 @@
 
 use crate::calls::Call;
 use crate::events;
+use crate::history::Ended;
 use crate::module::module;
 use crate::ring::{Cause, Leg, LegId, Outcome, Role};
 use crate::switch::Channel;
@@ -155,7 +156,17 @@ pub fn ended(call: &Call, caller: &Channel<'_>) {
     let (result, cause, ring_ms) = (read("cti_result"), read("cti_cause"), read("cti_ring_ms"));
     if let Some(module) = module() {
         let ring = Duration::from_millis(ring_ms.parse().unwrap_or(0));
-        module.metrics.call_ended(&result, ring, &legs(call));
+        let reports = legs(call);
+        module.metrics.call_ended(&result, ring, &reports);
+        let ended = Ended {
+            uuid: call.uuid.clone(),
+            plan: call.plan.to_string(),
+            result: result.clone(),
+            cause: cause.clone(),
+            ring_ms: ring.as_millis() as u64,
+            legs: reports,
+        };
+        module.history.keep(ended, module.config().history);
     }
     call.announce(events::ended(&result, &cause, read("cti_legs")));
     let who = caller

@@ -16,6 +16,7 @@ use std::time::Duration;
 /// spent dial handle.
 pub const OURS: &[&str] = &[
     "call_timeout",
+    "cti_debug",
     "cti_early_media",
     "cti_leg",
     "cti_missed",

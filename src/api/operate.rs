@@ -6,6 +6,7 @@ use super::word;
 use crate::bridge;
 use crate::calls::Call;
 use crate::events;
+use crate::history::ladder;
 use crate::module::Module;
 use crate::plan::time::parse_time;
 use crate::plan::{self, Limits};
@@ -34,7 +35,11 @@ pub fn calls(module: &Module, rest: &str) -> String {
 pub fn show(module: &Module, rest: &str) -> String {
     let (uuid, rest) = word(rest);
     match module.calls.of_caller(uuid) {
-        None => unknown(uuid),
+        None => match module.history.find(uuid) {
+            None => unknown(uuid),
+            Some(call) if word(rest).0 == "json" => format!("{}\n", json!(*call)),
+            Some(call) => format!("+OK\n{}", ladder(&call)),
+        },
         Some(call) if word(rest).0 == "json" => format!("{}\n", as_json(&call)),
         Some(call) => {
             let mut text = String::from("+OK\n");
