@@ -6,7 +6,6 @@
 mod live;
 #[path = "../tests/scenarios/mod.rs"]
 mod scenarios;
-#[allow(dead_code)] // the stand-in's tests use the rest of it
 #[path = "../tests/standin/mod.rs"]
 mod standin;
 
