@@ -153,6 +153,15 @@ impl Stand {
     }
 }
 
+/// One scenario from nothing: start the stand-in, load the module, play, unload.
+/// A process may do so more than once; for many scenarios in a row keep a `Stand`.
+pub fn play(scenario: &Scenario) -> Result<Course, String> {
+    let stand = Stand::start(&library::module()?)?;
+    let course = stand.scenario(scenario);
+    stand.library.unload(false)?;
+    Ok(course)
+}
+
 impl Course {
     fn note(&mut self, record: &[String]) {
         let field = |i: usize| record.get(i).map_or("", String::as_str);
