@@ -480,6 +480,7 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     }
     caller.bridge(&peer);
     call.leg_over(leg, &peer);
+    call.settle_losers();
     if peer.answered() {
         result::answered(call, caller, leg);
     } else {

@@ -122,7 +122,6 @@ impl Call {
 
     fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
         let mut now = Vec::new();
-        let news;
         let arm = {
             let mut state = self.state.lock();
             prepare(&mut state);
@@ -135,7 +134,9 @@ impl Call {
                 } => Some(stage + 1),
                 _ => None,
             });
-            news = events::news(&mut state, stage);
+            // Before any thread can act on the commands: what follows from them is told later.
+            let news = events::news(&mut state, stage);
+            state.news.extend(news);
             for command in commands {
                 match command {
                     Command::Resolve { part, .. }
@@ -156,7 +157,7 @@ impl Call {
         for command in now {
             self.carry_out(command);
         }
-        news.into_iter().for_each(|news| self.announce(news));
+        self.fire_news();
     }
 
     fn carry_out(self: &Arc<Call>, command: Command) {
@@ -188,6 +189,10 @@ impl Call {
     /// nobody else at it fires all that wait.
     pub fn announce(&self, news: Announcement) {
         self.state.lock().news.push_back(news);
+        self.fire_news();
+    }
+
+    fn fire_news(&self) {
         while let Some(news) = self.next_news() {
             events::fire(self, news);
             self.state.lock().firing = false;
@@ -326,6 +331,14 @@ impl Call {
                 return;
             }
         }
+    }
+
+    /// Give losers that still ring off a moment, so that the call's record is whole.
+    pub fn settle_losers(&self) {
+        const PATIENCE: Duration = Duration::from_millis(200);
+        let until = Instant::now() + PATIENCE;
+        let mut state = self.state.lock();
+        while state.ring.losers_open() && !self.changed.wait_until(&mut state, until).timed_out() {}
     }
 
     /// Wait until something has happened, but not longer than this.

@@ -304,6 +304,14 @@ impl Ring {
         (begun, open.len() - begun)
     }
 
+    /// A leg other than the winner has begun and not ended.
+    pub fn losers_open(&self) -> bool {
+        let open = |leg: &Leg| leg.started && leg.state != LegState::Ended;
+        let winner = self.winner();
+        let mut legs = self.legs.iter().enumerate();
+        legs.any(|(id, leg)| winner != Some(id) && open(leg))
+    }
+
     /// The call is decided: nothing starts any more.
     pub fn over(&self) -> bool {
         self.end.is_some() || self.finished
