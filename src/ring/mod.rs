@@ -189,6 +189,9 @@ struct Branch {
     at: Time,
     dialled: bool,
     aside: bool,
+    /// Its originate has returned: there is nothing to cancel any more.
+    returned: bool,
+    /// … and each of its legs has an end.
     ended: bool,
     cancelled: Option<Cause>,
 }
@@ -210,6 +213,8 @@ struct Part {
     settings: Settings,
     stages: usize,
     stage: usize,
+    /// The first leg of the stage that rings.
+    first: LegId,
     attempt: u32,
     phase: Phase,
     began: Time,
@@ -252,6 +257,7 @@ impl Ring {
             settings,
             stages,
             stage: 0,
+            first: 0,
             attempt: 1,
             phase: Phase::Resolving,
             began: Time::ZERO,
@@ -367,14 +373,11 @@ impl Ring {
             .iter()
             .filter(|branch| !branch.dialled && !branch.ended)
             .map(|branch| Some(branch.at));
-        let legs = self.legs.iter().filter(|leg| !leg.hung_up).flat_map(|leg| {
-            let open = |deadline: Option<Time>, states: &[LegState]| {
-                deadline.filter(|_| states.contains(&leg.state))
-            };
-            [
-                open(leg.deadline(), &LegState::UNANSWERED),
-                open(leg.progress_deadline(), &[LegState::Dialled]),
-            ]
+        let timed = (0..self.legs.len()).filter(|&leg| self.rings(leg));
+        let legs = timed.flat_map(|leg| {
+            let leg = &self.legs[leg];
+            let silent = leg.state == LegState::Dialled;
+            [leg.deadline(), leg.progress_deadline().filter(|_| silent)]
         });
         // A winner that has not answered yet keeps its stage's deadline.
         let joined = self
@@ -392,7 +395,10 @@ impl Ring {
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Command> {
         self.now = self.now.max(now);
         match event {
-            Event::Begin => (0..self.parts.len()).for_each(|part| self.begin_stage(part, 0)),
+            Event::Begin => (0..self.parts.len()).for_each(|part| match self.end {
+                None => self.begin_stage(part, 0),
+                Some(_) => self.part_done(part),
+            }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
             Event::Started(leg) => self.leg_reached(leg, LegState::Dialled),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
@@ -433,22 +439,28 @@ impl Ring {
     }
 
     fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
+        let Some(it) = self.parts.get(part) else {
+            return;
+        };
+        let (asked, late) = (it.phase == Phase::Resolving, self.is_over(part));
         let first = self.legs.len();
-        let stage = self.parts[part].stage;
+        let stage = it.stage;
         let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
-        if self.parts[part].phase != Phase::Resolving || self.end.is_some() {
-            for leg in legs {
-                self.leg_ended(leg, Cause::ORIGINATOR_CANCEL, None);
+        if !asked || self.end.is_some() || late {
+            self.never_dialled(legs, late);
+            if asked {
+                self.part_done(part);
             }
-            return self.part_done(part);
+            return;
         }
         let parts = self.parts.len();
         let it = &mut self.parts[part];
         let last = stage + 1 == it.stages;
         it.phase = Phase::Ringing;
+        it.first = first;
         it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
         it.early_media = it.settings.early_media_of(alive, last, parts);
@@ -465,6 +477,12 @@ impl Ring {
             .filter_map(|leg| Some((*leg, dead(leg)?)))
             .collect();
         let alive: Vec<LegId> = legs.into_iter().filter(|leg| dead(leg).is_none()).collect();
+        for (leg, cause) in failed {
+            self.leg_ended(leg, cause, None);
+        }
+        if self.end.is_some() || self.parts[part].phase != Phase::Ringing {
+            return self.never_dialled(alive, false);
+        }
         // If nobody rings at once, the earliest late starter does: core's rule too.
         let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
         let shift = delays.min().filter(|_| !beside).unwrap_or_default();
@@ -491,6 +509,7 @@ impl Ring {
                 at: self.now + delay,
                 dialled: false,
                 aside: beside || nth > 0,
+                returned: false,
                 ended: false,
                 cancelled: None,
             });
@@ -498,10 +517,26 @@ impl Ring {
                 self.dial(branch);
             }
         }
-        for (leg, cause) in failed {
-            self.leg_ended(leg, cause, None);
-        }
         self.stage_over(part);
+    }
+
+    /// Legs that came too late: the stage or the call was over.
+    fn never_dialled(&mut self, legs: Vec<LegId>, timed_out: bool) {
+        for leg in legs {
+            self.legs[leg].timed_out = timed_out;
+            let cause = if timed_out {
+                Cause::NO_ANSWER
+            } else {
+                Cause::ORIGINATOR_CANCEL
+            };
+            self.leg_ended(leg, cause, None);
+            self.legs[leg].cut = !timed_out;
+        }
+    }
+
+    /// The call's time is over.
+    fn is_over(&self, part: PartId) -> bool {
+        self.parts[part].over().is_some_and(|at| at <= self.now)
     }
 
     fn dial(&mut self, branch: BranchId) {
@@ -577,24 +612,30 @@ impl Ring {
         if let Some(at) = rang {
             it.ringing.get_or_insert(at.min(now));
         }
-        let branch_cancelled = it.branch.and_then(|branch| self.branches[branch].cancelled);
+        let never_dialled = it.dialled.is_none() && it.plan.dead.is_none();
+        let branch = it.branch.map(|branch| &self.branches[branch]);
+        let cancelled = never_dialled || branch.is_some_and(|it| it.cancelled.is_some());
+        // Core has ended it for somebody else's sake: for whose, it is about to tell.
+        let for_another = matches!(cause, Cause::LOSE_RACE | Cause::ORIGINATOR_CANCEL);
+        let for_another = for_another && !it.hung_up;
         it.state = LegState::Ended;
         it.ended = Some(now);
         it.cause = cause;
-        it.cut = branch_cancelled.is_some() && !it.timed_out;
+        it.cut = cancelled && !it.timed_out;
+        let dropped = it.hung_up && cause == Cause::ORIGINATOR_CANCEL;
         it.role = Some(if won == Some(leg) {
             Role::Winner
         } else if won.is_some() {
             Role::Loser
-        } else if branch_cancelled.is_some()
-            && matches!(self.end, Some(End::CallerGone | End::Cancelled(_)))
+        } else if dropped
+            || cancelled && matches!(self.end, Some(End::CallerGone | End::Cancelled(_)))
         {
             Role::Cancelled
         } else {
             Role::Failed
         });
         let (part, required) = (it.part, it.plan.required);
-        let own = it.dialled.is_none() || (branch_cancelled.is_none() && !it.hung_up);
+        let own = !cancelled && !it.hung_up && !for_another;
         if own && self.end.is_none() {
             let settings = &self.parts[part].settings;
             if settings.single_reject.matches(cause) {
@@ -604,6 +645,9 @@ impl Ring {
                     hang_up_caller,
                 });
             }
+        }
+        if for_another {
+            return;
         }
         if required && self.end.is_none() && self.parts[part].phase == Phase::Ringing {
             // The others rang for nothing: to them it is a missed call.
@@ -643,26 +687,43 @@ impl Ring {
     }
 
     fn branch_failed(&mut self, branch: BranchId, cause: Cause) {
-        let Some(it) = self.branches.get_mut(branch).filter(|branch| !branch.ended) else {
+        let Some(it) = self.returned(branch) else {
             return;
         };
-        it.ended = true;
         let part = it.part;
         let cause = it.cancelled.unwrap_or(cause);
         for leg in it.legs.clone() {
             self.leg_ended(leg, cause, None);
         }
+        self.branches[branch].ended = true;
         self.stage_over(part);
     }
 
+    /// This branch, if that it has returned is news.
+    fn returned(&mut self, branch: BranchId) -> Option<&mut Branch> {
+        let it = self.branches.get_mut(branch).filter(|it| !it.ended)?;
+        (!std::mem::replace(&mut it.returned, true)).then_some(it)
+    }
+
     fn branch_won(&mut self, branch: BranchId, leg: LegId, answered: bool) {
-        let Some(it) = self.branches.get_mut(branch).filter(|branch| !branch.ended) else {
+        let Some(it) = self.returned(branch) else {
             return;
         };
         it.ended = true;
         let part = it.part;
-        if self.end.is_some() {
+        let leg = if it.legs.contains(&leg) {
+            leg
+        } else {
+            it.legs[0]
+        };
+        // Its time was over, and early media is no answer.
+        let late = it.cancelled.filter(|_| !answered);
+        if self.end.is_some() || late.is_some() {
             self.commands.push(Command::TooLate { branch, leg });
+            if let Some(cause) = late {
+                self.leg_ended(leg, cause, None);
+            }
+            self.settle_siblings(branch, leg);
             return self.stage_over(part);
         }
         self.leg_reached(
@@ -674,18 +735,30 @@ impl Ring {
             },
         );
         self.legs[leg].role = Some(Role::Winner);
-        // Core has ended its siblings before it told us who won.
-        let siblings = self.branches[branch].legs.clone();
-        for sibling in siblings.into_iter().filter(|&sibling| sibling != leg) {
-            let sibling = &mut self.legs[sibling];
-            if sibling.cause == Cause::LOSE_RACE && !sibling.timed_out {
-                sibling.role = Some(Role::Loser);
-            }
-        }
         self.end = Some(End::Won(leg));
+        self.settle_siblings(branch, leg);
         self.cancel_branches(None, Cause::LOSE_RACE);
         let aside = self.branches[branch].aside || part > 0;
         self.commands.push(Command::Join { leg, branch, aside });
+    }
+
+    /// Core has ended the others of a branch before it told us who won; those that it could
+    /// not even create are never heard of again.
+    fn settle_siblings(&mut self, branch: BranchId, leg: LegId) {
+        let lost = match self.end {
+            Some(End::Won(_)) => Role::Loser,
+            Some(_) => Role::Cancelled,
+            None => Role::Failed,
+        };
+        for sibling in self.branches[branch].legs.clone() {
+            let it = &mut self.legs[sibling];
+            let ended_so = it.state == LegState::Ended && it.cause == Cause::LOSE_RACE;
+            if sibling != leg && ended_so && !it.hung_up {
+                it.role = Some(lost);
+            } else if sibling != leg && !it.started {
+                self.leg_ended(sibling, Cause::LOSE_RACE, None);
+            }
+        }
     }
 
     /// The call is decided: nothing starts any more, everything that rings is ended.
@@ -702,6 +775,20 @@ impl Ring {
                 _ => Cause::NO_ANSWER,
             },
         );
+        if end == End::CallerGone {
+            // Core may have ended its legs before it told us that the caller is gone.
+            let (legs, branches) = (&mut self.legs, &self.branches);
+            for leg in branches
+                .iter()
+                .filter(|it| !it.ended)
+                .flat_map(|it| &it.legs)
+            {
+                let it = &mut legs[*leg];
+                if it.state == LegState::Ended && it.cause == Cause::ORIGINATOR_CANCEL {
+                    it.role = Some(Role::Cancelled);
+                }
+            }
+        }
         for part in 0..self.parts.len() {
             if self.parts[part].phase != Phase::Resolving {
                 self.stage_over(part);
@@ -712,7 +799,8 @@ impl Ring {
     fn cancel_branches(&mut self, part: Option<PartId>, cause: Cause) {
         let mut never_dialled = Vec::new();
         for (id, branch) in self.branches.iter_mut().enumerate() {
-            if branch.ended
+            if branch.returned
+                || branch.ended
                 || branch.cancelled.is_some()
                 || part.is_some_and(|part| branch.part != part)
             {
@@ -748,15 +836,8 @@ impl Ring {
     }
 
     fn drop_leg(&mut self, leg: LegId) {
-        let Some(it) = self
-            .legs
-            .get_mut(leg)
-            .filter(|it| LegState::UNANSWERED.contains(&it.state))
-        else {
-            return;
-        };
-        if self.end.is_none() && !it.hung_up {
-            it.hung_up = true;
+        if leg < self.legs.len() && self.end.is_none() && self.rings(leg) {
+            self.legs[leg].hung_up = true;
             self.commands.push(Command::HangUp {
                 leg,
                 cause: Cause::ORIGINATOR_CANCEL,
@@ -767,20 +848,20 @@ impl Ring {
     /// Added legs ring in branches of their own, beside what rings already.
     fn added(&mut self, part: PartId, new: Vec<NewLeg>) {
         let first = self.legs.len();
-        let stage = self.parts[part].stage;
+        let Some(stage) = self.parts.get(part).map(|part| part.stage) else {
+            return;
+        };
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
-        if self.ringing_parts().contains(&part) {
+        if self.ringing_parts().contains(&part) && !self.is_over(part) {
             // Several ring now: their early media is nobody's.
             if self.parts[part].early_media != EarlyMedia::AsWritten {
                 self.parts[part].early_media = EarlyMedia::Ignore;
             }
             self.start(legs, part, true);
         } else {
-            for leg in legs {
-                self.leg_ended(leg, Cause::ORIGINATOR_CANCEL, None);
-            }
+            self.never_dialled(legs, false);
         }
     }
 
@@ -799,7 +880,7 @@ impl Ring {
         if open || matches!(self.parts[part].phase, Phase::Resolving | Phase::Done) {
             return;
         }
-        if self.end.is_some() {
+        if self.end.is_some() || self.is_over(part) {
             return self.part_done(part);
         }
         let it = &mut self.parts[part];
@@ -831,8 +912,9 @@ impl Ring {
                 hang_up_caller,
             }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
-                let failures = self.legs.iter().filter(|leg| !leg.cut).map(|leg| Failure {
-                    cause: leg.cause,
+                let ended = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut;
+                let failures = self.legs.iter().filter(ended).map(|leg| Failure {
+                    cause: leg.own_cause(),
                     rang_out: leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
                 });
                 let (outcome, cause) =
@@ -845,6 +927,15 @@ impl Ring {
             cause,
             hang_up_caller,
         });
+    }
+
+    /// Its own deadlines count: it rings, in a branch that does, or has won in early media.
+    fn rings(&self, leg: LegId) -> bool {
+        let it = &self.legs[leg];
+        let branch = it.branch.map(|branch| &self.branches[branch]);
+        let rings = branch.is_some_and(|it| !it.ended && it.cancelled.is_none());
+        let open = LegState::UNANSWERED.contains(&it.state) && !it.hung_up;
+        open && (rings || self.winner() == Some(leg))
     }
 
     fn unanswered_winner(&self) -> Option<LegId> {
@@ -862,11 +953,11 @@ impl Ring {
             self.time_over(leg);
         }
         for leg in 0..self.legs.len() {
-            let it = &self.legs[leg];
-            let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
-            if it.hung_up || !LegState::UNANSWERED.contains(&it.state) {
+            if !self.rings(leg) {
                 continue;
             }
+            let it = &self.legs[leg];
+            let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
             if due(it.deadline()) {
                 self.time_over(leg);
             } else if it.state == LegState::Dialled && due(it.progress_deadline()) {
@@ -920,11 +1011,9 @@ impl Ring {
             self.stage_time_over(part);
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
-            let rang =
-                |leg: &Leg| leg.part == part && leg.stage == it.stage && leg.ringing.is_some();
-            if !self.legs.iter().any(rang) {
-                let cause = it.settings.missed.cause();
-                self.cancel_stage(part, cause);
+            let rang = |leg: &Leg| leg.part == part && leg.ringing.is_some();
+            if !self.legs[it.first..].iter().any(rang) {
+                self.stage_time_over(part);
             }
         }
     }
@@ -948,6 +1037,14 @@ impl Leg {
             cut: false,
             hung_up: false,
             started: false,
+        }
+    }
+
+    /// Its cause for the ranking: what `cti_missed=never` has told the phone is not it.
+    fn own_cause(&self) -> Cause {
+        match self.cause {
+            Cause::LOSE_RACE if self.timed_out => Cause::NO_ANSWER,
+            cause => cause,
         }
     }
 
