@@ -6,7 +6,7 @@
 mod scenarios;
 #[path = "standin/mod.rs"]
 mod standin;
-#[path = "standin/strict.rs"]
+#[path = "standin/strict/mod.rs"]
 mod strict;
 
 use scenarios::table::SCENARIOS;

@@ -1,0 +1,395 @@
+//! Hostile arguments: no session, no plan, bad plans, formats and broken UTF-8 in plans and
+//! variables, and every API command with all of them.
+//! Whatever comes in, the module answers, rings nobody by mistake, and leaves nothing behind.
+
+use super::*;
+
+const BAD_PLANS: &str = include_str!("../../bad_plans.txt");
+/// Neither UTF-8 nor a format to be trusted.
+pub const NASTY: &[u8] = b"%n%s%x\xff\xfe\xc3(%n";
+
+pub fn no_session(stand: &Stand) -> Wrong {
+    stand.register(PHONES);
+    for plan in [None, Some(&b""[..]), Some(b"user/1003"), Some(NASTY)] {
+        stand.library.application_without_session(APPLICATION, plan);
+    }
+    let course = stand.collect(Vec::new());
+    let mut wrong = course.leftovers.clone();
+    expect(
+        &mut wrong,
+        "somebody rang",
+        course.seen.rings.is_empty(),
+        &course.seen.rings,
+    );
+    wrong
+}
+
+fn refused(course: &Course, plan: &str, error: Option<&str>) -> Wrong {
+    let mut wrong = course.leftovers.clone();
+    let got = course.seen.variable("cti_error");
+    let said = match (got, error) {
+        (Some(got), Some(error)) => got == error || got == format!("cti_bridge: {error}"),
+        (got, None) => got.is_some_and(|got| !got.is_empty()),
+        (None, Some(_)) => false,
+    };
+    expect(
+        &mut wrong,
+        &format!("{plan:?}: cti_error, expected {error:?}"),
+        said,
+        &got,
+    );
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        &format!("{plan:?}: cti_result"),
+        result == Some("invalid"),
+        &result,
+    );
+    expect(
+        &mut wrong,
+        &format!("{plan:?}: rang"),
+        course.seen.rings.is_empty(),
+        &course.seen.rings,
+    );
+    wrong
+}
+
+pub fn no_plan(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    for plan in [None, Some(&b""[..]), Some(b"   "), Some(b",|,"), Some(b"|")] {
+        stand.register(PHONES);
+        wrong.extend(refused(
+            &call(stand, plan, |_, _| {}),
+            &format!("{plan:?}"),
+            None,
+        ));
+    }
+    wrong
+}
+
+/// `\t` and the like stand for control characters; `None` for a plan with NUL, which ends a C string.
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        plain.push(match character {
+            '\\' => match characters.next()? {
+                't' => '\t',
+                'n' => '\n',
+                'r' => '\r',
+                'e' => '\u{1b}',
+                'd' => '\u{7f}',
+                '\\' => '\\',
+                _ => return None,
+            },
+            plain => plain,
+        });
+    }
+    Some(plain)
+}
+
+pub fn bad_plans(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for line in BAD_PLANS
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let Some((escaped, error)) = line.split_once('\t') else {
+            wrong.push(format!("no tab in {line:?}"));
+            continue;
+        };
+        let Some(plan) = unescaped(escaped) else {
+            continue;
+        };
+        let course = call(stand, Some(plan.as_bytes()), |_, _| {});
+        wrong.extend(refused(&course, escaped, Some(error)));
+        count += 1;
+    }
+    expect(&mut wrong, "bad plans", count >= 200, &count);
+    wrong
+}
+
+/// Plans that must not crash anything; where they ring, their variables arrive as they were.
+pub fn nasty_plans(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let mut plans: Vec<Vec<u8>> = [
+        "%n%s%n",
+        "%n%s/%n%s",
+        "user/%n%s%n@%s",
+        "sofia/%n",
+        "sofia/internal/%n%s",
+        "error/%n%s",
+        "loopback/%n%s",
+        "group/%n@%s",
+        "/",
+        "//",
+        "user/",
+        "user/@",
+        "user/1002@",
+        "group/",
+        "[a=${b}]error/user_busy",
+        "{a=${a}}error/user_busy",
+        "user/${dialed_user}",
+        "{cti_stage_timeout=%n}error/user_busy",
+        "{cti_timeout=-1}error/user_busy",
+        "{originate_timeout=999999999999}error/user_busy",
+        "[origination_uuid=%n]error/user_busy",
+    ]
+    .iter()
+    .map(|plan| plan.as_bytes().to_vec())
+    .collect();
+    for frame in [
+        "{a=@}user/@",
+        "@",
+        "user/@",
+        "[@=@]error/user_busy",
+        "sofia/internal/@,error/@",
+    ] {
+        plans.push(
+            frame
+                .bytes()
+                .flat_map(|byte| {
+                    if byte == b'@' {
+                        NASTY.to_vec()
+                    } else {
+                        vec![byte]
+                    }
+                })
+                .collect(),
+        );
+    }
+    plans.push(vec![b'['; 60_000]);
+    plans.push("error/user_busy,".repeat(4000).into_bytes());
+    for plan in &plans {
+        let course = call(stand, Some(plan), |_, _| {});
+        let shown = String::from_utf8_lossy(&plan[..plan.len().min(60)]).into_owned();
+        wrong.extend(
+            course
+                .leftovers
+                .iter()
+                .map(|left| format!("{shown}: {left}")),
+        );
+        let result = course.seen.variable("cti_result");
+        expect(
+            &mut wrong,
+            &format!("{shown}: cti_result"),
+            result.is_some_and(|result| result != "answered"),
+            &result,
+        );
+    }
+    stand.register(PHONES);
+    let course = call(
+        stand,
+        Some(b"[sip_h_X-A=%n%s%n,sip_h_X-B=l'eg\\, x]user/1003"),
+        |_, _| {},
+    );
+    wrong.extend(course.leftovers.iter().cloned());
+    let headers = course
+        .seen
+        .rings
+        .first()
+        .map(|ring| ring.headers.clone())
+        .unwrap_or_default();
+    for header in [("X-A", "%n%s%n"), ("X-B", "l'eg, x")] {
+        let arrived = headers
+            .iter()
+            .any(|(name, value)| (name.as_str(), value.as_str()) == header);
+        expect(&mut wrong, &format!("header {header:?}"), arrived, &headers);
+    }
+    wrong
+}
+
+pub fn nasty_variables(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let names = [
+        "cti_timeout",
+        "cti_stage_timeout",
+        "cti_missed",
+        "cti_early_media",
+        "call_timeout",
+        "originate_timeout",
+        "leg_timeout",
+        "continue_on_fail",
+        "failure_causes",
+        "transfer_on_fail",
+        "effective_caller_id_name",
+        "effective_caller_id_number",
+        "ringback",
+        "fail_on_single_reject",
+        "hangup_on_single_reject",
+        "ignore_early_media",
+        "bridge_early_media",
+        "originate_continue_on_timeout",
+        "bridge_terminate_key",
+        "import",
+        "export_vars",
+        "domain_name",
+        "dialed_user",
+        "cti_leg",
+        "group_confirm_file",
+        "leg_required",
+        "originate_retries",
+        "origination_uuid",
+    ];
+    for name in names {
+        stand.register(&[
+            phone("1002", Behaviour::Rejects(486, 20)),
+            phone("1003", Behaviour::Answers(60)),
+        ]);
+        let course = call(stand, Some(b"user/1002|user/1003"), |stand, caller| {
+            stand.library.set_variable(caller, name, NASTY);
+        });
+        wrong.extend(
+            course
+                .leftovers
+                .iter()
+                .map(|left| format!("{name}: {left}")),
+        );
+        let result = course.seen.variable("cti_result");
+        expect(
+            &mut wrong,
+            &format!("{name}: cti_result"),
+            result.is_some(),
+            &result,
+        );
+    }
+    wrong
+}
+
+const COMMANDS: &[&str] = &[
+    "version", "status", "calls", "show", "explain", "cancel", "skip", "drop", "add", "extend",
+    "metrics", "reload", "help",
+];
+
+pub fn api(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let mut ask = |arguments: Option<&[u8]>, with_stream: bool| {
+        let reply = stand.library.api("cti", arguments, with_stream);
+        let shown = arguments.map(|text| String::from_utf8_lossy(&text[..text.len().min(60)]));
+        let fits = !with_stream || reply.starts_with("+OK") || reply.starts_with("-ERR");
+        let is_json = serde_json::from_str::<serde_json::Value>(&reply).is_ok();
+        let is_metrics = reply.starts_with("# ");
+        let is_help = shown
+            .as_deref()
+            .is_none_or(|text| text.trim().is_empty() || text.starts_with("help"));
+        expect(
+            &mut wrong,
+            &format!("{shown:?} replied"),
+            fits || is_json || is_metrics || is_help && !reply.is_empty(),
+            &reply,
+        );
+    };
+    for with_stream in [true, false] {
+        ask(None, with_stream);
+        ask(Some(b""), with_stream);
+        ask(Some(NASTY), with_stream);
+        ask(Some(&vec![b'x'; 1 << 20]), with_stream);
+        for command in COMMANDS {
+            for tail in [
+                &b""[..],
+                b" ",
+                b" %n%s%n",
+                NASTY,
+                b" json",
+                b" json json %s",
+                b" no-such-uuid",
+                b" no-such-uuid %n %s",
+                b" no-such-uuid user/1003",
+                b" user/1002,user/1003|group/team1000,[a=",
+                b" json user/1002,user/1003|group/team1000",
+            ] {
+                ask(Some(&[command.as_bytes(), tail].concat()), with_stream);
+            }
+            ask(
+                Some(&[command.as_bytes(), b" ", NASTY].concat()),
+                with_stream,
+            );
+        }
+    }
+    wrong.extend(stand.library.leftovers(true));
+    wrong
+}
+
+pub fn api_during_a_call(stand: &Stand) -> Wrong {
+    stand.register(PHONES);
+    let (mut wrong, course) = during_a_call(
+        stand,
+        "{cti_stage_timeout=2}user/1002|user/1003",
+        30,
+        || {
+            let ask = |arguments: &str| stand.library.api("cti", Some(arguments.as_bytes()), true);
+            let calls = ask("calls json");
+            let mut wrong = Vec::new();
+            expect(
+                &mut wrong,
+                "status",
+                ask("status").starts_with("+OK"),
+                &ask("status"),
+            );
+            let calls: serde_json::Value = serde_json::from_str(&calls).unwrap_or_default();
+            let text = calls.to_string();
+            // The stand-in's uuids have this in their middle.
+            expect(&mut wrong, "calls json", text.contains("5ca1"), &text);
+            for command in COMMANDS.iter().filter(|command| **command != "cancel") {
+                ask(command);
+                ask(&format!("{command} %n%s"));
+            }
+            wrong
+        },
+    );
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "cti_result",
+        result == Some("answered"),
+        &result,
+    );
+    wrong
+}
+
+pub fn completions(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let rules = stand.library.completions();
+    expect(
+        &mut wrong,
+        "completion rules",
+        rules.iter().any(|rule| rule.starts_with("cti ")),
+        &rules,
+    );
+    for rule in &rules {
+        for function in rule.split(' ').filter(|word| word.starts_with("::")) {
+            stand.library.complete(function, "cti show ", "");
+            stand.library.complete(function, "%n%s", "%n");
+        }
+    }
+    wrong
+}
+
+pub fn configuration(stand: &Stand) -> Wrong {
+    let settings = [
+        ("stage-timeout", "%n%s"),
+        ("call-timeout", "-5"),
+        ("last-stage-timeout", ""),
+        ("missed", "sometimes"),
+        ("early-media", "\u{fffd}"),
+        ("no-such-param", "1"),
+    ];
+    for (name, value) in settings {
+        stand.library.set_config(name, value);
+    }
+    stand.library.log();
+    let reply = stand.library.api("cti", Some(b"reload"), true);
+    let log = stand.library.log();
+    let mut wrong = stand.library.leftovers(true);
+    for (name, _) in settings {
+        let named = reply.contains(name) || log.iter().any(|(_, line)| line.contains(name));
+        expect(
+            &mut wrong,
+            &format!("{name} is named"),
+            named,
+            &(&reply, &log),
+        );
+    }
+    wrong
+}

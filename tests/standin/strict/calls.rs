@@ -1,0 +1,323 @@
+//! Calls that the scenario table does not hold: many at once, in any order, with keys,
+//! transfers, bypassed media and more contacts than core has room for.
+//! `any_order` is a search: its rounds are seeded, so that one that fails can be run again.
+
+use super::arguments::NASTY;
+use super::*;
+
+pub fn cancel_key(stand: &Stand) -> Wrong {
+    stand.register(&[
+        phone("1002", Behaviour::Rings),
+        phone("1003", Behaviour::Rings),
+    ]);
+    let course = call(
+        stand,
+        Some(b"user/1002,user/1003|user/1004"),
+        |stand, caller| {
+            stand
+                .library
+                .set_variable(caller, "origination_cancel_key", "*");
+            stand.library.presses(caller, b'1', 150);
+            stand.library.presses(caller, b'*', 300);
+        },
+    );
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "cti_result",
+        result == Some("cancelled"),
+        &result,
+    );
+    let fits = course.seen.rings.len() == 2
+        && course
+            .seen
+            .rings
+            .iter()
+            .all(|ring| ring.told == Told::CallerGone && ring.to >= 300);
+    expect(&mut wrong, "rings", fits, &course.seen.rings);
+    wrong
+}
+
+/// Twenty callers in one process, on the same phones.
+pub fn many_calls(stand: &Stand) -> Wrong {
+    let plans = [
+        "user/1002,user/1003",
+        "user/1004|user/1003",
+        "{cti_stage_timeout=1}user/1002|user/1003,user/1004",
+        "error/user_busy|[leg_timeout=1]user/1002,user/1003",
+        "user/1002:_:user/1003",
+    ];
+    stand.register(PHONES);
+    stand.register(&[phone("1004", Behaviour::RingsThenRejects(486, 100))]);
+    let callers: Vec<_> = (0..20)
+        .map(|_| stand.library.caller("1001", false))
+        .collect();
+    stand.library.begin();
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = callers
+            .iter()
+            .enumerate()
+            .map(|(i, caller)| {
+                scope.spawn(move || {
+                    let gone = if i % 4 == 3 { 100 + 20 * i as i64 } else { -1 };
+                    stand.library.hangs_up(*caller, gone, 30);
+                    let plan = plans[i % plans.len()].as_bytes();
+                    stand.library.application(*caller, APPLICATION, Some(plan));
+                    stand.library.finish(*caller)
+                })
+            })
+            .collect();
+        running.into_iter().map(|call| call.join()).collect()
+    });
+    let course = stand.collect(Vec::new());
+    let mut wrong = course.leftovers.clone();
+    for variables in results {
+        let variables = variables.unwrap_or_default();
+        let result = variables.iter().find(|(name, _)| name == "cti_result");
+        let fits = result.is_some_and(|(_, result)| result == "answered" || result == "cancelled");
+        expect(&mut wrong, "cti_result", fits, &result);
+    }
+    let unclear = course
+        .seen
+        .rings
+        .iter()
+        .find(|ring| ring.told == Told::Unclear);
+    expect(&mut wrong, "a phone", unclear.is_none(), &unclear);
+    wrong
+}
+
+/// More contacts than core's arrays hold: all ring, or the plan is refused; never some.
+pub fn crowded_stage(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    for count in [100, 127, 128, 129, 200] {
+        for i in 0..count {
+            // 180 at once, 486 after 300 ms.
+            let name = format!("1002-{i}");
+            stand.library.add_phone(&name, "1002", 3, 486, 300);
+        }
+        let course = call(stand, Some(b"user/1002"), |_, _| {});
+        wrong.extend(course.leftovers.iter().cloned());
+        let rang = course.seen.rings.len();
+        let error = course.seen.variable("cti_error");
+        let fits = rang == count || (rang == 0 && error.is_some());
+        expect(
+            &mut wrong,
+            &format!("of {count} contacts"),
+            fits,
+            &(rang, error),
+        );
+    }
+    wrong
+}
+
+/// Legs of somebody else, with our variable on them.
+pub fn stray_legs(stand: &Stand) -> Wrong {
+    let values: &[&[u8]] = &[
+        b"",
+        b"0.0",
+        b"1.0",
+        b"1.999",
+        b"99999999999999999999.1",
+        b"-1.-1",
+        b".",
+        b"%n%s",
+        NASTY,
+    ];
+    stand.register(&[
+        phone("1002", Behaviour::Rings),
+        phone("1003", Behaviour::Answers(400)),
+        phone("1004", Behaviour::AnnouncesThenRejects(486, 50)),
+        phone("1005", Behaviour::RingsThenRejects(603, 30)),
+    ]);
+    let (mut wrong, course) = during_a_call(stand, "user/1002,user/1003", 30, || {
+        for value in values {
+            stand.library.stray_leg("1004", "cti_leg", *value);
+            stand.library.stray_leg("1005", "cti_leg", *value);
+        }
+        Vec::new()
+    });
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "cti_result",
+        result == Some("answered"),
+        &result,
+    );
+    wrong
+}
+
+/// A small generator: the same seed gives the same calls.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// Ten callers with five phones each that do anything at almost the same time, while every
+/// thread of the switch is late at random: nobody is forgotten, and at most one is joined.
+/// `MOD_CTI_ROUNDS` asks for more rounds than the usual three: `60`, or `40..60`.
+pub fn any_order(stand: &Stand) -> Wrong {
+    const CALLS: u64 = 10;
+    let asked = std::env::var("MOD_CTI_ROUNDS").unwrap_or_default();
+    let usual = if slowness() > 1 { 1 } else { 3 };
+    let (first, end) = asked.split_once("..").unwrap_or(("0", asked.as_str()));
+    let rounds = first.parse().unwrap_or(0)..end.parse().unwrap_or(usual);
+    let mut wrong = Vec::new();
+    for call in 0..CALLS {
+        for phone in 0..5 {
+            let user = format!("2{call}{phone}0");
+            stand.library.add_user_item(&user, "user", "id", &user);
+        }
+    }
+    for round in rounds {
+        let mut random = Random(round + 1);
+        let mut calls = Vec::new();
+        stand.library.jitter(30, round as u32 + 1);
+        for call in 0..CALLS {
+            let mut plan = String::from("{cti_stage_timeout=0.3}");
+            for phone in 0..5 {
+                let user = format!("2{call}{phone}0");
+                let after = 100 + random.below(8) * 25;
+                // The numbers of `enum behaviour`; half of them answer.
+                let does = [0, 0, 0, 1, 2, 3, 4, 5, 6, 8][random.below(10) as usize];
+                stand
+                    .library
+                    .add_phone(&format!("{user}-phone"), &user, does, 486, after);
+                let joint = [",", ",", "|", ":_:"][random.below(4) as usize];
+                plan.push_str(&format!(
+                    "{}user/{user}",
+                    if phone == 0 { "" } else { joint }
+                ));
+            }
+            let gone = if random.below(3) == 0 {
+                100 + random.below(10) * 25
+            } else {
+                9999
+            };
+            calls.push((stand.library.caller("1001", false), plan, gone as i64));
+        }
+        stand.library.begin();
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = calls
+                .iter()
+                .map(|(caller, plan, gone)| {
+                    scope.spawn(move || {
+                        stand.library.hangs_up(*caller, *gone, 30);
+                        let plan = plan.as_bytes();
+                        stand.library.application(*caller, APPLICATION, Some(plan));
+                        stand.library.finish(*caller)
+                    })
+                })
+                .collect();
+            running.into_iter().map(|call| call.join()).collect()
+        });
+        stand.library.jitter(0, 0);
+        let course = stand.collect(Vec::new());
+        wrong.extend(course.leftovers.iter().cloned());
+        for (i, ((_, plan, _), variables)) in calls.iter().zip(results).enumerate() {
+            let variables = variables.unwrap_or_default();
+            let result = variables
+                .iter()
+                .find(|(name, _)| name == "cti_result")
+                .map(|(_, result)| result.as_str());
+            let mine = format!("2{i}");
+            let told: Vec<(Told, Option<u64>, &str)> = course
+                .seen
+                .rings
+                .iter()
+                .zip(&course.stories)
+                .filter(|(ring, _)| ring.phone.starts_with(&mine))
+                .map(|(ring, story)| (ring.told, story.answered, story.reason.as_str()))
+                .collect();
+            // Whose answer crossed the caller's end or a deadline hears so in its BYE.
+            let joined = told
+                .iter()
+                .filter(|(told, _, reason)| {
+                    *told == Told::Joined && reason.contains("NORMAL_CLEARING")
+                })
+                .count();
+            let gone = calls[i].2;
+            let known = [
+                "answered",
+                "no_answer",
+                "busy",
+                "rejected",
+                "unreachable",
+                "cancelled",
+            ];
+            let fits = result.is_some_and(|result| known.contains(&result))
+                && joined <= 1
+                && (joined == 1 || result != Some("answered") || gone < 9999)
+                && !told.iter().any(|(told, ..)| *told == Told::Unclear);
+            let what = format!("round {round}: {plan}");
+            expect(&mut wrong, &what, fits, &(result, &told, gone));
+        }
+    }
+    wrong
+}
+
+/// Without media in the switch the two are only tied together, and the application returns.
+pub fn bypass_media(stand: &Stand) -> Wrong {
+    stand.register(PHONES);
+    let course = call(stand, Some(b"user/1002,user/1003"), |stand, caller| {
+        stand.library.set_variable(caller, "bypass_media", "true");
+    });
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "cti_result",
+        result == Some("answered"),
+        &result,
+    );
+    let joined = course.seen.joined.as_deref();
+    expect(&mut wrong, "joined", joined == Some("1003"), &joined);
+    wrong
+}
+
+pub fn terminate_key(stand: &Stand) -> Wrong {
+    stand.register(PHONES);
+    let caller = stand.library.caller("1001", false);
+    stand
+        .library
+        .set_variable(caller, "bridge_terminate_key", "#9");
+    stand.library.begin();
+    stand.library.presses(caller, b'1', 300);
+    stand.library.presses(caller, b'#', 400 * slowness());
+    let plan = b"user/1003";
+    stand.library.application(caller, APPLICATION, Some(plan));
+    let course = stand.collect(stand.library.finish(caller));
+    let mut wrong = course.leftovers.clone();
+    for (name, value) in [("cti_result", "answered"), ("went_on", "true")] {
+        let got = course.seen.variable(name);
+        expect(&mut wrong, name, got == Some(value), &got);
+    }
+    wrong
+}
+
+pub fn transfer_on_fail(stand: &Stand) -> Wrong {
+    stand.register(&[phone("1002", Behaviour::Rejects(486, 20))]);
+    let course = call(stand, Some(b"user/1002"), |stand, caller| {
+        let value = "user_busy,no_answer 4000 XML default";
+        stand
+            .library
+            .set_variable(caller, "transfer_on_fail", value);
+    });
+    let mut wrong = course.leftovers.clone();
+    let expected = [
+        ("cti_result", Some("busy")),
+        ("standin_transferred_to", Some("4000")),
+    ];
+    for (name, value) in expected {
+        let got = course.seen.variable(name);
+        expect(&mut wrong, name, got == value, &got);
+    }
+    wrong
+}

@@ -1,0 +1,139 @@
+//! What the scenario table does not ask: hostile arguments, unload under traffic, callbacks
+//! that come late, and the rules of the switch's API, broken on purpose by an offending
+//! module to show that the stand-in notices.
+
+use crate::Test;
+use crate::scenarios::{Behaviour, Phone, Told};
+use crate::standin::library::Caller;
+use crate::standin::run::{Course, Stand, slowness};
+use std::time::{Duration, Instant};
+
+const APPLICATION: &str = "cti_bridge";
+
+const fn phone(name: &'static str, does: Behaviour) -> Phone {
+    Phone {
+        name,
+        user: name,
+        does,
+    }
+}
+
+const PHONES: &[Phone] = &[
+    phone("1002", Behaviour::Rings),
+    phone("1003", Behaviour::Answers(150)),
+];
+
+mod arguments;
+mod calls;
+mod files;
+mod lifetime;
+mod offences;
+
+pub use offences::{Shows, offend};
+
+type Wrong = Vec<String>;
+
+pub fn tests() -> Vec<Test> {
+    let mut tests = vec![
+        Test::new("strict_no_session", arguments::no_session),
+        Test::new("strict_no_plan", arguments::no_plan),
+        Test::new("strict_bad_plans", arguments::bad_plans),
+        Test::new("strict_nasty_plans", arguments::nasty_plans),
+        Test::new("strict_nasty_variables", arguments::nasty_variables),
+        Test::new("strict_api", arguments::api),
+        Test::new("strict_api_during_a_call", arguments::api_during_a_call),
+        Test::new("strict_completions", arguments::completions),
+        Test::new("strict_configuration", arguments::configuration),
+        Test::new("strict_cancel_key", calls::cancel_key),
+        Test::new("strict_many_calls_at_once", calls::many_calls),
+        Test::new("strict_crowded_stage", calls::crowded_stage),
+        Test::new("strict_stray_legs", calls::stray_legs),
+        Test::new("strict_any_order", calls::any_order),
+        Test::new("strict_bypass_media", calls::bypass_media),
+        Test::new("strict_terminate_key", calls::terminate_key),
+        Test::new("strict_transfer_on_fail", calls::transfer_on_fail),
+        Test::new("strict_reload_50_times", lifetime::reload_idle),
+        Test::new(
+            "strict_reload_50_times_with_calls",
+            lifetime::reload_with_calls,
+        ),
+        Test::new(
+            "strict_unload_while_ringing",
+            lifetime::unload_while_ringing,
+        ),
+        Test::new("strict_forced_unload_while_ringing", |stand| {
+            lifetime::forced_unload(stand, Behaviour::Rings)
+        }),
+        Test::new("strict_forced_unload_while_joined", |stand| {
+            lifetime::forced_unload(stand, Behaviour::Answers(50))
+        }),
+        Test::new("strict_late_callbacks", lifetime::late_callbacks),
+        Test::new("symbols", files::symbols),
+        Test::new("header_is_implemented", files::header_is_implemented),
+    ];
+    tests.extend(
+        offences::OFFENCES
+            .iter()
+            .map(|(how, seen)| Test::offence(how, *seen)),
+    );
+    tests
+}
+
+/// One call with this plan; `prepare` may set its variables.
+fn call(stand: &Stand, plan: Option<&[u8]>, prepare: impl FnOnce(&Stand, Caller)) -> Course {
+    let caller = stand.library.caller("1001", false);
+    prepare(stand, caller);
+    stand.library.begin();
+    stand.library.hangs_up(caller, -1, 30);
+    stand.library.application(caller, APPLICATION, plan);
+    let variables = stand.library.finish(caller);
+    stand.collect(variables)
+}
+
+fn expect(wrong: &mut Wrong, what: &str, fits: bool, got: &dyn std::fmt::Debug) {
+    if !fits {
+        wrong.push(format!("{what}: {got:?}"));
+    }
+}
+
+/// How many threads this process has.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
+fn wait_until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let until = Instant::now() + limit * slowness() as u32;
+    while !is_so() {
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
+/// A call on a thread of its own, and what may be done meanwhile.
+fn during_a_call(
+    stand: &Stand,
+    plan: &str,
+    talk: i64,
+    meanwhile: impl FnOnce() -> Wrong,
+) -> (Wrong, Course) {
+    let caller = stand.library.caller("1001", false);
+    stand.library.begin();
+    stand.library.hangs_up(caller, -1, talk);
+    let (mut wrong, variables) = std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            stand
+                .library
+                .application(caller, APPLICATION, Some(plan.as_bytes()));
+            stand.library.finish(caller)
+        });
+        std::thread::sleep(Duration::from_millis(120 * slowness()));
+        let wrong = meanwhile();
+        (wrong, running.join().expect("the call's thread"))
+    });
+    let course = stand.collect(variables);
+    wrong.extend(course.leftovers.iter().cloned());
+    (wrong, course)
+}
