@@ -948,7 +948,7 @@ impl Dice {
     /// Often a round time, so that much happens in the same millisecond.
     fn time(&mut self, limit: u64) -> u64 {
         let time = self.below(limit + 1);
-        if time % 3 == 0 {
+        if time.is_multiple_of(3) {
             time
         } else {
             time / 100 * 100
