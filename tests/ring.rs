@@ -1839,7 +1839,7 @@ impl Referee {
             both.filter(|(leg, _)| leg.part == part)
         };
         let failed = |(leg, seen): (&Leg, &LegSeen)| {
-            let own = !nobodys(leg.cause) || seen.hung_up;
+            let own = !nobodys(leg.cause) || seen.hung_up || seen.told.is_none();
             let rang = seen.dialled.is_some() || seen.plan.dead.is_some();
             seen.plan.required && rang && leg.ended == Some(ms(now)) && own
         };

@@ -11,7 +11,7 @@ use std::fmt;
 
 pub use parse::parse;
 
-/// One `name=value`. Neither is empty when it comes out of [`parse`].
+/// One `name=value`. Neither is empty when it comes out of [`parse()`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
     pub name: String,
