@@ -321,3 +321,45 @@ pub fn transfer_on_fail(stand: &Stand) -> Wrong {
     }
     wrong
 }
+
+/// Settings that crash core, or make it dial strings it has cut: none may reach it.
+pub fn traps_of_core(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let legs = "user/1002,foo/1,user/9999,error/user_busy,user/1003";
+    for setting in [
+        "originate_retries=3",
+        "fail_on_single_reject=true",
+        "fail_on_single_reject=user_busy",
+        "fail_on_single_reject=!user_busy",
+        "hangup_on_single_reject=true",
+        "leg_required=true",
+    ] {
+        let (name, value) = setting.split_once('=').unwrap_or_default();
+        for (plan, on_caller) in [
+            (format!("{{{setting}}}{legs}"), false),
+            (format!("<{setting}>{legs}"), false),
+            (format!("[{setting}]{legs}"), false),
+            (legs.to_owned(), true),
+        ] {
+            stand.register(&[
+                phone("1002", Behaviour::Rejects(486, 50)),
+                phone("1003", Behaviour::RingsThenRejects(603, 80)),
+            ]);
+            let course = call(stand, Some(plan.as_bytes()), |stand, caller| {
+                if on_caller {
+                    stand.library.set_variable(caller, name, value);
+                }
+            });
+            wrong.extend(
+                course
+                    .leftovers
+                    .iter()
+                    .map(|left| format!("{plan}: {left}")),
+            );
+            let result = course.seen.variable("cti_result");
+            let fits = result.is_some_and(|result| result != "answered");
+            expect(&mut wrong, &plan, fits, &result);
+        }
+    }
+    wrong
+}

@@ -52,6 +52,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_bypass_media", calls::bypass_media),
         Test::new("strict_terminate_key", calls::terminate_key),
         Test::new("strict_transfer_on_fail", calls::transfer_on_fail),
+        Test::new("strict_traps_of_core", calls::traps_of_core),
         Test::new("strict_reload_50_times", lifetime::reload_idle),
         Test::new(
             "strict_reload_50_times_with_calls",
