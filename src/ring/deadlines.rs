@@ -1,0 +1,146 @@
+//! The clock's share of the ring machine: which deadline is next, and what is due.
+//! A deadline belongs to a leg, a stage or the whole part; none is ever early, since only a
+//! time that has been reached counts.
+
+use super::*;
+
+impl Ring {
+    /// When `Event::Tick` is due next.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let parts = self
+            .parts
+            .iter()
+            .filter(|_| self.end.is_none())
+            .flat_map(|part| match part.phase {
+                Phase::Ringing => [part.over(), part.stage_deadline, part.progress_deadline],
+                Phase::Sleeping(until) => [part.over(), Some(until), None],
+                _ => [None, None, None],
+            });
+        let starts = self
+            .branches
+            .iter()
+            .filter(|branch| !branch.dialled && !branch.ended)
+            .map(|branch| Some(branch.at));
+        let timed = (0..self.legs.len()).filter(|&leg| self.rings(leg));
+        let legs = timed.flat_map(|leg| {
+            let leg = &self.legs[leg];
+            let silent = leg.state == LegState::Dialled;
+            [leg.deadline(), leg.progress_deadline().filter(|_| silent)]
+        });
+        // A winner that has not answered yet keeps its stage's deadline.
+        let joined = self
+            .unanswered_winner()
+            .map(|leg| self.parts[self.legs[leg].part].winner_deadline());
+        parts
+            .flatten()
+            .chain(starts.flatten())
+            .chain(legs.flatten())
+            .chain(joined.flatten())
+            .min()
+    }
+
+    pub(super) fn deadlines(&mut self) {
+        let now = self.now;
+        if let Some(leg) = self.unanswered_winner()
+            && self.parts[self.legs[leg].part]
+                .winner_deadline()
+                .is_some_and(|at| at <= now)
+        {
+            self.time_over(leg);
+        }
+        for leg in 0..self.legs.len() {
+            if !self.rings(leg) {
+                continue;
+            }
+            let it = &self.legs[leg];
+            let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
+            if due(it.deadline()) {
+                self.time_over(leg);
+            } else if it.state == LegState::Dialled && due(it.progress_deadline()) {
+                self.legs[leg].plan.progress_timeout = None;
+                self.time_over(leg);
+            }
+        }
+        if self.end.is_some() {
+            return;
+        }
+        for part in 0..self.parts.len() {
+            self.part_deadlines(part);
+        }
+        for branch in 0..self.branches.len() {
+            let it = &self.branches[branch];
+            if !it.dialled && !it.ended && it.at <= now {
+                self.dial(branch);
+            }
+        }
+    }
+
+    fn time_over(&mut self, leg: LegId) {
+        let cause = self.parts[self.legs[leg].part].settings.missed.cause();
+        self.legs[leg].hung_up = true;
+        self.legs[leg].timed_out = true;
+        self.commands.push(Command::HangUp { leg, cause });
+    }
+
+    fn part_deadlines(&mut self, part: PartId) {
+        let now = self.now;
+        let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
+        let it = &mut self.parts[part];
+        match it.phase {
+            Phase::Ringing => {}
+            Phase::Sleeping(until) => {
+                if due(it.over()) {
+                    self.part_done(part);
+                } else if until <= now {
+                    self.begin_stage(part, 0);
+                }
+                return;
+            }
+            _ => return,
+        }
+        let call_over = due(it.over());
+        if call_over || due(it.stage_deadline) {
+            it.last |= call_over || it.settings.continue_on_timeout == Some(false);
+            if it.last {
+                it.attempt = u32::MAX;
+            }
+            self.stage_time_over(part);
+        } else if due(it.progress_deadline) {
+            it.progress_deadline = None;
+            let rang = |leg: &Leg| leg.part == part && leg.ringing.is_some();
+            if !self.legs[it.first..].iter().any(rang) {
+                self.stage_time_over(part);
+            }
+        }
+    }
+
+    /// The call's time is over.
+    pub(super) fn is_over(&self, part: PartId) -> bool {
+        self.parts[part].over().is_some_and(|at| at <= self.now)
+    }
+}
+
+impl Leg {
+    fn deadline(&self) -> Option<Time> {
+        Some(self.dialled? + self.plan.timeout?)
+    }
+
+    fn progress_deadline(&self) -> Option<Time> {
+        Some(self.dialled? + self.plan.progress_timeout?)
+    }
+}
+
+impl Part {
+    /// The whole part's deadline (`cti_timeout`).
+    pub(super) fn over(&self) -> Option<Time> {
+        self.settings.timeout.map(|limit| self.began + limit)
+    }
+
+    /// A winner in early media keeps the earlier of its stage's and its call's deadline.
+    fn winner_deadline(&self) -> Option<Time> {
+        [self.over(), self.stage_deadline]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

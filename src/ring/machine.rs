@@ -1,0 +1,590 @@
+//! What each event does to a call: the transitions of the ring machine.
+//! Stages begin and end here, branches are dialled and cancelled, and one leg wins; the
+//! clock's share is in `deadlines`, what others may ask is in `view`.
+
+use super::*;
+
+impl Ring {
+    /// `parts`: for each part its settings and how many stages it has (at least one).
+    pub fn new(parts: Vec<(Settings, usize)>) -> Ring {
+        let parts = parts.into_iter().map(|(settings, stages)| Part {
+            settings,
+            stages,
+            stage: 0,
+            first: 0,
+            attempt: 1,
+            phase: Phase::Resolving,
+            began: Time::ZERO,
+            stage_deadline: None,
+            progress_deadline: None,
+            early_media: EarlyMedia::Core,
+            last: false,
+        });
+        Ring {
+            parts: parts.collect(),
+            legs: Vec::new(),
+            branches: Vec::new(),
+            end: None,
+            finished: false,
+            caller_rings: false,
+            commands: Vec::new(),
+            now: Time::ZERO,
+        }
+    }
+
+    /// Feed one event; `now` never runs backwards (an older time is taken as the last one).
+    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Command> {
+        self.now = self.now.max(now);
+        match event {
+            Event::Begin => (0..self.parts.len()).for_each(|part| match self.end {
+                None => self.begin_stage(part, 0),
+                Some(_) => self.part_done(part),
+            }),
+            Event::Resolved { part, legs } => self.resolved(part, legs),
+            Event::Started(leg) => self.leg_reached(leg, LegState::Dialled),
+            Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
+            Event::EarlyMedia(leg) => self.leg_reached(leg, LegState::EarlyMedia),
+            Event::Answered(leg) => self.leg_reached(leg, LegState::Answered),
+            Event::Ended { leg, cause, rang } => self.leg_ended(leg, cause, rang),
+            Event::BranchFailed { branch, cause } => self.branch_failed(branch, cause),
+            Event::BranchWon {
+                branch,
+                leg,
+                answered,
+            } => self.branch_won(branch, leg, answered),
+            Event::Tick => {}
+            Event::CallerGone => self.end_call(End::CallerGone),
+            Event::Cancel(cause) => self.end_call(End::Cancelled(cause)),
+            Event::Skip => self
+                .ringing_parts()
+                .into_iter()
+                .for_each(|part| self.stage_time_over(part)),
+            Event::Drop(leg) => self.drop_leg(leg),
+            Event::Extend(time) => {
+                for part in self.ringing_parts() {
+                    let deadline = &mut self.parts[part].stage_deadline;
+                    *deadline = deadline.map(|at| at + time);
+                }
+            }
+            Event::Added { part, legs } => self.added(part, legs),
+        }
+        self.deadlines();
+        std::mem::take(&mut self.commands)
+    }
+
+    pub(super) fn begin_stage(&mut self, part: PartId, stage: usize) {
+        let it = &mut self.parts[part];
+        it.stage = stage;
+        it.phase = Phase::Resolving;
+        self.commands.push(Command::Resolve { part, stage });
+    }
+
+    fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
+        let Some(it) = self.parts.get(part) else {
+            return;
+        };
+        let (asked, late) = (it.phase == Phase::Resolving, self.is_over(part));
+        let first = self.legs.len();
+        let stage = it.stage;
+        let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
+        self.legs
+            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
+        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        if !asked || self.end.is_some() || late {
+            self.never_dialled(legs, late);
+            if asked {
+                self.part_done(part);
+            }
+            return;
+        }
+        let parts = self.parts.len();
+        let it = &mut self.parts[part];
+        let last = stage + 1 == it.stages;
+        it.phase = Phase::Ringing;
+        it.first = first;
+        it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
+        it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
+        it.early_media = it.settings.early_media_of(alive, last, parts);
+        it.last = last;
+        self.start(legs, part, false);
+    }
+
+    /// Put these legs of the running stage into branches, one for each start, and begin.
+    /// `beside`: the part's own thread is busy with its branch already.
+    fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
+        let dead = |leg: &LegId| self.legs[*leg].plan.dead;
+        let failed: Vec<_> = legs
+            .iter()
+            .filter_map(|leg| Some((*leg, dead(leg)?)))
+            .collect();
+        let alive: Vec<LegId> = legs.into_iter().filter(|leg| dead(leg).is_none()).collect();
+        for (leg, cause) in failed {
+            self.leg_ended(leg, cause, None);
+        }
+        if self.end.is_some() || self.parts[part].phase != Phase::Ringing {
+            return self.never_dialled(alive, false);
+        }
+        // If nobody rings at once, the earliest late starter does: core's rule too.
+        let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
+        let shift = delays.min().filter(|_| !beside).unwrap_or_default();
+        let mut starts: Vec<(Duration, Vec<LegId>)> = Vec::new();
+        for leg in alive {
+            let delay = self.legs[leg].plan.delay - shift;
+            let room = |(at, legs): &&mut (Duration, Vec<LegId>)| {
+                *at == delay && legs.len() < LEGS_A_BRANCH
+            };
+            match starts.iter_mut().find(room) {
+                Some((_, legs)) => legs.push(leg),
+                None => starts.push((delay, vec![leg])),
+            }
+        }
+        starts.sort_by_key(|(delay, _)| *delay);
+        for (nth, (delay, legs)) in starts.into_iter().enumerate() {
+            let branch = self.branches.len();
+            for &leg in &legs {
+                self.legs[leg].branch = Some(branch);
+            }
+            self.branches.push(Branch {
+                part,
+                legs,
+                at: self.now + delay,
+                dialled: false,
+                aside: beside || nth > 0,
+                returned: false,
+                ended: false,
+                cancelled: None,
+            });
+            if delay.is_zero() {
+                self.dial(branch);
+            }
+        }
+        self.stage_over(part);
+    }
+
+    /// Legs that came too late: the stage or the call was over.
+    fn never_dialled(&mut self, legs: Vec<LegId>, timed_out: bool) {
+        for leg in legs {
+            self.legs[leg].timed_out = timed_out;
+            let cause = if timed_out {
+                Cause::NO_ANSWER
+            } else {
+                Cause::ORIGINATOR_CANCEL
+            };
+            self.leg_ended(leg, cause, None);
+            self.legs[leg].cut = !timed_out;
+        }
+    }
+
+    pub(super) fn dial(&mut self, branch: BranchId) {
+        let it = &mut self.branches[branch];
+        it.dialled = true;
+        let part = it.part;
+        for &leg in &it.legs {
+            let leg = &mut self.legs[leg];
+            leg.state = LegState::Dialled;
+            leg.dialled = Some(self.now);
+        }
+        self.commands.push(Command::Dial {
+            branch,
+            part,
+            stage: self.parts[part].stage,
+            legs: it.legs.clone(),
+            early_media: self.parts[part].early_media,
+            aside: it.aside,
+        });
+    }
+
+    fn leg_reached(&mut self, leg: LegId, state: LegState) {
+        let now = self.now;
+        let Some(it) = self
+            .legs
+            .get_mut(leg)
+            .filter(|leg| leg.state != LegState::Ended)
+        else {
+            return;
+        };
+        it.started = true;
+        match state {
+            LegState::Ringing | LegState::EarlyMedia => {
+                it.ringing.get_or_insert(now);
+            }
+            LegState::Answered => {
+                it.answered.get_or_insert(now);
+            }
+            _ => {}
+        }
+        // 183 may precede 180, and 180 follow 183: media once up stays up.
+        if (state as u8) > (it.state as u8) {
+            it.state = state;
+        }
+        let (part, aside) = (
+            it.part,
+            it.branch.is_some_and(|branch| self.branches[branch].aside),
+        );
+        let core_is_silent = aside
+            || part > 0
+            || (state == LegState::EarlyMedia
+                && self.parts[part].early_media == EarlyMedia::Ignore);
+        if matches!(state, LegState::Ringing | LegState::EarlyMedia)
+            && core_is_silent
+            && !self.caller_rings
+            && self.end.is_none()
+        {
+            self.caller_rings = true;
+            self.commands.push(Command::RingCaller);
+        }
+    }
+
+    fn leg_ended(&mut self, leg: LegId, cause: Cause, rang: Option<Time>) {
+        let now = self.now;
+        let won = self.winner();
+        let Some(it) = self
+            .legs
+            .get_mut(leg)
+            .filter(|leg| leg.state != LegState::Ended)
+        else {
+            return;
+        };
+        if let Some(at) = rang {
+            it.ringing.get_or_insert(at.min(now));
+        }
+        let never_dialled = it.dialled.is_none() && it.plan.dead.is_none();
+        let branch = it.branch.map(|branch| &self.branches[branch]);
+        let cancelled = never_dialled || branch.is_some_and(|it| it.cancelled.is_some());
+        // Core has ended it for somebody else's sake: for whose, it is about to tell.
+        let for_another = matches!(cause, Cause::LOSE_RACE | Cause::ORIGINATOR_CANCEL);
+        let for_another = for_another && !it.hung_up;
+        it.state = LegState::Ended;
+        it.ended = Some(now);
+        it.cause = cause;
+        it.cut = cancelled && !it.timed_out;
+        let dropped = it.hung_up && cause == Cause::ORIGINATOR_CANCEL;
+        it.role = Some(if won == Some(leg) {
+            Role::Winner
+        } else if won.is_some() {
+            Role::Loser
+        } else if dropped
+            || cancelled && matches!(self.end, Some(End::CallerGone | End::Cancelled(_)))
+        {
+            Role::Cancelled
+        } else {
+            Role::Failed
+        });
+        let (part, required) = (it.part, it.plan.required);
+        let own = !cancelled && !it.hung_up && !for_another;
+        if own && self.end.is_none() {
+            let settings = &self.parts[part].settings;
+            if settings.single_reject.matches(cause) {
+                let hang_up_caller = settings.hang_up_on_single_reject;
+                return self.end_call(End::SingleReject {
+                    cause,
+                    hang_up_caller,
+                });
+            }
+        }
+        if for_another {
+            return;
+        }
+        if required && self.end.is_none() && self.parts[part].phase == Phase::Ringing {
+            // The others rang for nothing: to them it is a missed call.
+            let cause = self.parts[part].settings.missed.cause();
+            return self.cancel_stage(part, cause);
+        }
+        self.start_late_ones_early(part);
+    }
+
+    /// When nobody rings any more but somebody is still to start: start the earliest now.
+    fn start_late_ones_early(&mut self, part: PartId) {
+        if self.parts[part].phase != Phase::Ringing || self.end.is_some() {
+            return;
+        }
+        let legs = self.legs.iter().filter(|leg| leg.part == part);
+        if legs
+            .clone()
+            .any(|leg| !matches!(leg.state, LegState::Waiting | LegState::Ended))
+        {
+            return;
+        }
+        let pending = |branch: &Branch| branch.part == part && !branch.dialled && !branch.ended;
+        let Some(earliest) = self
+            .branches
+            .iter()
+            .filter(|branch| pending(branch))
+            .map(|branch| branch.at)
+            .min()
+        else {
+            return;
+        };
+        let early = earliest.saturating_sub(self.now);
+        self.branches
+            .iter_mut()
+            .filter(|branch| pending(branch))
+            .for_each(|branch| branch.at -= early);
+    }
+
+    fn branch_failed(&mut self, branch: BranchId, cause: Cause) {
+        let Some(it) = self.returned(branch) else {
+            return;
+        };
+        let part = it.part;
+        let cause = it.cancelled.unwrap_or(cause);
+        for leg in it.legs.clone() {
+            self.leg_ended(leg, cause, None);
+        }
+        self.branches[branch].ended = true;
+        self.stage_over(part);
+    }
+
+    /// This branch, if that it has returned is news.
+    fn returned(&mut self, branch: BranchId) -> Option<&mut Branch> {
+        let it = self.branches.get_mut(branch).filter(|it| !it.ended)?;
+        (!std::mem::replace(&mut it.returned, true)).then_some(it)
+    }
+
+    fn branch_won(&mut self, branch: BranchId, leg: LegId, answered: bool) {
+        let Some(it) = self.returned(branch) else {
+            return;
+        };
+        it.ended = true;
+        let part = it.part;
+        let leg = if it.legs.contains(&leg) {
+            leg
+        } else {
+            it.legs[0]
+        };
+        // Its time was over, and early media is no answer.
+        let late = it.cancelled.filter(|_| !answered);
+        if self.end.is_some() || late.is_some() {
+            self.commands.push(Command::TooLate { branch, leg });
+            if let Some(cause) = late {
+                self.leg_ended(leg, cause, None);
+            }
+            self.settle_siblings(branch, leg);
+            return self.stage_over(part);
+        }
+        self.leg_reached(
+            leg,
+            if answered {
+                LegState::Answered
+            } else {
+                LegState::EarlyMedia
+            },
+        );
+        self.legs[leg].role = Some(Role::Winner);
+        self.end = Some(End::Won(leg));
+        self.settle_siblings(branch, leg);
+        self.cancel_branches(None, Cause::LOSE_RACE);
+        let aside = self.branches[branch].aside || part > 0;
+        self.commands.push(Command::Join { leg, branch, aside });
+    }
+
+    /// Core has ended the others of a branch before it told us who won; those that it could
+    /// not even create are never heard of again.
+    fn settle_siblings(&mut self, branch: BranchId, leg: LegId) {
+        let lost = match self.end {
+            Some(End::Won(_)) => Role::Loser,
+            Some(_) => Role::Cancelled,
+            None => Role::Failed,
+        };
+        for sibling in self.branches[branch].legs.clone() {
+            let it = &mut self.legs[sibling];
+            let ended_so = it.state == LegState::Ended && it.cause == Cause::LOSE_RACE;
+            if sibling != leg && ended_so && !it.hung_up {
+                it.role = Some(lost);
+            } else if sibling != leg && !it.started {
+                self.leg_ended(sibling, Cause::LOSE_RACE, None);
+            }
+        }
+    }
+
+    /// The call is decided: nothing starts any more, everything that rings is ended.
+    fn end_call(&mut self, end: End) {
+        if self.end.is_some() || self.finished {
+            return;
+        }
+        self.end = Some(end);
+        self.cancel_branches(
+            None,
+            match end {
+                End::CallerGone => Cause::ORIGINATOR_CANCEL,
+                End::Cancelled(cause) => cause,
+                _ => Cause::NO_ANSWER,
+            },
+        );
+        if end == End::CallerGone {
+            // Core may have ended its legs before it told us that the caller is gone.
+            let (legs, branches) = (&mut self.legs, &self.branches);
+            for leg in branches
+                .iter()
+                .filter(|it| !it.ended)
+                .flat_map(|it| &it.legs)
+            {
+                let it = &mut legs[*leg];
+                if it.state == LegState::Ended && it.cause == Cause::ORIGINATOR_CANCEL {
+                    it.role = Some(Role::Cancelled);
+                }
+            }
+        }
+        for part in 0..self.parts.len() {
+            if self.parts[part].phase != Phase::Resolving {
+                self.stage_over(part);
+            }
+        }
+    }
+
+    fn cancel_branches(&mut self, part: Option<PartId>, cause: Cause) {
+        let mut never_dialled = Vec::new();
+        for (id, branch) in self.branches.iter_mut().enumerate() {
+            if branch.returned
+                || branch.ended
+                || branch.cancelled.is_some()
+                || part.is_some_and(|part| branch.part != part)
+            {
+                continue;
+            }
+            branch.cancelled = Some(cause);
+            if branch.dialled {
+                self.commands.push(Command::Cancel { branch: id, cause });
+            } else {
+                branch.ended = true;
+                never_dialled.extend(branch.legs.iter().copied());
+            }
+        }
+        for leg in never_dialled {
+            self.leg_ended(leg, cause, None);
+        }
+    }
+
+    pub(super) fn stage_time_over(&mut self, part: PartId) {
+        let cause = self.parts[part].settings.missed.cause();
+        let open = |leg: &&mut Leg| leg.part == part && leg.state != LegState::Ended;
+        for leg in self.legs.iter_mut().filter(open) {
+            leg.timed_out = true;
+        }
+        self.cancel_stage(part, cause);
+    }
+
+    fn drop_leg(&mut self, leg: LegId) {
+        if leg < self.legs.len() && self.end.is_none() && self.rings(leg) {
+            self.legs[leg].hung_up = true;
+            self.commands.push(Command::HangUp {
+                leg,
+                cause: Cause::ORIGINATOR_CANCEL,
+            });
+        }
+    }
+
+    /// Added legs ring in branches of their own, beside what rings already.
+    fn added(&mut self, part: PartId, new: Vec<NewLeg>) {
+        let first = self.legs.len();
+        let Some(stage) = self.parts.get(part).map(|part| part.stage) else {
+            return;
+        };
+        self.legs
+            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
+        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        if self.ringing_parts().contains(&part) && !self.is_over(part) {
+            // Several ring now: their early media is nobody's.
+            if self.parts[part].early_media != EarlyMedia::AsWritten {
+                self.parts[part].early_media = EarlyMedia::Ignore;
+            }
+            self.start(legs, part, true);
+        } else {
+            self.never_dialled(legs, false);
+        }
+    }
+
+    fn cancel_stage(&mut self, part: PartId, cause: Cause) {
+        self.parts[part].phase = Phase::Ending;
+        self.cancel_branches(Some(part), cause);
+        self.stage_over(part);
+    }
+
+    /// If nothing of the part's stage is left: the next stage, the next attempt, or the end.
+    fn stage_over(&mut self, part: PartId) {
+        let open = self
+            .branches
+            .iter()
+            .any(|branch| branch.part == part && !branch.ended);
+        if open || matches!(self.parts[part].phase, Phase::Resolving | Phase::Done) {
+            return;
+        }
+        if self.end.is_some() || self.is_over(part) {
+            return self.part_done(part);
+        }
+        let it = &mut self.parts[part];
+        if it.stage + 1 < it.stages && !it.last {
+            let next = it.stage + 1;
+            self.begin_stage(part, next);
+        } else if it.attempt < it.settings.attempts {
+            it.attempt += 1;
+            it.phase = Phase::Sleeping(self.now + it.settings.retry_sleep);
+        } else {
+            self.part_done(part);
+        }
+    }
+
+    pub(super) fn part_done(&mut self, part: PartId) {
+        self.parts[part].phase = Phase::Done;
+        if self.finished
+            || self.winner().is_some()
+            || self.parts.iter().any(|part| part.phase != Phase::Done)
+        {
+            return;
+        }
+        self.finished = true;
+        let (outcome, cause, hang_up_caller) = match self.end {
+            Some(End::CallerGone) => (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL, false),
+            Some(End::Cancelled(cause)) => (Outcome::Cancelled, cause, false),
+            Some(End::SingleReject {
+                cause,
+                hang_up_caller,
+            }) => (Outcome::of(cause), cause, hang_up_caller),
+            Some(End::Won(_)) | None => {
+                let ended = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut;
+                let failures = self.legs.iter().filter(ended).map(|leg| Failure {
+                    cause: leg.own_cause(),
+                    rang_out: leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
+                });
+                let (outcome, cause) =
+                    rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));
+                (outcome, cause, false)
+            }
+        };
+        self.commands.push(Command::Finish {
+            outcome,
+            cause,
+            hang_up_caller,
+        });
+    }
+}
+
+impl Leg {
+    fn new(part: PartId, stage: usize, plan: NewLeg) -> Leg {
+        Leg {
+            part,
+            stage,
+            state: LegState::Waiting,
+            dialled: None,
+            ringing: None,
+            answered: None,
+            ended: None,
+            cause: Cause::NONE,
+            role: None,
+            branch: None,
+            plan,
+            timed_out: false,
+            cut: false,
+            hung_up: false,
+            started: false,
+        }
+    }
+
+    /// Its cause for the ranking: what `cti_missed=never` has told the phone is not it.
+    fn own_cause(&self) -> Cause {
+        match self.cause {
+            Cause::LOSE_RACE if self.timed_out => Cause::NO_ANSWER,
+            cause => cause,
+        }
+    }
+}

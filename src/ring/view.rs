@@ -1,0 +1,105 @@
+//! What others may ask a ring machine, none of which changes it.
+
+use super::*;
+
+impl Ring {
+    pub fn legs(&self) -> &[Leg] {
+        &self.legs
+    }
+
+    pub fn winner(&self) -> Option<LegId> {
+        match self.end {
+            Some(End::Won(leg)) => Some(leg),
+            _ => None,
+        }
+    }
+
+    /// The stage that rang last, counted from 1.
+    pub fn stage(&self) -> usize {
+        let winner = self.winner().map(|leg| self.legs[leg].stage);
+        winner.unwrap_or_else(|| self.parts.iter().map(|part| part.stage).max().unwrap_or(0)) + 1
+    }
+
+    /// Of the branch's legs: how many have begun but not ended, and how many were never
+    /// seen at all (core could not create their channels, or has not yet).
+    pub fn unsettled(&self, branch: BranchId) -> (usize, usize) {
+        let legs = self.branches[branch]
+            .legs
+            .iter()
+            .map(|&leg| &self.legs[leg]);
+        let open: Vec<bool> = legs
+            .filter(|leg| leg.state != LegState::Ended)
+            .map(|leg| leg.started)
+            .collect();
+        let begun = open.iter().filter(|&&started| started).count();
+        (begun, open.len() - begun)
+    }
+
+    /// A leg other than the winner has begun and not ended.
+    pub fn losers_open(&self) -> bool {
+        let open = |leg: &Leg| leg.started && leg.state != LegState::Ended;
+        let winner = self.winner();
+        let mut legs = self.legs.iter().enumerate();
+        legs.any(|(id, leg)| winner != Some(id) && open(leg))
+    }
+
+    /// The call is decided: nothing starts any more.
+    pub fn over(&self) -> bool {
+        self.end.is_some() || self.finished
+    }
+
+    /// For each part that rings: its stage (from 1), of how many, and the time left to the
+    /// stage's and the call's deadline.
+    pub fn ringing(&self, now: Time) -> Vec<Ringing> {
+        let of = |part: PartId| {
+            let it = &self.parts[part];
+            let left = |deadline: Option<Time>| deadline.map(|at| at.saturating_sub(now));
+            Ringing {
+                part,
+                stage: it.stage + 1,
+                stages: it.stages,
+                stage_left: left(it.stage_deadline),
+                call_left: left(it.over()),
+            }
+        };
+        self.ringing_parts().into_iter().map(of).collect()
+    }
+
+    /// How the call ended when the winner, joined in early media, never answered.
+    pub fn unanswered(&self, leg: LegId) -> (Outcome, Cause) {
+        let leg = &self.legs[leg];
+        if leg.timed_out {
+            return (Outcome::NoAnswer, Cause::NO_ANSWER);
+        }
+        // Core's bridge ends the other side so when the caller hangs up first.
+        if leg.cause == Cause::ORIGINATOR_CANCEL {
+            return (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL);
+        }
+        let failure = Failure {
+            cause: leg.cause,
+            rang_out: leg.cause.is_no_answer(),
+        };
+        rank([failure].into_iter()).unwrap_or((Outcome::Failed, leg.cause))
+    }
+
+    /// The parts that an operator's command means.
+    pub(super) fn ringing_parts(&self) -> Vec<PartId> {
+        let ringing =
+            |&part: &PartId| self.end.is_none() && self.parts[part].phase == Phase::Ringing;
+        (0..self.parts.len()).filter(ringing).collect()
+    }
+
+    /// Its own deadlines count: it rings, in a branch that does, or has won in early media.
+    pub(super) fn rings(&self, leg: LegId) -> bool {
+        let it = &self.legs[leg];
+        let branch = it.branch.map(|branch| &self.branches[branch]);
+        let rings = branch.is_some_and(|it| !it.ended && it.cancelled.is_none());
+        let open = LegState::UNANSWERED.contains(&it.state) && !it.hung_up;
+        open && (rings || self.winner() == Some(leg))
+    }
+
+    pub(super) fn unanswered_winner(&self) -> Option<LegId> {
+        self.winner()
+            .filter(|&leg| self.legs[leg].state == LegState::EarlyMedia && !self.legs[leg].hung_up)
+    }
+}
