@@ -204,6 +204,12 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         310  failed 0 BUSY
         next 1300
         1300 tick           -> dial 2 c ignore aside"),
+    ("… also when the last could not even be created", "a/timeout=100,b,c/delay=5000", "missed=never", "
+        0    begin          -> dial 0 a b ignore
+        5    started a
+        100  tick           -> hang up a LOSE_RACE
+        105  ended a LOSE_RACE
+        125  failed 0 LOSE_RACE -> dial 1 c ignore aside"),
     ("who has not started when the winner answers never does", "a,b/delay=5000", "", "
         0    begin          -> dial 0 a ignore
         300  won 0 a        -> join a
@@ -228,6 +234,13 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    begin          -> dial 0 a b ignore
         90   ended a LOSE_RACE
         100  won 0 b        -> join b"),
+    ("a required leg whose end is reported a stage too late", "a/required,b|c", "early=core stage=1000", "
+        0    begin          -> dial 0 a b core
+        1    started a
+        1000 tick           -> cancel 0 NO_ANSWER
+        1005 won 0 b early  -> too late b; dial 1 c core
+        1010 ended a BUSY
+        next 2005"),
     ("fail_on_single_reject ends the call", "a,b|c", "reject=any", "
         0    begin          -> dial 0 a b ignore
         100  ended a REJECTED -> cancel 0 NO_ANSWER
@@ -1109,6 +1122,8 @@ struct Switch<'d> {
     caller_gone: bool,
     joined: Option<LegId>,
     parts: u64,
+    /// When all phones that answer do.
+    chorus: Option<u64>,
     silent_phones: bool,
     fed: u64,
 }
@@ -1120,6 +1135,7 @@ impl<'d> Switch<'d> {
             .map(|_| (dice.settings(), 1 + dice.below(4) as usize))
             .collect();
         Switch {
+            chorus: dice.maybe(3, |dice| 500 + dice.time(2_000)),
             parts: parts.len() as u64,
             dice,
             referee: Referee::new(&parts),
@@ -1278,7 +1294,7 @@ impl<'d> Switch<'d> {
             let due = u64::try_from(next.as_millis()).expect("a sane time");
             self.after(due.saturating_sub(self.now) + late, Happening::Tick);
         }
-        self.referee.wakes(self.now, next, &self.ticks);
+        self.referee.wakes(self.now, &self.ring, &self.ticks);
         for command in commands {
             self.carry_out(command);
         }
@@ -1397,7 +1413,12 @@ impl<'d> Switch<'d> {
                     let cause = self.dice.cause();
                     self.after(end, Happening::Phone(leg, Deed::End(cause)));
                 }
-                _ => self.after(end, Happening::Phone(leg, Deed::Answer)),
+                _ => {
+                    // Where everybody answers at once, it is in the same millisecond.
+                    let at_once = self.chorus.map(|at| at.saturating_sub(self.now));
+                    let at = at_once.filter(|&at| at > start).unwrap_or(end);
+                    self.after(at, Happening::Phone(leg, Deed::Answer));
+                }
             }
         }
         if legs.iter().all(|leg| !self.phones[leg].created) {
@@ -2097,61 +2118,68 @@ impl Referee {
         self.legs[leg].timed_out = timed_out;
     }
 
-    /// Nothing that is due is left undone.
-    fn due(&mut self, now: u64, ring: &Ring) {
-        let mut left = Vec::new();
-        for leg in &self.legs {
+    /// What is still to be done at its time: deadlines and late starts.
+    fn owed(&self, ring: &Ring) -> Vec<(u64, &'static str)> {
+        let mut owed = Vec::new();
+        let mut owe = |at: Option<u64>, what| owed.extend(at.map(|at| (at, what)));
+        for (id, leg) in self.legs.iter().enumerate() {
             let part = &self.parts[leg.part];
-            let branch = leg.branch.map(|branch| &self.branches[&branch]);
-            let rings = branch.is_some_and(|it| !it.returned && it.cancelled.is_none());
+            let open = |branch| {
+                let it: &BranchSeen = &self.branches[branch];
+                !it.returned && it.cancelled.is_none()
+            };
+            let rings = self.ended.is_none() && leg.branch.as_ref().is_some_and(open);
+            let won =
+                self.ended == Some(Ended::Won(id)) && ring.legs()[id].state != LegState::Ended;
+            let unanswered = won && !leg.answered;
             if leg.ended || leg.hung_up {
                 continue;
             }
-            let rang = || {
-                let stage = self.legs[part.first..].iter();
-                stage
-                    .filter(|other| other.part == leg.part)
-                    .any(|other| other.rang)
-            };
-            let since = |limit: Option<Duration>| {
-                let limit = limit.map(|limit| limit.as_millis() as u64);
-                limit
-                    .zip(leg.dialled)
-                    .is_some_and(|(limit, dialled)| now >= dialled + limit)
-            };
-            if self.ended.is_none() && rings && (now >= part.deadline || past(part.over, now)) {
-                left.push("a stage's or the call's deadline");
+            let stage = self.legs[part.first..].iter();
+            let rang = stage
+                .filter(|other| other.part == leg.part)
+                .any(|other| other.rang);
+            let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
+            if rings || unanswered {
+                owe(Some(part.deadline), "a stage's deadline");
+                owe(part.over, "the call's deadline");
             }
-            if self.ended.is_none() && rings && past(part.progress, now) && !rang() {
-                left.push("a stage's progress deadline");
+            if rings && !rang {
+                owe(part.progress, "a stage's progress deadline");
             }
-            if rings && self.ended.is_none() && !leg.answered {
-                if since(leg.plan.timeout) {
-                    left.push("a leg's deadline");
-                }
-                if since(leg.plan.progress_timeout) && !leg.rang {
-                    left.push("a leg's progress deadline");
-                }
+            if (rings || unanswered) && !leg.answered {
+                owe(since(leg.plan.timeout), "a leg's deadline");
+            }
+            if rings && !leg.answered && !leg.rang {
+                owe(
+                    since(leg.plan.progress_timeout),
+                    "a leg's progress deadline",
+                );
             }
             let waits = leg.branch.is_none() && leg.plan.dead.is_none();
-            if waits && self.ended.is_none() && !part.ending && leg.starts <= now {
-                left.push("a late start");
+            if waits && self.ended.is_none() && !part.ending {
+                owe(Some(leg.starts), "a late start");
             }
         }
-        if let Some(Ended::Won(leg)) = self.ended {
-            let (it, state) = (&self.legs[leg], ring.legs()[leg].state);
-            let part = &self.parts[it.part];
-            let over = now >= part.deadline || past(part.over, now);
-            if over && !it.answered && !it.hung_up && state != LegState::Ended {
-                left.push("the deadline of a winner that has not answered");
-            }
-        }
-        self.law(Law::NeverLate, left.is_empty(), || {
+        owed
+    }
+
+    /// Nothing that is due is left undone.
+    fn due(&mut self, now: u64, ring: &Ring) {
+        let left = self.owed(ring).into_iter().find(|(at, _)| *at <= now);
+        self.law(Law::NeverLate, left.is_none(), || {
             format!("{now}: {left:?}")
         });
     }
 
-    fn wakes(&mut self, now: u64, next: Option<Duration>, ticks: &BTreeMap<Duration, u32>) {
+    /// The deadline thread will come in time for whatever is still to be done.
+    fn wakes(&mut self, now: u64, ring: &Ring, ticks: &BTreeMap<Duration, u32>) {
+        let next = ring.next_deadline();
+        let first = self.owed(ring).into_iter().min();
+        let asked = first.is_none_or(|(at, _)| next.is_some_and(|next| next <= ms(at)));
+        self.law(Law::WokenInTime, asked, || {
+            format!("{now}: {first:?}, but the next deadline is {next:?}")
+        });
         let Some(next) = next else { return };
         let armed = ticks.contains_key(&next);
         self.law(Law::WokenInTime, armed, || {
@@ -2186,7 +2214,7 @@ impl Referee {
         }
         let legs = || {
             let both = self.legs.iter().zip(ring.legs());
-            both.filter(|(seen, _)| !seen.cut)
+            both.filter(|(seen, leg)| !seen.cut && leg.state == LegState::Ended)
         };
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
             seen.rang && (seen.timed_out || leg.cause.is_no_answer())
