@@ -431,9 +431,8 @@ fn build(
             .iter()
             .map(|variable| (variable.name.as_str(), variable.value.as_str())),
     );
-    let state = call.state.lock();
     for &leg in legs {
-        let contact = &state.legs.get(leg)?.contact;
+        let contact = call.state.lock().legs.get(leg)?.contact.clone();
         let id = format!("{}.{leg}", call.serial);
         let own = contact
             .variables

@@ -266,12 +266,13 @@ impl Call {
 
     /// A leg's channel exists.
     pub fn leg_began(self: &Arc<Call>, leg: LegId, session: &Session<'_>) {
+        let uuid = session.uuid();
         let (context, doomed) = {
             let mut state = self.state.lock();
             let Some(dialled) = state.legs.get_mut(leg) else {
                 return;
             };
-            dialled.uuid.get_or_insert_with(|| session.uuid());
+            dialled.uuid.get_or_insert(uuid);
             (dialled.contact.context.clone(), dialled.doomed)
         };
         if let Some(context) = context {
@@ -288,12 +289,13 @@ impl Call {
         let status = session
             .variable("sip_invite_failure_status")
             .or_else(|| session.variable("sip_term_status"));
+        let uuid = session.uuid();
         {
             let mut state = self.state.lock();
             let Some(dialled) = state.legs.get_mut(leg) else {
                 return;
             };
-            dialled.uuid.get_or_insert_with(|| session.uuid());
+            dialled.uuid.get_or_insert(uuid);
             dialled.sip_code = status.and_then(|status| status.parse().ok());
         }
         if session.down() {

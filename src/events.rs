@@ -14,6 +14,8 @@ pub const SUBCLASS: &str = "cti::call";
 pub struct Announcement {
     action: &'static str,
     headers: Vec<(&'static str, String)>,
+    /// Named when it is fired: the switch is not asked while our lock is held.
+    cause: Cause,
     body: Option<String>,
 }
 
@@ -29,6 +31,7 @@ pub fn started(call: &Call) -> Announcement {
     Announcement {
         action: "started",
         headers: vec![("CTI-Plan", call.plan.to_string())],
+        cause: Cause::NONE,
         body: None,
     }
 }
@@ -46,6 +49,7 @@ pub fn operated(command: &str, by: &str, what: &str) -> Announcement {
     Announcement {
         action,
         headers,
+        cause: Cause::NONE,
         body: None,
     }
 }
@@ -59,6 +63,7 @@ pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
     Announcement {
         action: "ended",
         headers,
+        cause: Cause::NONE,
         body: Some(legs),
     }
 }
@@ -70,6 +75,7 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
         news.push(Announcement {
             action: "stage",
             headers: vec![("CTI-Stage", stage.to_string())],
+            cause: Cause::NONE,
             body: None,
         });
     }
@@ -95,6 +101,7 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
                 news.push(Announcement {
                     action,
                     headers: of_leg(state, leg, it),
+                    cause: it.cause,
                     body: None,
                 });
             }
@@ -113,13 +120,14 @@ fn of_leg(state: &State, leg: LegId, it: &Leg) -> Vec<(&'static str, String)> {
     if let Some(uuid) = &dialled.uuid {
         headers.push(("CTI-Leg-UUID", uuid.clone()));
     }
-    if it.cause != Cause::NONE {
-        headers.push(("CTI-Cause", cause_name(it.cause)));
-    }
     headers
 }
 
-pub fn fire(call: &Call, announcement: Announcement) {
+pub fn fire(call: &Call, mut announcement: Announcement) {
+    if announcement.cause != Cause::NONE {
+        let name = cause_name(announcement.cause);
+        announcement.headers.push(("CTI-Cause", name));
+    }
     log(call, &announcement);
     let Some(mut event) = Event::custom(SUBCLASS) else {
         return;

@@ -407,17 +407,15 @@ unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
         else {
             return;
         };
-        // A variable may have been copied to another channel (loopback's far side).
-        let uuid = event.header("Unique-ID");
-        if uuid.is_none()
-            || call
-                .state
-                .lock()
-                .legs
-                .get(leg)
-                .and_then(|dialled| dialled.uuid.clone())
-                != uuid
-        {
+        // A variable may have been copied to another channel (loopback's far side). A leg
+        // whose init has not been reported yet has no uuid to compare.
+        let known = call
+            .state
+            .lock()
+            .legs
+            .get(leg)
+            .and_then(|dialled| dialled.uuid.clone());
+        if known.is_some() && known != event.header("Unique-ID") {
             return;
         }
         match event.header("Event-Name").as_deref() {

@@ -1,7 +1,7 @@
 //! What happened, told once: the caller's variables, the log's two lines.
 //! Core sets variables of its own after each originate; ours come after them.
 
-use crate::calls::Call;
+use crate::calls::{Call, Dialled};
 use crate::events;
 use crate::history::Ended;
 use crate::module::module;
@@ -32,35 +32,35 @@ pub struct LegReport {
 
 /// Every leg so far, in the order in which they were resolved.
 pub fn legs(call: &Call) -> Vec<LegReport> {
-    let state = call.state.lock();
-    let report = |(leg, dialled): (&Leg, &crate::calls::Dialled)| {
-        let ms = |time: Option<std::time::Duration>| time.map(|time| time.as_millis() as u64);
-        LegReport {
-            target: dialled.contact.target.clone(),
-            contact: dialled.contact.dial_string.clone(),
-            uuid: dialled.uuid.clone(),
-            stage: leg.stage + 1,
-            start_ms: ms(leg.dialled),
-            ringing_ms: ms(leg.ringing),
-            answered_ms: ms(leg.answered),
-            ended_ms: ms(leg.ended),
-            cause: (leg.cause != Cause::NONE).then(|| cause_name(leg.cause)),
-            sip_code: dialled.sip_code,
-            role: leg.role.map(|role| match role {
-                Role::Winner => "winner",
-                Role::Loser => "loser",
-                Role::Failed => "failed",
-                Role::Cancelled => "cancelled",
-            }),
-        }
+    let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
+    let report = |(leg, dialled): (&Leg, &Dialled)| LegReport {
+        target: dialled.contact.target.clone(),
+        contact: dialled.contact.dial_string.clone(),
+        uuid: dialled.uuid.clone(),
+        stage: leg.stage + 1,
+        start_ms: ms(leg.dialled),
+        ringing_ms: ms(leg.ringing),
+        answered_ms: ms(leg.answered),
+        ended_ms: ms(leg.ended),
+        cause: None,
+        sip_code: dialled.sip_code,
+        role: leg.role.map(|role| match role {
+            Role::Winner => "winner",
+            Role::Loser => "loser",
+            Role::Failed => "failed",
+            Role::Cancelled => "cancelled",
+        }),
     };
-    state
-        .ring
-        .legs()
-        .iter()
-        .zip(&state.legs)
-        .map(report)
-        .collect()
+    let (mut reports, causes): (Vec<LegReport>, Vec<Cause>) = {
+        let state = call.state.lock();
+        let legs = state.ring.legs().iter().zip(&state.legs);
+        legs.map(|leg| (report(leg), leg.0.cause)).unzip()
+    };
+    // The switch spells causes; it is not asked while our lock is held.
+    for (report, cause) in reports.iter_mut().zip(causes) {
+        report.cause = (cause != Cause::NONE).then(|| cause_name(cause));
+    }
+    reports
 }
 
 /// Nothing of an earlier `cti_bridge` on this caller may be read as this one's.
