@@ -12,6 +12,7 @@ use crate::result;
 use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring};
 use crate::settings::{self, OURS};
 use crate::switch::Event as SwitchEvent;
+use crate::switch::guard::guarded;
 use crate::switch::session::{KeyHook, cause_name};
 use crate::switch::{self, Channel, DialHandle, LockedSession, Originated, Session};
 use std::sync::Arc;
@@ -70,9 +71,12 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .map(str::to_owned)
         .or_else(|| caller.variable("cti_debug"));
     let debug = debug.is_some_and(|value| is_true(&value));
-    let call = Call::new(uuid, plan, globals, debug, digit, Ring::new(parts));
+    let timer = Arc::clone(&module.timer);
+    let call = Call::new(uuid, plan, globals, debug, digit, Ring::new(parts), timer);
     let keys = digit.map(|_| KeyHook::new(*caller, Some(on_key)));
-    module.calls.insert(&call);
+    if !module.calls.insert(&call) {
+        return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
+    }
     let leave = Leave {
         module,
         call: &call,
@@ -158,8 +162,9 @@ struct Leave<'a> {
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        self.call.leave();
-        self.module.calls.remove(self.call);
+        // A second panic while the first unwinds would abort the switch.
+        guarded("a call's end", (), || self.call.leave());
+        guarded("a call's end", (), || self.module.calls.remove(self.call));
     }
 }
 
@@ -233,7 +238,7 @@ pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
 fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
     let globals = &call.globals[part];
     let found = contacts::resolve(&call.plan.parts[part].stages[stage], caller, globals);
-    let limit = module().map_or(0, |module| module.config().max_targets);
+    let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
     if found.len() > limit {
         let error = format!(
             "stage {} has {} contacts, more than max-targets ({limit})",
@@ -281,11 +286,20 @@ pub fn add(
             .map(cause_name);
         return Err(format!("it cannot ring: {}", why.unwrap_or_default()));
     }
-    let legs = found
+    let legs: Vec<_> = found
         .iter()
         .map(|contact| settings::leg(contact, globals).0)
         .collect();
-    call.added(part, found, legs);
+    let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
+    let ringing = call.state.lock().ring.legs().len();
+    if ringing + legs.len() > limit {
+        return Err(format!(
+            "the call would have more legs than max-targets ({limit})"
+        ));
+    }
+    if !call.added(part, found, legs) {
+        return Err("too late: the stage is over".to_owned());
+    }
     Ok(format!("{alive} more leg(s) ring"))
 }
 
@@ -385,7 +399,9 @@ impl Drop for Returned<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let (branch, cause) = (self.branch, Cause::DESTINATION_OUT_OF_ORDER);
-            self.call.feed(Event::BranchFailed { branch, cause });
+            guarded("a branch's end", (), || {
+                self.call.feed(Event::BranchFailed { branch, cause });
+            });
         }
     }
 }
@@ -403,7 +419,9 @@ impl std::ops::Deref for Joined {
 impl Drop for Joined {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.hang_up(Cause::DESTINATION_OUT_OF_ORDER);
+            guarded("a winner's end", (), || {
+                self.0.hang_up(Cause::DESTINATION_OUT_OF_ORDER);
+            });
         }
     }
 }
@@ -474,13 +492,19 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         }
     }
     // A winner in early media may never answer: its result is known when the two part.
-    if peer.answered() {
+    let answered = peer.answered();
+    if answered {
         result::answered(call, caller, leg);
+    } else {
+        call.state.lock().answer_awaited = true;
     }
     caller.bridge(&peer);
     call.leg_over(leg, &peer);
     call.settle_losers();
-    if peer.answered() {
+    call.state.lock().answer_awaited = false;
+    if answered {
+        result::parted(call, caller);
+    } else if peer.answered() {
         result::answered(call, caller, leg);
     } else {
         let (outcome, cause) = call.state.lock().ring.unanswered(leg);
@@ -491,8 +515,11 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
 
 /// A winner that was joined in early media answers at last: now the result is known.
 pub fn answered_late(call: &Call, leg: LegId) {
-    let won = call.state.lock().ring.winner() == Some(leg);
-    if let Some(caller) = won.then(|| LockedSession::locate(&call.uuid)).flatten() {
+    let awaited = {
+        let state = call.state.lock();
+        state.answer_awaited && state.ring.winner() == Some(leg)
+    };
+    if let Some(caller) = awaited.then(|| LockedSession::locate(&call.uuid)).flatten() {
         result::answered(call, caller.channel(), leg);
     }
 }

@@ -4,14 +4,15 @@
 
 use crate::contacts::Contact;
 use crate::events::{self, Announcement, Told};
-use crate::module::module;
 use crate::plan::{Plan, Variables};
-use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, PartId, Ring, Time};
+use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, Outcome, PartId, Ring, Time};
+use crate::switch::guard::guarded;
 use crate::switch::{LockedSession, Session};
+use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The channel variable that ties a leg to its call: `<serial>.<leg>`.
@@ -32,6 +33,7 @@ pub struct Call {
     pub began: Instant,
     /// The same moment on the switch's clock, microseconds since the epoch.
     began_epoch: i64,
+    timer: Arc<Timer>,
     pub state: Mutex<State>,
     /// Signalled after every event.
     changed: Condvar,
@@ -49,6 +51,10 @@ pub struct State {
     armed: Option<Time>,
     news: VecDeque<Announcement>,
     firing: bool,
+    /// The machine is at work; found set by the next event, it has panicked.
+    handling: bool,
+    /// The winner was joined in early media and has not answered.
+    pub answer_awaited: bool,
     /// The caller's thread has left: nobody else has to wait for anything.
     over: bool,
 }
@@ -70,6 +76,7 @@ impl Call {
         debug: bool,
         cancel_key: Option<u8>,
         ring: Ring,
+        timer: Arc<Timer>,
     ) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let now = SystemTime::now()
@@ -84,6 +91,7 @@ impl Call {
             cancel_key,
             began: Instant::now(),
             began_epoch: now.as_micros() as i64,
+            timer,
             state: Mutex::new(State {
                 ring,
                 legs: Vec::new(),
@@ -93,6 +101,8 @@ impl Call {
                 armed: None,
                 news: VecDeque::new(),
                 firing: false,
+                handling: false,
+                answer_awaited: false,
                 over: false,
             }),
             changed: Condvar::new(),
@@ -113,19 +123,34 @@ impl Call {
         });
     }
 
-    /// The same for an operator's further target.
-    pub fn added(self: &Arc<Call>, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) {
+    /// The same for an operator's further target; false when it came too late to ring.
+    pub fn added(
+        self: &Arc<Call>,
+        part: PartId,
+        contacts: Vec<Contact>,
+        legs: Vec<NewLeg>,
+    ) -> bool {
+        let mut first = 0;
         self.feed_with(Event::Added { part, legs }, |state| {
+            first = state.legs.len();
             state.legs.extend(contacts.into_iter().map(Dialled::from));
         });
+        let state = self.state.lock();
+        let mut new = state.ring.legs().iter().skip(first);
+        new.any(|leg| leg.dialled.is_some() || leg.ended.is_none())
     }
 
     fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
         let mut now = Vec::new();
-        let arm = {
+        {
             let mut state = self.state.lock();
+            if state.handling {
+                return self.give_up(&mut state);
+            }
+            state.handling = true;
             prepare(&mut state);
             let commands = state.ring.handle(self.began.elapsed(), event);
+            state.handling = false;
             let stage = commands.iter().find_map(|command| match command {
                 Command::Dial {
                     stage,
@@ -148,16 +173,38 @@ impl Call {
                 }
             }
             let next = state.ring.next_deadline();
-            next.filter(|_| std::mem::replace(&mut state.armed, next) != next)
-        };
-        self.changed.notify_all();
-        if let (Some(next), Some(module)) = (arm, module()) {
-            module.timer.at(self.began + next, self);
+            self.arm(&mut state, next);
         }
+        self.changed.notify_all();
         for command in now {
             self.carry_out(command);
         }
         self.fire_news();
+    }
+
+    fn arm(self: &Arc<Call>, state: &mut State, next: Option<Time>) {
+        let old = std::mem::replace(&mut state.armed, next);
+        if old != next {
+            let at = |time: Option<Time>| time.map(|time| self.began + time);
+            self.timer.arm(self, at(old), at(next));
+        }
+    }
+
+    /// The machine has panicked half way: end what rings, and let the caller go.
+    fn give_up(&self, state: &mut State) {
+        let cause = Cause::DESTINATION_OUT_OF_ORDER;
+        for cell in state.cells.values() {
+            cell.store(cause.0, Ordering::Release);
+        }
+        let finish = Command::Finish {
+            outcome: Outcome::Failed,
+            cause,
+            hang_up_caller: false,
+        };
+        if state.queues.get(&0).is_none_or(VecDeque::is_empty) {
+            state.enqueue(0, finish);
+        }
+        self.changed.notify_all();
     }
 
     fn carry_out(self: &Arc<Call>, command: Command) {
@@ -194,7 +241,7 @@ impl Call {
 
     fn fire_news(&self) {
         while let Some(news) = self.next_news() {
-            events::fire(self, news);
+            guarded("an event", (), || events::fire(self, news));
             self.state.lock().firing = false;
         }
     }
@@ -215,6 +262,7 @@ impl Call {
         let late = {
             let mut state = self.state.lock();
             state.over = true;
+            self.arm(&mut state, None);
             std::mem::take(&mut state.peers)
         };
         self.changed.notify_all();
@@ -372,11 +420,27 @@ impl From<Contact> for Dialled {
 #[derive(Default)]
 pub struct Calls {
     calls: Mutex<HashMap<u64, Arc<Call>>>,
+    closed: AtomicBool,
 }
 
 impl Calls {
-    pub fn insert(&self, call: &Arc<Call>) {
-        self.calls.lock().insert(call.serial, Arc::clone(call));
+    /// False once the module is unloading: this call must not begin.
+    #[must_use]
+    pub fn insert(&self, call: &Arc<Call>) -> bool {
+        let mut calls = self.calls.lock();
+        let open = !self.closed.load(Ordering::Relaxed);
+        if open {
+            calls.insert(call.serial, Arc::clone(call));
+        }
+        open
+    }
+
+    /// No call begins any more; those in progress are returned.
+    pub fn close(&self) -> Vec<Arc<Call>> {
+        let calls = self.calls.lock();
+        // Under the lock, so that `insert` comes before it or sees it.
+        self.closed.store(true, Ordering::Relaxed);
+        calls.values().cloned().collect()
     }
 
     pub fn remove(&self, call: &Call) {

@@ -27,7 +27,7 @@ const NAME: &str = "mod_cti";
 /// survive `reload` (the library is never unmapped).
 pub struct Module {
     pub calls: Calls,
-    pub timer: Timer,
+    pub timer: Arc<Timer>,
     pub metrics: Metrics,
     pub history: History,
     config: RwLock<Arc<Config>>,
@@ -238,7 +238,7 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         drop(bindings);
         switch::api::complete("del cti");
         switch::api::complete_with("::cti::calls", None);
-        for call in module.calls.all() {
+        for call in module.calls.close() {
             // Not MANAGER_REQUEST: that has no SIP status to tell the phones.
             call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL));
         }
@@ -254,6 +254,7 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
                 .timed_out()
         {}
         drop(threads);
+        module.timer.stop();
         free_subclass(NAME, SUBCLASS);
         ffi::SWITCH_STATUS_SUCCESS
     })

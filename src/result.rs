@@ -65,42 +65,41 @@ pub fn legs(call: &Call) -> Vec<LegReport> {
 
 /// Nothing of an earlier `cti_bridge` on this caller may be read as this one's.
 pub fn began(caller: &Channel<'_>, call: &Call) {
-    for name in [
-        "cti_result",
-        "cti_cause",
-        "cti_winner",
-        "cti_winner_uuid",
-        "cti_legs",
-        "cti_error",
-        "cti_ring_ms",
-        "originate_failed_cause",
-    ] {
+    if caller.variable("cti_result").is_some() {
+        for name in [
+            "cti_result",
+            "cti_cause",
+            "cti_legs",
+            "cti_ring_ms",
+            "originate_failed_cause",
+        ] {
+            caller.set(name, None);
+        }
+        forget(caller);
+    }
+    let stages = call.plan.parts.iter().map(|part| part.stages.len());
+    caller.set("cti_stages", Some(&stages.max().unwrap_or(0).to_string()));
+    caller.set("cti_stage", Some("1"));
+}
+
+fn forget(caller: &Channel<'_>) {
+    for name in ["cti_winner", "cti_winner_uuid", "cti_error"] {
         caller.set(name, None);
     }
-    let stages: usize = call
-        .plan
-        .parts
-        .iter()
-        .map(|part| part.stages.len())
-        .max()
-        .unwrap_or(0);
-    caller.set("cti_stages", Some(&stages.to_string()));
-    caller.set("cti_stage", Some("1"));
 }
 
 /// A plan that rings nobody.
 pub fn refused(caller: &Channel<'_>, error: &str) {
-    for name in ["cti_winner", "cti_winner_uuid", "cti_stages", "cti_ring_ms"] {
-        caller.set(name, None);
-    }
+    forget(caller);
     caller.set("cti_error", Some(error));
+    caller.set("cti_stages", Some("0"));
     caller.set("cti_stage", Some("0"));
+    caller.set("cti_ring_ms", Some("0"));
     caller.set("cti_legs", Some("[]"));
     outcome(caller, Outcome::Invalid, REFUSED);
 }
 
-/// The winner answered: before the two are joined, so that it can be read during the call,
-/// and once more after it, when the losers' ends are known.
+/// The winner answered: before the two are joined, so that it can be read during the call.
 pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) {
     let reports = legs(call);
     let winner = reports.get(leg);
@@ -116,6 +115,16 @@ pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) {
         winner.and_then(|winner| winner.answered_ms),
     );
     outcome(caller, Outcome::Answered, Cause::SUCCESS);
+}
+
+/// The two have parted: now every leg's end is known.
+pub fn parted(call: &Call, caller: &Channel<'_>) {
+    set_legs(caller, &legs(call));
+}
+
+fn set_legs(caller: &Channel<'_>, reports: &[LegReport]) {
+    // Serializing plain strings and numbers cannot fail.
+    caller.set("cti_legs", serde_json::to_string(reports).ok().as_deref());
 }
 
 pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) {
@@ -134,8 +143,7 @@ fn story(call: &Call, caller: &Channel<'_>, reports: &[LegReport], answered_ms: 
     let stage = call.state.lock().ring.stage();
     caller.set("cti_stage", Some(&stage.to_string()));
     caller.set("cti_ring_ms", Some(&ring_ms.to_string()));
-    // Serializing plain strings and numbers cannot fail.
-    caller.set("cti_legs", serde_json::to_string(reports).ok().as_deref());
+    set_legs(caller, reports);
 }
 
 fn outcome(caller: &Channel<'_>, how: Outcome, cause: Cause) {

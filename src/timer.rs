@@ -4,101 +4,83 @@
 use crate::calls::Call;
 use crate::ring::Event;
 use parking_lot::{Condvar, Mutex};
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+/// A moment and the serial of its call.
+type Key = (Instant, u64);
+
 #[derive(Default)]
 struct Queue {
-    heap: BinaryHeap<Reverse<Entry>>,
+    due: BTreeMap<Key, Weak<Call>>,
     stop: bool,
 }
 
-struct Entry {
-    at: Instant,
-    call: Weak<Call>,
-}
-
+#[derive(Default)]
 pub struct Timer {
-    queue: Arc<(Mutex<Queue>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Timer {
-    pub fn start() -> std::io::Result<Timer> {
-        let queue = Arc::new((Mutex::new(Queue::default()), Condvar::new()));
-        let ours = Arc::clone(&queue);
-        let thread = std::thread::Builder::new()
-            .name("cti-deadlines".into())
-            .spawn(move || run(&ours))?;
-        Ok(Timer {
-            queue,
-            thread: Some(thread),
-        })
+    pub fn start() -> std::io::Result<Arc<Timer>> {
+        let timer = Arc::new(Timer::default());
+        let ours = Arc::clone(&timer);
+        let name = "cti-deadlines".to_owned();
+        let thread = std::thread::Builder::new().name(name);
+        *timer.thread.lock() = Some(thread.spawn(move || ours.run())?);
+        Ok(timer)
     }
 
-    /// Tick `call` at this moment. A moment that is no longer wanted costs one idle tick.
-    pub fn at(&self, at: Instant, call: &Arc<Call>) {
-        let (queue, wake) = &*self.queue;
-        queue.lock().heap.push(Reverse(Entry {
-            at,
-            call: Arc::downgrade(call),
-        }));
-        wake.notify_one();
+    /// The next moment of this call was `old` and is `new`. Called under the call's own lock,
+    /// so that the last word is the last one; the thread holds no lock when it ticks.
+    pub fn arm(&self, call: &Arc<Call>, old: Option<Instant>, new: Option<Instant>) {
+        let mut queue = self.queue.lock();
+        if let Some(old) = old {
+            queue.due.remove(&(old, call.serial));
+        }
+        if let Some(new) = new {
+            queue.due.insert((new, call.serial), Arc::downgrade(call));
+            let first = queue.due.first_key_value();
+            if first.is_some_and(|(key, _)| *key == (new, call.serial)) {
+                self.wake.notify_one();
+            }
+        }
     }
-}
 
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.queue.0.lock().stop = true;
-        self.queue.1.notify_one();
-        if let Some(thread) = self.thread.take() {
+    /// End the thread and wait for it; at unload, never from the thread itself.
+    pub fn stop(&self) {
+        self.queue.lock().stop = true;
+        self.wake.notify_one();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
             // It cannot have panicked: each tick runs inside the guard.
             let _ = thread.join();
         }
     }
-}
 
-fn run((queue, wake): &(Mutex<Queue>, Condvar)) {
-    let mut locked = queue.lock();
-    while !locked.stop {
-        let now = Instant::now();
-        match locked.heap.peek().map(|Reverse(entry)| entry.at) {
-            None => wake.wait(&mut locked),
-            Some(at) if at > now => {
-                wake.wait_until(&mut locked, at);
-            }
-            Some(_) => {
-                let call = locked
-                    .heap
-                    .pop()
-                    .and_then(|Reverse(entry)| entry.call.upgrade());
-                // A tick calls the switch: never with our lock held.
-                drop(locked);
-                if let Some(call) = call {
-                    crate::switch::guard::guarded("deadline", (), || call.feed(Event::Tick));
+    fn run(&self) {
+        let mut queue = self.queue.lock();
+        while !queue.stop {
+            let now = Instant::now();
+            match queue.due.first_key_value().map(|(key, _)| key.0) {
+                None => self.wake.wait(&mut queue),
+                Some(at) if at > now => {
+                    self.wake.wait_until(&mut queue, at);
                 }
-                locked = queue.lock();
+                Some(_) => {
+                    let call = queue.due.pop_first().and_then(|(_, call)| call.upgrade());
+                    // A tick calls the switch: never with our lock held.
+                    drop(queue);
+                    if let Some(call) = call {
+                        crate::switch::guard::guarded("deadline", (), || call.feed(Event::Tick));
+                    }
+                    queue = self.queue.lock();
+                }
             }
         }
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        self.at == other.at
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> Ordering {
-        self.at.cmp(&other.at)
     }
 }

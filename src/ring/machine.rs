@@ -254,6 +254,9 @@ impl Ring {
         // Core has ended it for somebody else's sake: for whose, it is about to tell.
         let for_another = matches!(cause, Cause::LOSE_RACE | Cause::ORIGINATOR_CANCEL);
         let for_another = for_another && !it.hung_up;
+        let told_soon = for_another && branch.is_some_and(|it| !it.returned);
+        // Nobody waits for it any more.
+        let settled = never_dialled || branch.is_some_and(|it| it.ended);
         it.state = LegState::Ended;
         it.ended = Some(now);
         it.cause = cause;
@@ -271,7 +274,7 @@ impl Ring {
             Role::Failed
         });
         let (part, required) = (it.part, it.plan.required);
-        let own = !cancelled && !it.hung_up && !for_another;
+        let own = !cancelled && !settled && !it.hung_up && !for_another;
         if own && self.end.is_none() {
             let settings = &self.parts[part].settings;
             if settings.single_reject.matches(cause) {
@@ -282,7 +285,7 @@ impl Ring {
                 });
             }
         }
-        if for_another {
+        if told_soon || settled {
             return;
         }
         if required && self.end.is_none() && self.parts[part].phase == Phase::Ringing {

@@ -117,7 +117,10 @@ impl<'a> Session<'a> {
         unsafe {
             let (caller, callee) = (self.channel.0.as_ptr(), peer.channel.0.as_ptr());
             ffi::switch_channel_pass_callee_id(callee, caller);
-            ffi::switch_channel_perform_answer(caller, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+            // Early media is no answer: then the bridge waits for one.
+            if peer.answered() {
+                ffi::switch_channel_perform_answer(caller, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+            }
             let theirs = ffi::switch_channel_get_caller_profile(callee);
             let mine = ffi::switch_channel_get_caller_profile(caller);
             if !mine.is_null() {
