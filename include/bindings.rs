@@ -169,16 +169,6 @@ pub struct switch_dtmf_t {
     pub flags: i32,
     pub source: u32,
 }
-pub const SWITCH_DTMF_RECV: switch_dtmf_direction_t = 0;
-pub const SWITCH_DTMF_SEND: switch_dtmf_direction_t = 1;
-pub type switch_dtmf_direction_t = ::std::os::raw::c_uint;
-pub type switch_recv_dtmf_hook_t = ::std::option::Option<
-    unsafe extern "C" fn(
-        arg1: *mut switch_core_session_t,
-        arg2: *const switch_dtmf_t,
-        arg3: switch_dtmf_direction_t,
-    ) -> switch_status_t,
->;
 pub type switch_application_function_t = ::std::option::Option<
     unsafe extern "C" fn(arg1: *mut switch_core_session_t, arg2: *const ::std::os::raw::c_char),
 >;
@@ -646,13 +636,10 @@ unsafe extern "C" {
         varname: *const ::std::os::raw::c_char,
         prefix: *const ::std::os::raw::c_char,
     );
-    pub fn switch_core_event_hook_add_recv_dtmf(
-        session: *mut switch_core_session_t,
-        recv_dtmf: switch_recv_dtmf_hook_t,
-    ) -> switch_status_t;
-    pub fn switch_core_event_hook_remove_recv_dtmf(
-        session: *mut switch_core_session_t,
-        recv_dtmf: switch_recv_dtmf_hook_t,
+    pub fn switch_channel_has_dtmf(channel: *mut switch_channel_t) -> switch_size_t;
+    pub fn switch_channel_dequeue_dtmf(
+        channel: *mut switch_channel_t,
+        dtmf: *mut switch_dtmf_t,
     ) -> switch_status_t;
     pub fn switch_dial_handle_create(handle: *mut *mut switch_dial_handle_t) -> switch_status_t;
     pub fn switch_dial_handle_destroy(handle: *mut *mut switch_dial_handle_t);

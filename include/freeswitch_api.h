@@ -127,9 +127,6 @@ typedef struct {
   uint32_t source;
 } switch_dtmf_t;
 
-typedef enum { SWITCH_DTMF_RECV = 0, SWITCH_DTMF_SEND = 1 } switch_dtmf_direction_t;
-typedef switch_status_t (*switch_recv_dtmf_hook_t)(switch_core_session_t *, const switch_dtmf_t *,
-                                                   switch_dtmf_direction_t);
 typedef void (*switch_application_function_t)(switch_core_session_t *, const char *);
 typedef switch_status_t (*switch_api_function_t)(const char *, switch_core_session_t *, switch_stream_handle_t *);
 typedef switch_status_t (*switch_state_handler_t)(switch_core_session_t *);
@@ -402,9 +399,8 @@ void switch_channel_set_originator_caller_profile(switch_channel_t *channel, swi
 void switch_channel_set_originatee_caller_profile(switch_channel_t *channel, switch_caller_profile_t *caller_profile);
 void switch_process_import(switch_core_session_t *session, switch_channel_t *peer_channel, const char *varname,
                            const char *prefix);
-switch_status_t switch_core_event_hook_add_recv_dtmf(switch_core_session_t *session, switch_recv_dtmf_hook_t recv_dtmf);
-switch_status_t switch_core_event_hook_remove_recv_dtmf(switch_core_session_t *session,
-                                                        switch_recv_dtmf_hook_t recv_dtmf);
+switch_size_t switch_channel_has_dtmf(switch_channel_t *channel);
+switch_status_t switch_channel_dequeue_dtmf(switch_channel_t *channel, switch_dtmf_t *dtmf);
 
 /* placing and joining calls */
 switch_status_t switch_dial_handle_create(switch_dial_handle_t **handle);

@@ -5,7 +5,7 @@
 use crate::calls::{Call, LEG_VARIABLE};
 use crate::contacts::{self, Caller};
 use crate::events;
-use crate::module::{Module, module, on_key};
+use crate::module::{Module, module};
 use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
@@ -13,7 +13,7 @@ use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, R
 use crate::settings::{self, OURS};
 use crate::switch::Event as SwitchEvent;
 use crate::switch::guard::guarded;
-use crate::switch::session::{KeyHook, cause_name};
+use crate::switch::session::cause_name;
 use crate::switch::{self, Channel, DialHandle, LockedSession, Originated, Session};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -72,8 +72,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .or_else(|| caller.variable("cti_debug"));
     let debug = debug.is_some_and(|value| is_true(&value));
     let timer = Arc::clone(&module.timer);
-    let call = Call::new(uuid, plan, globals, debug, digit, Ring::new(parts), timer);
-    let keys = digit.map(|_| KeyHook::new(*caller, Some(on_key)));
+    let call = Call::new(uuid, plan, globals, debug, Ring::new(parts), timer);
     if !module.calls.insert(&call) {
         return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
     }
@@ -94,8 +93,12 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         };
         module.spawn(&call, "cti-part", move || run_part(&ours, part), otherwise);
     }
+    if let Some(digit) = digit {
+        let ours = Arc::clone(&call);
+        module.spawn(&call, "cti-keys", move || hear_keys(&ours, digit), || {});
+    }
     let decision = run_caller(&call, caller);
-    drop((keys, cancel_key));
+    drop(cancel_key);
     match decision {
         Decision::Join { leg, branch, aside } => join(&call, caller, leg, branch, aside),
         Decision::Fail {
@@ -105,6 +108,22 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         } => finish(&call, caller, outcome, cause, hang_up_caller),
     }
     drop(leave);
+}
+
+/// Wait for the caller's cancel key. Like core, which would do it, this takes every key.
+fn hear_keys(call: &Arc<Call>, cancel: u8) {
+    /// As often as core looks.
+    const PERIOD: std::time::Duration = std::time::Duration::from_millis(20);
+    let Some(caller) = LockedSession::locate(&call.uuid) else {
+        return;
+    };
+    while !call.state.lock().ring.over() {
+        match caller.key() {
+            Some(key) if key == cancel => call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL)),
+            Some(_) => {}
+            None => call.wait_changed(PERIOD),
+        }
+    }
 }
 
 /// What the machine decided in the end.

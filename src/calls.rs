@@ -28,8 +28,6 @@ pub struct Call {
     pub globals: Vec<Variables>,
     /// `cti_debug`: the whole story at INFO.
     pub debug: bool,
-    /// `origination_cancel_key`: the key by which the caller gives up.
-    pub cancel_key: Option<u8>,
     pub began: Instant,
     /// The same moment on the switch's clock, microseconds since the epoch.
     began_epoch: i64,
@@ -74,7 +72,6 @@ impl Call {
         plan: Plan,
         globals: Vec<Variables>,
         debug: bool,
-        cancel_key: Option<u8>,
         ring: Ring,
         timer: Arc<Timer>,
     ) -> Arc<Call> {
@@ -88,7 +85,6 @@ impl Call {
             plan,
             globals,
             debug,
-            cancel_key,
             began: Instant::now(),
             began_epoch: now.as_micros() as i64,
             timer,

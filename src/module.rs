@@ -313,26 +313,6 @@ unsafe extern "C" fn offer_calls(
     })
 }
 
-/// A key of a caller with `origination_cancel_key`.
-pub unsafe extern "C" fn on_key(
-    session: *mut ffi::switch_core_session_t,
-    dtmf: *const ffi::switch_dtmf_t,
-    direction: ffi::switch_dtmf_direction_t,
-) -> ffi::switch_status_t {
-    guarded("a caller's key", ffi::SWITCH_STATUS_SUCCESS, || {
-        // SAFETY: session and key live during the hook's call.
-        let (caller, dtmf) = unsafe { (Session::new(session), dtmf.as_ref()) };
-        if let (Some(caller), Some(dtmf), Some(module)) = (caller, dtmf, module())
-            && direction == ffi::SWITCH_DTMF_RECV
-            && let Some(call) = module.calls.of_caller(&caller.uuid())
-            && call.cancel_key == Some(dtmf.digit as u8)
-        {
-            call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL));
-        }
-        ffi::SWITCH_STATUS_SUCCESS
-    })
-}
-
 /// The state handlers that core adds to every leg. Static: legs outlive their originate.
 struct Handlers(ffi::switch_state_handler_table_t);
 

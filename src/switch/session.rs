@@ -148,27 +148,6 @@ impl<'a> Deref for Session<'a> {
     }
 }
 
-/// Hears the keys that a session's caller presses, until it is dropped.
-pub struct KeyHook<'a> {
-    session: Session<'a>,
-    hook: ffi::switch_recv_dtmf_hook_t,
-}
-
-impl<'a> KeyHook<'a> {
-    pub fn new(session: Session<'a>, hook: ffi::switch_recv_dtmf_hook_t) -> KeyHook<'a> {
-        // SAFETY: the session is alive; the hook is a function of this library.
-        unsafe { ffi::switch_core_event_hook_add_recv_dtmf(session.as_ptr(), hook) };
-        KeyHook { session, hook }
-    }
-}
-
-impl Drop for KeyHook<'_> {
-    fn drop(&mut self) {
-        // SAFETY: the session is alive and carries the hook.
-        unsafe { ffi::switch_core_event_hook_remove_recv_dtmf(self.session.as_ptr(), self.hook) };
-    }
-}
-
 /// Ends the bridge when one of the keys in `keys` is pressed.
 unsafe extern "C" fn terminate_key(
     _: *mut ffi::switch_core_session_t,
@@ -291,6 +270,25 @@ impl Channel<'_> {
         }
         // SAFETY: a result other than the input was allocated for us.
         unsafe { taken(expanded) }.unwrap_or_default()
+    }
+
+    /// The next key that this side has pressed, taken from its queue: also one that an
+    /// operator sent (`uuid_recv_dtmf`), which no hook would hear.
+    pub fn key(&self) -> Option<u8> {
+        let mut dtmf = ffi::switch_dtmf_t {
+            digit: 0,
+            duration: 0,
+            flags: 0,
+            source: 0,
+        };
+        // SAFETY: the channel is alive and guards its queue itself; `dtmf` is ours.
+        let status = unsafe {
+            if ffi::switch_channel_has_dtmf(self.0.as_ptr()) == 0 {
+                return None;
+            }
+            ffi::switch_channel_dequeue_dtmf(self.0.as_ptr(), &mut dtmf)
+        };
+        (status == ffi::SWITCH_STATUS_SUCCESS).then_some(dtmf.digit as u8)
     }
 
     /// Up, not being transferred or hung up.

@@ -93,49 +93,32 @@ switch_memory_pool_t *switch_core_session_get_pool(switch_core_session_t *sessio
 
 /* ---- keys ---- */
 
-switch_status_t switch_core_event_hook_add_recv_dtmf(switch_core_session_t *session, switch_recv_dtmf_hook_t hook) {
-  session_check(session, __func__);
-  if (!hook) fatal(__func__, "the hook is NULL");
+switch_size_t switch_channel_has_dtmf(switch_channel_t *channel) {
+  object_check(channel, A_CHANNEL, __func__);
+  big_lock();
+  switch_size_t waiting = (switch_size_t)channel->key_count;
+  big_unlock();
+  return waiting;
+}
+
+switch_status_t switch_channel_dequeue_dtmf(switch_channel_t *channel, switch_dtmf_t *dtmf) {
+  object_check(channel, A_CHANNEL, __func__);
+  if (!dtmf) fatal(__func__, "no place for the key");
   switch_status_t status = SWITCH_STATUS_FALSE;
   big_lock();
-  bool known = false;
-  for (int i = 0; i < session->hook_count; i++) known = known || session->hooks[i] == hook;
-  if (!known && session->hook_count < MAX_HOOKS) {
-    session->hooks[session->hook_count++] = hook;
+  if (channel->key_count > 0) {
+    *dtmf = (switch_dtmf_t){.digit = channel->keys[0], .duration = 2000};
+    memmove(channel->keys, channel->keys + 1, (size_t)--channel->key_count);
     status = SWITCH_STATUS_SUCCESS;
   }
   big_unlock();
   return status;
 }
 
-switch_status_t switch_core_event_hook_remove_recv_dtmf(switch_core_session_t *session, switch_recv_dtmf_hook_t hook) {
-  session_check(session, __func__);
-  switch_status_t status = SWITCH_STATUS_FALSE;
-  big_lock();
-  for (int i = 0; i < session->hook_count; i++) {
-    if (session->hooks[i] != hook) continue;
-    session->hooks[i] = session->hooks[--session->hook_count];
-    status = SWITCH_STATUS_SUCCESS;
-  }
-  big_unlock();
-  return status;
-}
-
-/* Hooks run on the thread that brought the key; one that objects swallows it. */
+/* A key waits in the channel's queue until somebody takes it. */
 void session_key(switch_core_session_t *session, char digit) {
   switch_channel_t *channel = session->channel;
-  switch_dtmf_t dtmf = {.digit = digit, .duration = 2000};
-  session->core_locks++;
-  for (int i = 0; i < session->hook_count; i++) {
-    switch_recv_dtmf_hook_t hook = session->hooks[i];
-    big_unlock();
-    switch_status_t status = hook(session, &dtmf, SWITCH_DTMF_RECV);
-    big_lock();
-    if (status != SWITCH_STATUS_SUCCESS) goto swallowed;
-  }
   if (channel->key_count < (int)sizeof channel->keys) channel->keys[channel->key_count++] = digit;
-swallowed:
-  session->core_locks--;
   big_changed();
 }
 
@@ -282,7 +265,6 @@ void session_report(struct text *report) {
   for (switch_core_session_t *session = sessions; session; session = session->next) {
     text_format(report, "the session %s (%s) still lives in state %d", session->uuid,
                 session->channel->name ? session->channel->name : "caller", session->channel->state);
-    if (session->hook_count) text_add(report, ", with a key hook");
     if (session->module_locks) text_format(report, ", read-locked %d times by the module", session->module_locks);
     text_add(report, "\n");
   }

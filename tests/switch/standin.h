@@ -163,7 +163,7 @@ bool events_idle(void);
 
 /* ---- channels and sessions (channel.c, session.c) ------------------------- */
 
-enum { MAX_TABLES = 30, MAX_HOOKS = 8 };
+enum { MAX_TABLES = 30 };
 struct table {
   const switch_state_handler_table_t *table;
   switch_state_handler_table_t as_added;
@@ -190,8 +190,6 @@ struct switch_core_session {
   bool launched, destroyed, is_caller, originating;
   struct table tables[MAX_TABLES];
   int table_count;
-  switch_recv_dtmf_hook_t hooks[MAX_HOOKS];
-  int hook_count;
   struct dialog *dialog;
   const char *driver;
   int64_t stays_joined; /* how long the scenario's caller talks; -1: until somebody else ends it */
