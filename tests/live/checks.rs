@@ -102,6 +102,11 @@ pub const CHECKS: &[Check] = &[
         run: operator_cancels,
     },
     Check {
+        name: "cancel_key_gives_up",
+        when: When::Alone,
+        run: cancel_key,
+    },
+    Check {
         name: "deadlines_are_exact",
         when: When::Alone,
         run: deadlines,
@@ -646,6 +651,7 @@ fn steered(
     slot: usize,
     plan: &str,
     phones: &[Phone],
+    variables: &[(&str, &str)],
     commands: &[(u64, &str)],
 ) -> Result<(Vec<String>, Course), String> {
     std::thread::scope(|scope| {
@@ -679,7 +685,7 @@ fn steered(
         let order = Order {
             dial: Dial::Plan(plan),
             caller: Caller::Waits,
-            variables: &[],
+            variables,
             phones,
         };
         let course = rig.call(&order, slot);
@@ -709,7 +715,7 @@ fn operator_steers(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         (3100, "cti add UUID user/1004"),
         (3200, "cti drop UUID user/1009"),
     ];
-    let (replies, course) = steered(rig, slot, plan, &phones, &commands)?;
+    let (replies, course) = steered(rig, slot, plan, &phones, &[], &commands)?;
     let refused = |reply: &&String| !reply.contains(": +OK");
     let mut wrong: Vec<String> = replies[..5].iter().filter(refused).cloned().collect();
     if !replies[5].contains(": -ERR") {
@@ -747,10 +753,45 @@ fn operator_steers(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     })
 }
 
+/// The caller's key ends the call, and no phone hides it as answered elsewhere.
+fn cancel_key(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let phones = [phone("1002", Rings), phone("1003", Rings)];
+    let commands = [
+        (300, "uuid_recv_dtmf UUID 5"),
+        (600, "uuid_recv_dtmf UUID *"),
+    ];
+    let key = [("origination_cancel_key", "*")];
+    let plan = "user/1002,user/1003";
+    let (_, course) = steered(rig, slot, plan, &phones, &key, &commands)?;
+    let seen = course.seen();
+    let mut wrong: Vec<String> = seen
+        .rings
+        .iter()
+        .filter(|ring| ring.told != CallerGone || !(580..=1050).contains(&ring.to))
+        .map(|ring| format!("{} was told {:?} at {} ms", ring.phone, ring.told, ring.to))
+        .collect();
+    if seen.rings.len() != 2 {
+        wrong.push(format!("{} phones rang", seen.rings.len()));
+    }
+    for (name, value) in [
+        ("cti_result", "cancelled"),
+        ("cti_cause", "ORIGINATOR_CANCEL"),
+        key[0],
+    ] {
+        if seen.variable(name) != Some(value) {
+            wrong.push(format!("{name} is {:?}", seen.variable(name)));
+        }
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
 fn operator_cancels(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     let phones = [phone("1002", Rings), phone("1003", Rings)];
     let commands = [(600, "cti cancel UUID")];
-    let (replies, course) = steered(rig, slot, "user/1002|user/1003", &phones, &commands)?;
+    let (replies, course) = steered(rig, slot, "user/1002|user/1003", &phones, &[], &commands)?;
     let mut wrong: Vec<String> = replies
         .iter()
         .filter(|reply| !reply.contains(": +OK"))
