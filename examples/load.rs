@@ -1,6 +1,7 @@
 //! What a call costs: SIPp places calls at a steady rate, by `bridge` and by `cti_bridge` in turn on one private
 //! FreeSWITCH, and the CPU time of its process is read before and after. Prints ms a call and the ratio of each pair.
-//! `cargo run --release --example load [calls [rate [pairs]]]`, by default 1000 calls, 20 a second, 3 pairs of them.
+//! `cargo run --release --example load [calls [rate [pairs [plan]]]]`, by default 1000 calls
+//! of each application a plan, 20 a second, in 3 pairs of runs; `plan` is one of those of `LOADS`.
 
 #[path = "../tests/live/mod.rs"]
 mod live;
@@ -64,7 +65,9 @@ fn run(found: &Found, calls: usize, rate: usize, pairs: usize) -> Result<bool, S
     );
     let each = calls.div_ceil(pairs);
     let mut is_clean = true;
-    for (name, plan) in LOADS {
+    let only = std::env::args().nth(4);
+    let wanted = |name: &&str| only.as_deref().is_none_or(|only| only == *name);
+    for (name, plan) in LOADS.iter().filter(|(name, _)| wanted(name)) {
         println!("{plan}");
         let mut ratios = Vec::new();
         for pair in 0..pairs {

@@ -138,7 +138,7 @@ impl Phones {
     pub fn register(&self, seat: &str, user: &str, does: Behaviour) -> Result<(), String> {
         self.inner.lock().seats.insert(seat.to_string(), does);
         self.inner
-            .registration(seat, user, self.inner.contact_port(does), 600)
+            .registration(seat, user, self.inner.contact_port(does), 7200)
     }
 
     pub fn unregister(&self, seat: &str, user: &str) -> Result<(), String> {
