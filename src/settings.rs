@@ -79,13 +79,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
             .or_else(|| caller.variable(name))
             .filter(|value| !value.is_empty())
     };
-    let mut time = |name: &str, value: String| match parse_time(&value) {
-        Ok(time) => Some(time).filter(|time| !time.is_zero()),
-        Err(error) => {
-            problems.push(format!("{name}={value:?} is ignored: {error}"));
-            None
-        }
-    };
+    let mut time = |name: &str, value: String| limit(name, &value, &mut problems);
     let timeout = lookup("cti_timeout")
         .and_then(|value| time("cti_timeout", value))
         .or(config.call_timeout);
@@ -164,6 +158,17 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     (settings, problems)
 }
 
+/// A time limit; 0 is none, and what is no time is reported.
+fn limit(name: &str, value: &str, problems: &mut Vec<String>) -> Option<Duration> {
+    match parse_time(value) {
+        Ok(time) => Some(time).filter(|time| !time.is_zero()),
+        Err(error) => {
+            problems.push(format!("{name}={value:?} is ignored: {error}"));
+            None
+        }
+    }
+}
+
 /// `true`, a list of causes by name or number, or such a list behind a `!`.
 fn reject_rule(value: &str) -> RejectRule {
     let value = value.trim();
@@ -192,16 +197,7 @@ pub fn leg(contact: &Contact, globals: &Variables) -> (NewLeg, Vec<String>) {
             .or_else(|| globals.get(name))
             .filter(|value| !value.is_empty())
     };
-    let mut time = |name: &str| {
-        let value = lookup(name)?;
-        match parse_time(value) {
-            Ok(time) => Some(time).filter(|time| !time.is_zero()),
-            Err(error) => {
-                problems.push(format!("{name}={value:?} is ignored: {error}"));
-                None
-            }
-        }
-    };
+    let mut time = |name: &str| limit(name, lookup(name)?, &mut problems);
     let leg = NewLeg {
         delay: time("leg_delay_start").unwrap_or_default(),
         timeout: time("leg_timeout"),

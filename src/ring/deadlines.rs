@@ -133,7 +133,7 @@ impl Leg {
 impl Part {
     /// The whole part's deadline (`cti_timeout`).
     pub(super) fn over(&self) -> Option<Time> {
-        self.settings.timeout.map(|limit| self.began + limit)
+        self.settings.timeout
     }
 
     /// A winner in early media keeps the earlier of its stage's and its call's deadline.

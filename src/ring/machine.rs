@@ -14,7 +14,6 @@ impl Ring {
             first: 0,
             attempt: 1,
             phase: Phase::Resolving,
-            began: Time::ZERO,
             stage_deadline: None,
             progress_deadline: None,
             early_media: EarlyMedia::Core,

@@ -220,7 +220,6 @@ struct Part {
     first: LegId,
     attempt: u32,
     phase: Phase,
-    began: Time,
     stage_deadline: Option<Time>,
     progress_deadline: Option<Time>,
     early_media: EarlyMedia,

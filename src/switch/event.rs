@@ -1,7 +1,7 @@
 //! Events: ordered lists of headers that the switch also uses as sets of variables.
 //! `Event` owns one, `EventRef` looks at one that a callback was handed.
 
-use super::text::{c, copied, taken};
+use super::text::{c, copied, expanded_from};
 use crate::ffi;
 use std::marker::PhantomData;
 use std::ptr;
@@ -95,11 +95,8 @@ impl Event {
                 0,
             )
         };
-        if ptr::eq(expanded, text.as_ptr()) {
-            return text.to_string_lossy().into_owned();
-        }
-        // SAFETY: a result other than the input was allocated for us.
-        unsafe { taken(expanded) }.unwrap_or_default()
+        // SAFETY: what the switch's expansion of `text` has returned.
+        unsafe { expanded_from(&text, expanded) }
     }
 
     pub fn as_ptr(&self) -> *mut ffi::switch_event_t {

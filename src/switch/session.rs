@@ -2,7 +2,7 @@
 //! A `Session` is one the switch lends us for a while (the caller of an application, the
 //! argument of a callback); a `LockedSession` is one whose read lock we hold ourselves.
 
-use super::text::{c, copied, taken};
+use super::text::{c, copied, expanded_from};
 use crate::ffi;
 use crate::ring::Cause;
 use std::marker::PhantomData;
@@ -265,11 +265,8 @@ impl Channel<'_> {
                 0,
             )
         };
-        if ptr::eq(expanded, text.as_ptr()) {
-            return text.to_string_lossy().into_owned();
-        }
-        // SAFETY: a result other than the input was allocated for us.
-        unsafe { taken(expanded) }.unwrap_or_default()
+        // SAFETY: what the switch's expansion of `text` has returned.
+        unsafe { expanded_from(&text, expanded) }
     }
 
     /// The next key that this side has pressed, taken from its queue: also one that an

@@ -37,6 +37,19 @@ pub unsafe fn taken(text: *mut c_char) -> Option<String> {
     copy
 }
 
+/// What an expansion of `input` gave: the switch returns the input itself where there was
+/// nothing to expand, else a string that it allocated for us.
+///
+/// # Safety
+/// `expanded` is what one of the switch's expansions of `input` has just returned.
+pub unsafe fn expanded_from(input: &CStr, expanded: *mut c_char) -> String {
+    if std::ptr::eq(expanded, input.as_ptr()) {
+        return input.to_string_lossy().into_owned();
+    }
+    // SAFETY: a result other than the input was allocated for us.
+    unsafe { taken(expanded) }.unwrap_or_default()
+}
+
 /// One line for the log: control characters would tear it.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if text.contains(|c: char| c.is_control()) {
