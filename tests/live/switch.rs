@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 pub const DOMAIN: &str = "cti.test";
 /// Scenarios that run side by side have users of their own: 1002 is 1302 in slot 3.
 pub const SLOTS: usize = 10;
+/// RTP ports of one switch.
+const RTP_PORTS: u16 = 2400;
 /// Variables of a scenario that the dialplan takes from headers of the caller's INVITE.
 pub const MOST_VARIABLES: usize = 8;
 
@@ -44,6 +46,8 @@ pub struct Switch {
     pub port: u16,
     pub events: Events,
     keep: bool,
+    /// Held as long as the switch runs: the range of RTP ports below it is ours.
+    _rtp: UdpSocket,
 }
 
 impl Switch {
@@ -66,7 +70,8 @@ impl Switch {
             .local_addr()
             .map_err(said("an event port"))?
             .port();
-        let text = configuration(options, sip.port(), port);
+        let (rtp, guard) = rtp_range().ok_or("no range of RTP ports is free")?;
+        let text = configuration(options, sip.port(), port, rtp);
         fs::write(directory.join("conf/freeswitch.xml"), text).map_err(said("freeswitch.xml"))?;
         drop((sip_port, event_port));
         let child = command(options, &directory)
@@ -85,6 +90,7 @@ impl Switch {
             port,
             events,
             keep: std::env::var_os("LIVE_KEEP").is_some(),
+            _rtp: guard,
         })
     }
 
@@ -253,7 +259,17 @@ fn ready(child: &mut Started, port: u16, directory: &Path) -> Result<Events, Str
     Err("freeswitch was not ready within 60 s".to_string())
 }
 
-fn configuration(options: &Options, sip: u16, port: u16) -> String {
+/// The first of 2400 RTP ports that no other switch of ours has, and the socket that claims
+/// them: two switches at once, say of two versions, keep out of each other's way.
+fn rtp_range() -> Option<(u16, UdpSocket)> {
+    (0..19).find_map(|nth| {
+        let first = 16384 + nth * RTP_PORTS;
+        let guard = UdpSocket::bind(("127.0.0.1", first + RTP_PORTS - 1)).ok()?;
+        Some((first, guard))
+    })
+}
+
+fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
     let has = |module: &&str| {
         options
             .installed
@@ -290,8 +306,6 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
             r#"<X-PRE-PROCESS cmd="include" data="{conf}/autoload_configs/cti.conf.xml"/>"#
         );
     }
-    // RTP ports: two switches at once, say of two versions, keep out of each other's way.
-    let rtp = 16384 + (std::process::id() % 19) * 2400;
     let variables = (1..=MOST_VARIABLES)
         .map(|n| {
             format!(r#"<action application="set" data="${{url_decode(${{sip_h_X-Var-{n}}})}}"/>"#)
@@ -365,7 +379,7 @@ fn configuration(options: &Options, sip: u16, port: u16) -> String {
         level = options.log_level,
         exact = options.exact_clock,
         levels = levels(options.log_level),
-        rtp_end = rtp + 2390,
+        rtp_end = rtp + RTP_PORTS - 10,
         application = options.application,
         groups = groups(),
         loopbacks = loopbacks(),
