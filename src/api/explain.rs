@@ -1,7 +1,6 @@
 //! `cti explain`: what a plan would do now, with every contact resolved.
 //! Nobody is called; the same code reads the variables and resolves the targets as in a call.
 
-use super::word;
 use crate::config::Config;
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits};
@@ -14,11 +13,7 @@ use std::fmt::Write;
 
 /// What a plan would do now. Without a caller the directory's dial strings are expanded on
 /// nothing but what the lookup itself says.
-pub fn explain(config: &Config, text: &str, caller: Option<&Channel<'_>>) -> String {
-    let (json, text) = match word(text) {
-        ("json", rest) => (true, rest),
-        _ => (false, text),
-    };
+pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<'_>>) -> String {
     let limits = Limits {
         targets: config.max_targets,
         ..Limits::default()

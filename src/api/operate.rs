@@ -2,14 +2,13 @@
 //! A command names a call by its caller's uuid, is carried out by the ring machine, and is
 //! answered with what it did or why it could not.
 
-use super::word;
+use super::line::Order;
 use crate::bridge;
 use crate::calls::Call;
 use crate::events;
 use crate::history::ladder;
 use crate::module::Module;
-use crate::plan::time::parse_time;
-use crate::plan::{self, Limits};
+use crate::plan::Stage;
 use crate::result::{self, LegReport};
 use crate::ring::{Cause, Event, LegState, Ringing};
 use crate::switch::LockedSession;
@@ -20,9 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// `cti calls [json]`
-pub fn calls(module: &Module, rest: &str) -> String {
+pub fn calls(module: &Module, json: bool) -> String {
     let calls = module.calls.all();
-    if word(rest).0 == "json" {
+    if json {
         let calls: Vec<_> = calls.iter().map(|call| as_json(call)).collect();
         return format!("{}\n", json!(calls));
     }
@@ -32,15 +31,14 @@ pub fn calls(module: &Module, rest: &str) -> String {
 }
 
 /// `cti show <uuid> [json]`
-pub fn show(module: &Module, rest: &str) -> String {
-    let (uuid, rest) = word(rest);
+pub fn show(module: &Module, uuid: &str, json: bool) -> String {
     match module.calls.of_caller(uuid) {
         None => match module.history.find(uuid) {
             None => unknown(uuid),
-            Some(call) if word(rest).0 == "json" => format!("{}\n", json!(*call)),
+            Some(call) if json => format!("{}\n", json!(*call)),
             Some(call) => format!("+OK\n{}", ladder(&call)),
         },
-        Some(call) if word(rest).0 == "json" => format!("{}\n", as_json(&call)),
+        Some(call) if json => format!("{}\n", as_json(&call)),
         Some(call) => {
             let mut text = String::from("+OK\n");
             describe(&call, &mut text);
@@ -50,7 +48,7 @@ pub fn show(module: &Module, rest: &str) -> String {
 }
 
 /// `cti metrics [json]`: without `+OK`, so that a scraper can take it as it is.
-pub fn metrics(module: &Module, rest: &str) -> String {
+pub fn metrics(module: &Module, json: bool) -> String {
     let ringing: Vec<_> = module
         .calls
         .all()
@@ -70,9 +68,9 @@ pub fn metrics(module: &Module, rest: &str) -> String {
                 .count()
         })
         .sum();
-    match word(rest).0 {
-        "json" => format!("{}\n", module.metrics.json(ringing.len(), legs)),
-        _ => module.metrics.text(ringing.len(), legs),
+    match json {
+        true => format!("{}\n", module.metrics.json(ringing.len(), legs)),
+        false => module.metrics.text(ringing.len(), legs),
     }
 }
 
@@ -155,23 +153,20 @@ fn state_of(leg: &LegReport) -> String {
 }
 
 /// `cancel`, `skip`, `drop`, `add` or `extend`; `by`: who asks, for the event.
-pub fn command(module: &Arc<Module>, command: &str, rest: &str, by: &str) -> String {
-    let (uuid, rest) = word(rest);
-    if uuid.is_empty() {
-        return format!("-ERR cti {command} <uuid of the caller> …; `cti calls` lists them\n");
-    }
+pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> String {
+    let command = order.name();
     let Some(call) = module.calls.of_caller(uuid) else {
         return unknown(uuid);
     };
     if call.state.lock().ring.over() {
         return format!("-ERR {uuid} rings no more: it was answered or is ending\n");
     }
-    let done = match command {
-        "cancel" => cancel(&call, rest),
-        "skip" => skip(&call),
-        "drop" => drop_leg(&call, rest),
-        "add" => add(module, &call, rest),
-        _ => extend(&call, rest),
+    let done = match order {
+        Order::Cancel(cause) => cancel(&call, cause),
+        Order::Skip => skip(&call),
+        Order::Drop(which) => drop_leg(&call, which),
+        Order::Add(stage) => add(&call, &stage),
+        Order::Extend(time) => extend(&call, time),
     };
     match done {
         Ok(said) => {
@@ -186,10 +181,10 @@ pub fn command(module: &Arc<Module>, command: &str, rest: &str, by: &str) -> Str
     }
 }
 
-fn cancel(call: &Arc<Call>, cause: &str) -> Result<String, String> {
+fn cancel(call: &Arc<Call>, cause: Option<&str>) -> Result<String, String> {
     let cause = match cause {
-        "" => Cause::ORIGINATOR_CANCEL,
-        name => cause_named(name)
+        None => Cause::ORIGINATOR_CANCEL,
+        Some(name) => cause_named(name)
             .filter(|cause| {
                 cause.0 < 128 || *cause == Cause::ORIGINATOR_CANCEL || *cause == Cause::LOSE_RACE
             })
@@ -213,11 +208,6 @@ fn skip(call: &Arc<Call>) -> Result<String, String> {
 }
 
 fn drop_leg(call: &Arc<Call>, which: &str) -> Result<String, String> {
-    if which.is_empty() {
-        return Err(
-            "which leg? Its uuid, or its target as written; `cti show` lists them".to_owned(),
-        );
-    }
     let legs: Vec<usize> = {
         let state = call.state.lock();
         let open = |state: LegState| {
@@ -241,29 +231,17 @@ fn drop_leg(call: &Arc<Call>, which: &str) -> Result<String, String> {
     Ok(format!("{} leg(s) of {which} dropped", legs.len()))
 }
 
-fn add(module: &Arc<Module>, call: &Arc<Call>, text: &str) -> Result<String, String> {
-    let limits = Limits {
-        targets: module.config().max_targets,
-        ..Limits::default()
-    };
-    let plan = plan::parse(text, &limits).map_err(|error| error.to_string())?;
-    let simple = plan.parts.len() == 1
-        && plan.parts[0].stages.len() == 1
-        && plan.parts[0].stages[0].targets.len() == 1;
-    if !simple || !plan.globals.is_empty() || !plan.parts[0].globals.is_empty() {
-        return Err("one target at a time, with [variables] of its own if need be".to_owned());
-    }
+fn add(call: &Arc<Call>, stage: &Stage) -> Result<String, String> {
     let part = ringing(call)
         .0
         .first()
         .map(|part| part.part)
         .ok_or("no stage rings at this moment; try again")?;
     let caller = LockedSession::locate(&call.uuid).ok_or("the caller is gone")?;
-    bridge::add(call, caller.channel(), part, &plan.parts[0].stages[0])
+    bridge::add(call, caller.channel(), part, stage)
 }
 
-fn extend(call: &Arc<Call>, time: &str) -> Result<String, String> {
-    let time = parse_time(time).map_err(|error| error.to_string())?;
+fn extend(call: &Arc<Call>, time: Duration) -> Result<String, String> {
     if ringing(call).0.is_empty() {
         return Err("no stage rings at this moment; try again".to_owned());
     }
