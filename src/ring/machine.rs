@@ -44,7 +44,13 @@ impl Ring {
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.leg_reached(leg, LegState::EarlyMedia),
             Event::Answered(leg) => self.leg_reached(leg, LegState::Answered),
-            Event::Ended { leg, cause, rang } => self.leg_ended(leg, cause, rang),
+            Event::Ended { leg, cause, rang } => {
+                // Nothing is known yet of what was not dialled.
+                let dialled = |leg: &Leg| leg.dialled.is_some();
+                if self.legs.get(leg).is_some_and(dialled) {
+                    self.leg_ended(leg, cause, rang);
+                }
+            }
             Event::BranchFailed { branch, cause } => self.branch_failed(branch, cause),
             Event::BranchWon {
                 branch,
@@ -198,7 +204,7 @@ impl Ring {
         let Some(it) = self
             .legs
             .get_mut(leg)
-            .filter(|leg| leg.state != LegState::Ended)
+            .filter(|leg| leg.dialled.is_some() && leg.state != LegState::Ended)
         else {
             return;
         };
@@ -337,9 +343,10 @@ impl Ring {
         self.stage_over(part);
     }
 
-    /// This branch, if that it has returned is news.
+    /// This branch, if that it has returned is news (and not of one that was never dialled).
     fn returned(&mut self, branch: BranchId) -> Option<&mut Branch> {
-        let it = self.branches.get_mut(branch).filter(|it| !it.ended)?;
+        let rings = |it: &&mut Branch| it.dialled && !it.ended;
+        let it = self.branches.get_mut(branch).filter(rings)?;
         (!std::mem::replace(&mut it.returned, true)).then_some(it)
     }
 
