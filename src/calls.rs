@@ -12,7 +12,7 @@ use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The channel variable that ties a leg to its call: `<serial>.<leg>`.
@@ -412,6 +412,15 @@ impl From<Contact> for Dialled {
     }
 }
 
+/// How many calls are in progress: what an event of somebody else's channel costs is the
+/// reading of this number.
+static IN_PROGRESS: AtomicUsize = AtomicUsize::new(0);
+
+/// Some call is in progress.
+pub fn any_in_progress() -> bool {
+    IN_PROGRESS.load(Ordering::Relaxed) > 0
+}
+
 /// All calls in progress, by serial.
 #[derive(Default)]
 pub struct Calls {
@@ -427,6 +436,7 @@ impl Calls {
         let open = !self.closed.load(Ordering::Relaxed);
         if open {
             calls.insert(call.serial, Arc::clone(call));
+            IN_PROGRESS.fetch_add(1, Ordering::Relaxed);
         }
         open
     }
@@ -440,7 +450,9 @@ impl Calls {
     }
 
     pub fn remove(&self, call: &Call) {
-        self.calls.lock().remove(&call.serial);
+        if self.calls.lock().remove(&call.serial).is_some() {
+            IN_PROGRESS.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub fn all(&self) -> Vec<Arc<Call>> {
