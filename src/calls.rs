@@ -136,6 +136,17 @@ impl Call {
         new.any(|leg| leg.dialled.is_some() || leg.ended.is_none())
     }
 
+    /// An operator's command, told before whatever follows from it; false, and not told, when
+    /// the call was decided before.
+    pub fn operated(self: &Arc<Call>, event: Event, news: Announcement) -> bool {
+        let mut in_time = false;
+        self.feed_with(event, |state| {
+            in_time = !state.ring.over();
+            state.news.extend(in_time.then_some(news));
+        });
+        in_time
+    }
+
     fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
         let mut now = Vec::new();
         {

@@ -50,7 +50,11 @@ pub const COMPLETIONS: &[&str] = &[
 
 /// The reply to one command line.
 pub fn run(module: &Arc<Module>, line: &str, caller: Option<&Channel<'_>>) -> String {
-    let (command, rest) = word(line);
+    // A scraper's URL says `?metrics=`, or `?metrics=json`, for `metrics json`.
+    let ends = |at: char| at.is_whitespace() || at == '=';
+    let line = line.trim();
+    let (command, rest) = line.split_once(ends).unwrap_or((line, ""));
+    let rest = rest.trim_start();
     match command {
         "" | "help" => format!("+OK\n{HELP}"),
         "version" => format!(
