@@ -457,6 +457,7 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     // A winner in early media may never answer: its result is known when the two part.
     let answered = peer.answered();
     if answered {
+        result::caller_answered(call, leg);
         result::answered(call, caller, leg);
     } else {
         call.state.lock().answer_awaited = true;

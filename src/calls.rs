@@ -13,7 +13,7 @@ use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The channel variable that ties a leg to its call: `<serial>.<leg>`.
@@ -138,6 +138,17 @@ impl Call {
         let state = self.state.lock();
         let mut new = state.ring.legs().iter().skip(first);
         new.any(|leg| leg.dialled.is_some() || leg.ended.is_none())
+    }
+
+    /// An operator's command, told before whatever follows from it; false, and not told, when
+    /// the call was decided before.
+    pub fn operated(self: &Arc<Call>, event: Event, news: Announcement) -> bool {
+        let mut in_time = false;
+        self.feed_with(event, |state| {
+            in_time = !state.ring.over();
+            state.news.extend(in_time.then_some(news));
+        });
+        in_time
     }
 
     fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
@@ -402,6 +413,15 @@ impl From<Contact> for Dialled {
     }
 }
 
+/// How many calls are in progress: what an event of somebody else's channel costs is the
+/// reading of this number.
+static IN_PROGRESS: AtomicUsize = AtomicUsize::new(0);
+
+/// Some call is in progress.
+pub fn any_in_progress() -> bool {
+    IN_PROGRESS.load(Ordering::Relaxed) > 0
+}
+
 /// All calls in progress, by serial.
 #[derive(Default)]
 pub struct Calls {
@@ -417,6 +437,7 @@ impl Calls {
         let open = !self.closed.load(Ordering::Relaxed);
         if open {
             calls.insert(call.serial, Arc::clone(call));
+            IN_PROGRESS.fetch_add(1, Ordering::Relaxed);
         }
         open
     }
@@ -430,7 +451,9 @@ impl Calls {
     }
 
     pub fn remove(&self, call: &Call) {
-        self.calls.lock().remove(&call.serial);
+        if self.calls.lock().remove(&call.serial).is_some() {
+            IN_PROGRESS.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub fn all(&self) -> Vec<Arc<Call>> {

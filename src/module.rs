@@ -4,7 +4,7 @@
 
 use crate::api;
 use crate::bridge;
-use crate::calls::{Call, Calls, LEG_VARIABLE};
+use crate::calls::{self, Call, Calls, LEG_VARIABLE};
 use crate::config::Config;
 use crate::events::SUBCLASS;
 use crate::ffi;
@@ -372,10 +372,15 @@ unsafe extern "C" fn on_leg_hangup(
 }
 
 /// CHANNEL_PROGRESS, CHANNEL_PROGRESS_MEDIA and CHANNEL_ANSWER of every channel: with no
-/// call of ours in progress it returns at once.
+/// call of ours in progress it returns at once. Binding only while there is one would be
+/// worse: to bind and to unbind, the switch waits for every callback of every module that is
+/// running, and holds all events back meanwhile.
 unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
+    if !calls::any_in_progress() {
+        return;
+    }
     guarded("a channel's event", (), || {
-        let Some(module) = module().filter(|module| module.calls.len() > 0) else {
+        let Some(module) = module() else {
             return;
         };
         // SAFETY: an event lives while its callback runs.

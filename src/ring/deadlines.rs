@@ -121,11 +121,11 @@ impl Ring {
 }
 
 impl Leg {
-    fn deadline(&self) -> Option<Time> {
+    pub(super) fn deadline(&self) -> Option<Time> {
         Some(self.dialled? + self.plan.timeout?)
     }
 
-    fn progress_deadline(&self) -> Option<Time> {
+    pub(super) fn progress_deadline(&self) -> Option<Time> {
         Some(self.dialled? + self.plan.progress_timeout?)
     }
 }
