@@ -295,13 +295,13 @@ fn drop_leg(call: &Arc<Call>, which: &str, tell: impl Fn(&str) -> Announcement) 
 }
 
 fn add(call: &Arc<Call>, stage: &Stage) -> Done {
-    let part = ringing(call)
+    let at = ringing(call)
         .0
         .first()
-        .map(|part| part.part)
+        .map(|part| (part.part, part.stage - 1))
         .ok_or("no stage rings at this moment; try again")?;
     let caller = LockedSession::locate(&call.uuid).ok_or("the caller is gone")?;
-    bridge::add(call, caller.channel(), part, stage)
+    bridge::add(call, caller.channel(), at, stage)
 }
 
 fn extend(call: &Arc<Call>, time: Duration, tell: impl Fn(&str) -> Announcement) -> Done {

@@ -10,11 +10,19 @@ impl Ring {
         let parts = self
             .parts
             .iter()
+            .enumerate()
             .filter(|_| self.end.is_none())
-            .flat_map(|part| match part.phase {
-                Phase::Ringing => [part.over(), part.stage_deadline, part.progress_deadline],
-                Phase::Sleeping(until) => [part.over(), Some(until), None],
-                _ => [None, None, None],
+            .flat_map(|(id, part)| match part.phase {
+                // Phones of earlier stages may ring while the next one is looked up.
+                Phase::Resolving if self.has_open(id) => [part.over(), None, None, None],
+                Phase::Ringing => [
+                    part.over(),
+                    part.stage_deadline,
+                    part.progress_deadline,
+                    part.kept_open,
+                ],
+                Phase::Sleeping(until) => [part.over(), Some(until), None, None],
+                _ => [None; 4],
             });
         let starts = self
             .branches
@@ -88,6 +96,7 @@ impl Ring {
         let it = &mut self.parts[part];
         match it.phase {
             Phase::Ringing => {}
+            Phase::Resolving if due(it.over()) => return self.time_over_for(part),
             Phase::Sleeping(until) => {
                 if due(it.over()) {
                     self.part_done(part);
@@ -105,6 +114,9 @@ impl Ring {
                 it.attempt = u32::MAX;
             }
             self.stage_time_over(part);
+        } else if due(it.kept_open) {
+            it.kept_open = None;
+            self.stage_over(part);
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
             let rang = |leg: &Leg| leg.part == part && leg.ringing.is_some();
@@ -112,6 +124,12 @@ impl Ring {
                 self.stage_time_over(part);
             }
         }
+    }
+
+    /// Something of the part still rings, and nobody has ended it.
+    fn has_open(&self, part: PartId) -> bool {
+        let open = |it: &Branch| it.part == part && !it.ended && it.cancelled.is_none();
+        self.branches.iter().any(open)
     }
 
     /// The call's time is over.
@@ -131,6 +149,11 @@ impl Leg {
 }
 
 impl Part {
+    /// When its newest stage is over, that stage goes on ringing beside the next.
+    pub(super) fn goes_on_progressively(&self) -> bool {
+        self.settings.mode == Mode::Progressive && self.stage + 1 < self.stages && !self.last
+    }
+
     /// The whole part's deadline (`cti_timeout`).
     pub(super) fn over(&self) -> Option<Time> {
         self.settings.timeout

@@ -63,7 +63,7 @@ impl Ring {
                 part,
                 stage: it.stage + 1,
                 stages: it.stages,
-                stage_left: left(it.stage_deadline),
+                stage_left: left(it.stage_deadline.into_iter().chain(it.kept_open).min()),
                 call_left: left(it.over()),
             }
         };

@@ -135,6 +135,8 @@ impl<'d> Switch<'d> {
                     2 => Event::Extend(ms(self.dice.time(5_000))),
                     _ => Event::Added {
                         part: self.dice.below(self.parts) as usize,
+                        // Whichever rings when the time comes.
+                        stage: usize::MAX,
                         legs: self.dice.legs(),
                     },
                 };
@@ -194,8 +196,13 @@ impl<'d> Switch<'d> {
         }
     }
 
-    fn feed(&mut self, event: Event) {
+    fn feed(&mut self, mut event: Event) {
         self.fed += 1;
+        if let Event::Added { part, stage, .. } = &mut event {
+            let ringing = self.ring.ringing(ms(self.now));
+            let ringing = ringing.iter().find(|ringing| ringing.part == *part);
+            *stage = ringing.map_or(0, |ringing| ringing.stage - 1);
+        }
         let once = matches!(
             event,
             Event::Resolved { .. } | Event::Added { .. } | Event::Begin
