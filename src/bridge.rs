@@ -232,7 +232,7 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         return call.resolved(part, Vec::new(), Vec::new());
     }
     let legs = found.iter().map(|contact| {
-        let (leg, problems) = settings::leg(contact, globals);
+        let (leg, problems) = settings::leg(contact, caller, globals);
         for problem in problems {
             tracing::warn!(
                 uuid = call.uuid.as_str(),
@@ -275,7 +275,7 @@ pub fn add(
     }
     let legs: Vec<_> = found
         .iter()
-        .map(|contact| settings::leg(contact, globals).0)
+        .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
     let ringing = call.state.lock().ring.legs().len();

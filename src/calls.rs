@@ -330,10 +330,15 @@ impl Call {
             dialled.doomed = Some(cause);
             dialled.uuid.clone()
         };
-        // Time ran out in the very moment of the answer: the answer stands.
-        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid))
-            && !session.answered()
-        {
+        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid)) {
+            self.end_unless_answered(leg, &session, cause);
+        }
+    }
+
+    /// Time ran out in the very moment of the answer: the answer stands, once it is final.
+    fn end_unless_answered(&self, leg: LegId, session: &Session<'_>, cause: Cause) {
+        let unconfirmed = || self.state.lock().ring.legs()[leg].unconfirmed();
+        if !session.answered() || unconfirmed() {
             session.hang_up(cause);
         }
     }
@@ -352,8 +357,8 @@ impl Call {
         if let Some(context) = context {
             session.set_profile("context", &context);
         }
-        if let Some(cause) = doomed.filter(|_| !session.answered()) {
-            session.hang_up(cause);
+        if let Some(cause) = doomed {
+            self.end_unless_answered(leg, session, cause);
         }
         self.feed(Event::Started(leg));
     }

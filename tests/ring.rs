@@ -8,8 +8,8 @@
 mod model;
 
 use mod_cti::ring::{
-    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, LegState, Missed, Mode,
-    NewLeg, Outcome, RejectRule, Ring, Role, Settings,
+    BranchId, CallerThread, Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed,
+    Mode, NewLeg, Outcome, RejectRule, Ring, Role, Settings,
 };
 use model::{Dice, Law, Switch, disorder, ms};
 use proptest::prelude::*;
@@ -349,6 +349,39 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("… but not at a rejection", "a|b", "continue=false", "
         0    begin          -> dial 0 a relay
         100  failed 0 BUSY  -> dial 1 b core"),
+    ("a leg being confirmed keeps its deadline, and its siblings ring on", "a/timeout=1000/confirm,b", "", "
+        0    begin          -> dial 0 a b ignore
+        500  answered a
+        next 1000
+        1000 tick           -> hang up a NO_ANSWER
+        1010 ended a NO_ANSWER
+        1500 answered b
+        1510 won 0 b        -> join b
+        legs a failed NO_ANSWER; b open"),
+    ("group_confirm_timeout counts from the phone's answer", "a/timeout=1000/confirm=2000", "", "
+        0    begin          -> dial 0 a core
+        500  answered a
+        next 2500
+        2500 tick           -> hang up a NO_ANSWER
+        2510 ended a NO_ANSWER
+        2510 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… and 0 takes the leg's deadline away, not the stage's", "a/timeout=1000/confirm=0", "stage=3000", "
+        0    begin          -> dial 0 a core
+        500  answered a
+        next 3000
+        3000 tick           -> cancel 0 NO_ANSWER"),
+    ("who answers and does not confirm has not answered", "a/confirm,b", "", "
+        0    begin          -> dial 0 a b ignore
+        500  answered a
+        900  ended a CLEARING
+        950  ended b BUSY
+        960  failed 0 BUSY  -> finish no_answer NO_ANSWER
+        legs a failed CLEARING; b failed BUSY"),
+    ("who has confirmed has won for good", "a/timeout=1000/confirm", "", "
+        0    begin          -> dial 0 a core
+        500  answered a
+        800  won 0 a        -> join a
+        next none"),
     ("originate_retry_min_period_ms: two attempts begin so far apart", "a", "attempts=3 sleep=500 period=2000", "
         0    begin          -> dial 0 a core
         300  failed 0 BUSY
@@ -810,6 +843,13 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
                 "timeout" => leg.timeout = Some(time()),
                 "progress" => leg.progress_timeout = Some(time()),
                 "required" => leg.required = true,
+                "confirm" => {
+                    leg.confirm = Some(match value {
+                        "" => Confirm::Kept,
+                        "0" => Confirm::Dropped,
+                        _ => Confirm::Anew(time()),
+                    })
+                }
                 "dead" => leg.dead = Some(cause(value)),
                 _ => panic!("{word:?} says nothing of a leg"),
             }

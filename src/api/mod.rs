@@ -94,6 +94,12 @@ fn status(module: &Module) -> String {
                 format!("{choice:?}").to_lowercase()
             }),
         ),
+        ("mode", config.mode.name().to_owned()),
+        ("late-join", config.late_join.to_string()),
+        (
+            "wait-register",
+            config.wait_register.map_or("none".to_owned(), seconds),
+        ),
         ("max-targets", config.max_targets.to_string()),
         ("history", config.history.to_string()),
     ];

@@ -140,7 +140,16 @@ impl Ring {
 
 impl Leg {
     pub(super) fn deadline(&self) -> Option<Time> {
-        Some(self.dialled? + self.plan.timeout?)
+        match (self.plan.confirm, self.answered) {
+            (Some(Confirm::Dropped), Some(_)) => None,
+            (Some(Confirm::Anew(limit)), Some(answered)) => Some(answered + limit),
+            _ => Some(self.dialled? + self.plan.timeout?),
+        }
+    }
+
+    /// Its answer is not final: somebody has still to confirm it.
+    pub fn unconfirmed(&self) -> bool {
+        self.plan.confirm.is_some() && self.role != Some(Role::Winner)
     }
 
     pub(super) fn progress_deadline(&self) -> Option<Time> {

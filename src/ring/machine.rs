@@ -7,15 +7,8 @@ use super::*;
 impl Ring {
     /// `parts`: for each part its settings and how many stages it has (at least one).
     pub fn new(parts: Vec<(Settings, usize)>) -> Ring {
-        let parts = parts.into_iter().map(|(mut settings, stages)| {
-            // One of its stages may ring on while the next one begins.
-            if settings.mode == Mode::Progressive && stages > 1 {
-                settings.caller_thread = CallerThread::Holds;
-            }
-            (settings, stages)
-        });
-        let parts = parts.map(|(settings, stages)| Part {
-            settings,
+        let parts = parts.into_iter().map(|(settings, stages)| Part {
+            settings: settings.of_stages(stages),
             stages,
             stage: 0,
             first: 0,
@@ -614,7 +607,9 @@ impl Ring {
                 let ended = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut;
                 let failures = self.legs.iter().filter(ended).map(|leg| Failure {
                     cause: leg.own_cause(),
-                    rang_out: leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
+                    // An answer that nobody has confirmed is none.
+                    rang_out: leg.answered.is_some() && leg.unconfirmed()
+                        || leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
                 });
                 let (outcome, cause) =
                     rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));

@@ -146,6 +146,7 @@ impl Dice {
             timeout: self.maybe(3, |dice| ms(50 + dice.time(5_000))),
             progress_timeout: self.maybe(6, |dice| ms(50 + dice.time(2_000))),
             required: self.one_in(10),
+            confirm: None,
             dead: self.maybe(8, |_| Cause::SUBSCRIBER_ABSENT),
         }
     }
