@@ -741,6 +741,12 @@ unsafe extern "C" {
         sync: switch_bool_t,
         args: *mut switch_input_args_t,
     ) -> switch_status_t;
+    pub fn switch_ivr_session_transfer(
+        session: *mut switch_core_session_t,
+        extension: *const ::std::os::raw::c_char,
+        dialplan: *const ::std::os::raw::c_char,
+        context: *const ::std::os::raw::c_char,
+    ) -> switch_status_t;
     pub fn switch_ivr_gentones(
         session: *mut switch_core_session_t,
         script: *const ::std::os::raw::c_char,

@@ -3,6 +3,7 @@
 //! ring side by side they have threads of their own, without the caller's session.
 
 use crate::calls::{Call, LEG_VARIABLE, Setting};
+use crate::campon::{Campon, Fallback};
 use crate::contacts::{self, Caller};
 use crate::events;
 use crate::hold::{self, Hold};
@@ -58,7 +59,10 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .iter()
         .map(|part| settings::globals(caller.channel(), &plan, part))
         .collect();
-    let hold = Hold::new(caller, &globals[0], plan.parts.len(), shield.cancel_key());
+    let campon = Campon::read(caller.channel(), &globals[0]);
+    if campon.is_some() {
+        caller.answer();
+    }
     let (mut parts, mut late_join) = (Vec::new(), Vec::new());
     for (part, globals) in plan.parts.iter().zip(&globals) {
         let (mut settings, problems) = settings::read(&config, caller.channel(), globals);
@@ -71,10 +75,19 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
             globals,
             &settings,
         ));
+        if let Some(campon) = &campon {
+            campon.settle(&mut settings);
+        }
+        parts.push((settings, part.stages.len()));
+    }
+    let hold = match campon {
+        Some(campon) => Hold::camping(campon, shield.cancel_key()),
+        None => Hold::new(caller, &globals[0], parts.len(), shield.cancel_key()),
+    };
+    for (settings, _) in &mut parts {
         if settings.caller_thread == CallerThread::Rings {
             settings.caller_thread = hold.caller_thread();
         }
-        parts.push((settings, part.stages.len()));
     }
     tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
     let debug = globals[0]
@@ -533,6 +546,13 @@ fn finish(
     result::ended(call, caller);
     if hang_up_caller {
         caller.hang_up(cause);
+    } else if let Some(fallback) = call.hold.fallback.as_ref().filter(|_| caller.ready()) {
+        let Fallback {
+            extension,
+            dialplan,
+            context,
+        } = fallback;
+        caller.transfer(extension, dialplan.as_deref(), context.as_deref());
     } else {
         caller.handle_cause(cause);
     }

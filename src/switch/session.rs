@@ -6,7 +6,7 @@ use super::Event;
 use super::text::{c, copied, expanded_from};
 use crate::ffi;
 use crate::ring::Cause;
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
@@ -66,6 +66,23 @@ impl<'a> Session<'a> {
                 milliseconds,
                 ffi::SWITCH_TRUE,
                 ptr::null_mut(),
+            )
+        };
+    }
+
+    /// Send this session back into the dialplan, at another extension.
+    pub fn transfer(&self, extension: &str, dialplan: Option<&str>, context: Option<&str>) {
+        let extension = c(extension);
+        let (dialplan, context) = (dialplan.map(c), context.map(c));
+        let pointer =
+            |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        // SAFETY: the session is alive; the switch copies the strings.
+        unsafe {
+            ffi::switch_ivr_session_transfer(
+                self.as_ptr(),
+                extension.as_ptr(),
+                pointer(&dialplan),
+                pointer(&context),
             )
         };
     }
@@ -139,7 +156,7 @@ impl<'a> Session<'a> {
                 .map(|keys| c(&keys))
         };
         let (mine, theirs) = (keys(self.channel), keys(peer.channel));
-        let pointer = |keys: &Option<std::ffi::CString>| {
+        let pointer = |keys: &Option<CString>| {
             keys.as_ref()
                 .map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast())
         };
@@ -167,7 +184,7 @@ impl<'a> Session<'a> {
             ffi::switch_channel_pass_callee_id(callee, caller);
             // Early media is no answer: then the bridge waits for one.
             if peer.answered() {
-                ffi::switch_channel_perform_answer(caller, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+                self.answer();
             }
             let theirs = ffi::switch_channel_get_caller_profile(callee);
             let mine = ffi::switch_channel_get_caller_profile(caller);
@@ -437,6 +454,18 @@ impl Channel<'_> {
             ffi::switch_channel_test_ready(self.0.as_ptr(), ffi::SWITCH_TRUE, ffi::SWITCH_FALSE)
                 != 0
         }
+    }
+
+    pub fn answer(&self) {
+        // SAFETY: the channel is alive; answering twice is allowed.
+        unsafe {
+            ffi::switch_channel_perform_answer(
+                self.0.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            )
+        };
     }
 
     pub fn answered(&self) -> bool {
