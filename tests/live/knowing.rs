@@ -3,7 +3,7 @@
 //! Each check runs alone: it counts, or it asks for the only call there is.
 
 use super::checks::{Check, Verdict, When, phone, steered};
-use super::esl::Packet;
+use super::esl::{Packet, url_decode, url_encode};
 use super::run::{Course, Dial, Order, Rig};
 use crate::scenarios::{Behaviour::*, Caller, Phone};
 use serde_json::Value;
@@ -304,7 +304,7 @@ impl Prometheus {
 
     /// The values of a query's answer: a matrix or a vector without NaN.
     fn query(&self, query: &str) -> Result<Vec<f64>, String> {
-        let path = format!("/api/v1/query?query={}", super::esl::url_encode(query));
+        let path = format!("/api/v1/query?query={}", url_encode(query));
         let (_, body) = get(self.port, &path, "")?;
         let answer = json(&body)?;
         let series = answer["data"]["result"]
@@ -446,7 +446,7 @@ fn recorded(rig: &Rig, slot: usize) -> Result<Course, String> {
         phone("1003", Answers(300)),
         phone("1004", Rings),
     ];
-    let plan = r#"[sip_h_X-Quoted='"a,b"']user/1002|user/1003,user/1004,user/9999"#;
+    let plan = r#"user/1002|[sip_h_X-Quoted='"a,b"']user/1003,user/1004,user/9999"#;
     call(rig, slot, plan, &phones)
 }
 
@@ -544,9 +544,9 @@ fn csv_cdr(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         .lines()
         .find(|line| line.contains(&course.uuid))
         .ok_or(format!("no line of the call in {csv}"))?;
-    let fields = fields(line);
+    let fields: Vec<String> = fields(line).iter().map(|it| url_decode(it)).collect();
     let legs = fields.last().map_or("", String::as_str);
-    let mut wrong = legs_of(&super::esl::url_decode(legs), &course);
+    let mut wrong = legs_of(legs, &course);
     let expected = ["cti_result", "cti_cause", "cti_winner", "cti_ring_ms"];
     let given: Vec<&str> = expected
         .iter()
@@ -621,7 +621,39 @@ fn events_of_a_call(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         "ended SUCCESS answered",
     ];
     let told = told(rig, &course)?;
-    verdict(compare(plan, &told, &expected), "")
+    let mut wrong = compare(plan, &told, &expected);
+    wrong.extend(times(rig, &course)?);
+    verdict(wrong, "")
+}
+
+/// A leg's events and `cti_legs` must give the same times, and `ended` carries the same legs.
+fn times(rig: &Rig, course: &Course) -> Result<Vec<String>, String> {
+    let legs = course.variable("cti_legs").unwrap_or("");
+    let mut wrong = Vec::new();
+    let parsed = json(legs)?;
+    for event in rig.switch.events.of(&course.uuid) {
+        let of = |name: &str| event.get(name).unwrap_or("");
+        let field = match of("CTI-Action") {
+            "ringing" => "ringing_ms",
+            "answered" => "answered_ms",
+            "leg_ended" => "ended_ms",
+            "ended" if event.body != legs => {
+                wrong.push(format!("the body of `ended` is {}", event.body));
+                continue;
+            }
+            _ => continue,
+        };
+        let mut all = parsed.as_array().into_iter().flatten();
+        let leg = all.find(|leg| leg["uuid"] == of("CTI-Leg-UUID"));
+        let time = leg.map(|leg| leg[field].to_string());
+        if time.as_deref() != Some(of("CTI-Elapsed-Ms")) {
+            wrong.push(format!(
+                "{field} is {time:?}, in its event {}",
+                of("CTI-Elapsed-Ms")
+            ));
+        }
+    }
+    Ok(wrong)
 }
 
 fn events_of_an_operator(rig: &Rig, slot: usize) -> Result<Verdict, String> {
@@ -720,6 +752,8 @@ fn log_of_a_call(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     ];
     let plan = "user/1002|user/1003";
     let quiet = call(rig, slot, plan, &phones)?;
+    let busy = [phone("1002", Rejects(486, 100))];
+    let failed = call(rig, slot, "user/1002", &busy)?;
     let loud = call_with(rig, slot, plan, &phones, &[("cti_debug", "true")])?;
     let user = |number: &str| super::switch::in_slot(&format!("user/{number}"), slot);
     let shape = |lines: &[String]| -> Vec<String> {
@@ -750,6 +784,9 @@ fn log_of_a_call(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         "INFO answered",
     ];
     let mut wrong = compare("by default", &shape(&logged(rig, &quiet)), &short);
+    let only = format!("INFO {}", user("1002"));
+    let failed = shape(&logged(rig, &failed));
+    wrong.extend(compare("a failure", &failed, &[&only, "INFO busy"]));
     let told = logged(rig, &loud);
     wrong.extend(compare("cti_debug", &shape(&told), &long));
     let leg = told.iter().find(|line| line.contains("leg_ended"));
