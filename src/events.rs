@@ -108,7 +108,12 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
                     action,
                     headers: of_leg(state, leg, it),
                     at,
-                    cause: it.cause,
+                    // It may have ended before it was told to ring.
+                    cause: if action == "leg_ended" {
+                        it.cause
+                    } else {
+                        Cause::NONE
+                    },
                     body: None,
                 });
             }
