@@ -182,17 +182,14 @@ impl Call {
                 return self.give_up(&mut state);
             }
             state.handling = true;
+            let first = state.legs.len();
             let event = prepare(&mut state);
+            let begins = matches!(event, Event::Resolved { .. }) && !state.ring.over();
             let commands = state.ring.handle(self.began.elapsed(), event);
             state.handling = false;
-            let stage = commands.iter().find_map(|command| match command {
-                Command::Dial {
-                    stage,
-                    aside: false,
-                    ..
-                } => Some(stage + 1),
-                _ => None,
-            });
+            // Also a stage of which nothing can be dialled: its legs' ends are told as well.
+            let stage = state.ring.legs().get(first).filter(|_| begins);
+            let stage = stage.map(|leg| leg.stage + 1);
             // Before any thread can act on the commands: what follows from them is told later.
             let news = events::news(&mut state, stage);
             state.news.extend(news);
