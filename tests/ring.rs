@@ -8,8 +8,8 @@
 mod model;
 
 use mod_cti::ring::{
-    BranchId, Cause, Command, EarlyMedia, Event, LegId, LegState, Missed, NewLeg, Outcome,
-    RejectRule, Ring, Role, Settings,
+    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, LegState, Missed, Mode,
+    NewLeg, Outcome, RejectRule, Ring, Role, Settings,
 };
 use model::{Dice, Law, Switch, disorder, ms};
 use proptest::prelude::*;
@@ -18,6 +18,7 @@ use std::time::Instant;
 
 const CAUSES: &[(&str, Cause)] = &[
     ("ABSENT", Cause::SUBSCRIBER_ABSENT),
+    ("UNREGISTERED", Cause::USER_NOT_REGISTERED),
     ("BUSY", Cause::USER_BUSY),
     ("CLEARING", Cause::NORMAL_CLEARING),
     ("GONE", Cause::ORIGINATOR_CANCEL),
@@ -348,6 +349,118 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("… but not at a rejection", "a|b", "continue=false", "
         0    begin          -> dial 0 a relay
         100  failed 0 BUSY  -> dial 1 b core"),
+    ("originate_retry_min_period_ms: two attempts begin so far apart", "a", "attempts=3 sleep=500 period=2000", "
+        0    begin          -> dial 0 a core
+        300  failed 0 BUSY
+        next 2000
+        2000 tick           -> dial 1 a core
+        3900 failed 1 BUSY
+        next 4400"),
+    ("originate_retry_timeout: later than this no attempt begins", "a", "attempts=9 sleep=500 until=1000", "
+        0    begin          -> dial 0 a core
+        1000 failed 0 BUSY
+        next 1500
+        1500 tick           -> dial 1 a core
+        1600 failed 1 BUSY  -> finish busy BUSY"),
+    ("progressive: a stage whose time is over goes on ringing beside the next", "a|b|c", "progressive stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        100  ringing a      -> ring caller
+        1000 tick           -> dial 1 b ignore aside
+        next 2000
+        2000 tick           -> dial 2 c ignore aside
+        2300 answered a
+        2310 won 0 a        -> cancel 1 LOSE_RACE; cancel 2 LOSE_RACE; join a aside
+        2320 failed 1 LOSE_RACE
+        2320 failed 2 LOSE_RACE
+        legs a open; b loser LOSE_RACE; c loser LOSE_RACE"),
+    ("… until all stages have had their time", "a|b", "progressive stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        50   ringing a      -> ring caller
+        1000 tick           -> dial 1 b ignore aside
+        2000 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
+        2010 failed 1 NO_ANSWER
+        2020 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER
+        legs a failed NO_ANSWER; b failed NO_ANSWER"),
+    ("… a stage that fails makes way at once, whoever rings of the earlier ones", "a|b|c", "progressive stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        1200 failed 1 BUSY  -> dial 2 c ignore aside
+        next 2200
+        1300 failed 2 BUSY
+        next 2200
+        1500 failed 0 REJECTED -> finish busy BUSY"),
+    ("… and an earlier one that fails changes nothing", "a|b|c", "progressive stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        1200 failed 0 BUSY
+        2000 tick           -> dial 2 c ignore aside"),
+    ("progressive: the call's deadline ends every stage", "a|b|c", "progressive stage=1000 timeout=1500", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        next 1500
+        1500 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
+        1510 failed 0 NO_ANSWER
+        1510 failed 1 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… also while the next stage is looked up", "a|b", "progressive stage=1000 timeout=1500 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a ignore aside
+        1000 tick           -> resolve 0.1
+        next 1500
+        1500 tick           -> cancel 0 NO_ANSWER
+        1600 found 0
+        1610 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("progressive: a late start of an earlier stage still starts", "a,b/delay=1500|c", "progressive stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 2 c ignore aside
+        next 1500
+        1500 tick           -> dial 1 b ignore aside"),
+    ("progressive: a required leg ends its own stage alone", "a/required,b|c|d", "progressive stage=1000", "
+        0    begin          -> dial 0 a b ignore aside
+        1000 tick           -> dial 1 c ignore aside
+        1200 ended a BUSY   -> cancel 0 NO_ANSWER
+        1210 failed 0 NO_ANSWER
+        2000 tick           -> dial 2 d ignore aside"),
+    ("progressive: the caller leaves while the next stage is looked up", "a|b", "progressive stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a ignore aside
+        1000 tick           -> resolve 0.1
+        1005 caller gone    -> cancel 0 GONE
+        1010 found 0
+        1020 failed 0 GONE  -> finish cancelled GONE"),
+    ("progressive: skip brings the next stage in, and at the last one ends all", "a|b", "progressive", "
+        0    begin          -> dial 0 a ignore aside
+        300  skip           -> dial 1 b ignore aside
+        500  skip           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER"),
+    ("progressive with one stage is a stage like any other", "a", "progressive", "
+        0    begin          -> dial 0 a core"),
+    ("cti_wait_register keeps a stage open in which nobody is registered", "a/dead=UNREGISTERED|b", "wait=3000", "
+        0    begin
+        next 3000
+        3000 tick           -> dial 0 b core
+        legs a failed UNREGISTERED; b open"),
+    ("… for one who registers, and then the stage has its time", "a/dead=UNREGISTERED|c", "wait=3000 stage=5000", "
+        0    begin
+        1000 added x        -> dial 0 x ignore aside
+        1100 ringing x      -> ring caller
+        next 5000
+        5000 tick           -> cancel 0 NO_ANSWER
+        5010 failed 0 NO_ANSWER -> dial 1 c core"),
+    ("… or rejects, and then it is over", "a/dead=UNREGISTERED|c", "wait=3000", "
+        0    begin
+        1000 added x        -> dial 0 x ignore aside
+        1500 failed 0 BUSY  -> dial 1 c core"),
+    ("… not longer than the stage, and an operator may end it", "a/dead=UNREGISTERED|b/dead=UNREGISTERED|c", "wait=3000 stage=1000", "
+        0    begin
+        1000 tick
+        1500 skip           -> dial 0 c core"),
+    ("… nor past the caller or the call's deadline", "a/dead=UNREGISTERED", "wait=3000", "
+        0    begin
+        400  caller gone    -> finish cancelled GONE"),
+    ("… where somebody is registered, nobody waits", "a/dead=UNREGISTERED,b|c", "wait=3000", "
+        0    begin          -> dial 0 b relay
+        100  failed 0 BUSY  -> dial 1 c core"),
+    ("… nor for a user that does not exist", "a/dead=ABSENT|c", "wait=3000", "
+        0    begin          -> dial 0 c core"),
     ("originate_retries runs the part again", "a|b", "attempts=2 sleep=700", "
         0    begin          -> dial 0 a relay
         100  failed 0 BUSY  -> dial 1 b core
@@ -620,7 +733,10 @@ impl Table {
                             let (names, legs): (Vec<_>, Vec<_>) =
                                 read_legs(legs).into_iter().unzip();
                             self.names.extend(names);
-                            self.feed(now, Event::Added { part: 0, legs })
+                            let ringing = self.ring.ringing(ms(now));
+                            let stage = ringing.first().map_or(0, |part| part.stage - 1);
+                            let part = 0;
+                            self.feed(now, Event::Added { part, stage, legs })
                         }
                         ["found", part] => self.found(now, part.parse().expect("a part")),
                         ref words => {
@@ -714,7 +830,11 @@ fn read_settings(text: &str) -> Settings {
             "stage" => settings.stage_timeout = Some(time()),
             "progress" => settings.progress_timeout = Some(time()),
             "missed" => settings.missed = Missed::Never,
-            "tone" => settings.caller_hears_us = true,
+            "tone" => settings.caller_thread = CallerThread::RingsAlone,
+            "progressive" => settings.mode = Mode::Progressive,
+            "wait" => settings.wait_register = Some(time()),
+            "period" => settings.retry_period = time(),
+            "until" => settings.retry_timeout = Some(time()),
             "continue" => settings.continue_on_timeout = Some(value == "true"),
             "attempts" => settings.attempts = value.parse().expect("a number"),
             "sleep" => settings.retry_sleep = time(),

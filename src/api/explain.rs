@@ -51,7 +51,7 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
         }
         let mut stages = Vec::new();
         for (at, stage) in part.stages.iter().enumerate() {
-            let found = contacts::resolve(stage, lookup, &globals);
+            let found = contacts::resolve(stage, lookup, &globals).contacts;
             let alive = found
                 .iter()
                 .filter(|contact| contact.dead.is_none())

@@ -50,7 +50,11 @@ impl Order<'_> {
 /// # Errors
 /// Why it is none, for the reply.
 pub fn read(line: &str) -> Result<Request<'_>, String> {
-    let (command, rest) = word(line);
+    let (command, rest) = match line.trim().split_once('=') {
+        // A scraper's URL says `?metrics=` or `?metrics=json`.
+        Some(("metrics", rest)) => ("metrics", rest.trim()),
+        _ => word(line),
+    };
     Ok(match command {
         "" | "help" => Request::Help,
         "version" => nothing(rest, Request::Version)?,
@@ -143,6 +147,8 @@ mod tests {
             ("calls", Request::Calls { json: false }),
             ("calls\tjson ", Request::Calls { json: true }),
             ("metrics json", Request::Metrics { json: true }),
+            ("metrics=", Request::Metrics { json: false }),
+            ("metrics=json", Request::Metrics { json: true }),
             ("show u-1", Request::Show { uuid: "u-1", json: false }),
             ("show  u-1  json", Request::Show { uuid: "u-1", json: true }),
             ("explain", Request::Explain { json: false, plan: "" }),

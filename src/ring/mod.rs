@@ -16,7 +16,7 @@ mod view;
 
 pub use cause::Cause;
 pub use outcome::{Failure, Outcome, rank};
-pub use settings::{EarlyMedia, Missed, RejectRule, Settings};
+pub use settings::{CallerThread, EarlyMedia, Missed, Mode, RejectRule, Settings};
 
 use std::time::Duration;
 
@@ -87,9 +87,10 @@ pub enum Event {
     Drop(LegId),
     /// An operator: the running stage gets this much more time.
     Extend(Duration),
-    /// An operator: these legs join the running stage of this part.
+    /// These legs join a stage that rings: an operator's, or a device that has registered late.
     Added {
         part: PartId,
+        stage: usize,
         legs: Vec<NewLeg>,
     },
 }
@@ -187,6 +188,7 @@ pub struct Ringing {
 #[derive(Debug)]
 struct Branch {
     part: PartId,
+    stage: usize,
     legs: Vec<LegId>,
     /// When it starts; dialled once it has.
     at: Time,
@@ -219,9 +221,12 @@ struct Part {
     /// The first leg of the stage that rings.
     first: LegId,
     attempt: u32,
+    attempt_began: Time,
     phase: Phase,
     stage_deadline: Option<Time>,
     progress_deadline: Option<Time>,
+    /// Nobody of the stage is registered; until then it is kept open for one who may be.
+    kept_open: Option<Time>,
     early_media: EarlyMedia,
     /// No stage follows, whatever happens to this one.
     last: bool,

@@ -63,11 +63,26 @@ impl Ring {
                 part,
                 stage: it.stage + 1,
                 stages: it.stages,
-                stage_left: left(it.stage_deadline),
+                stage_left: left(it.stage_deadline.into_iter().chain(it.kept_open).min()),
                 call_left: left(it.over()),
             }
         };
         self.ringing_parts().into_iter().map(of).collect()
+    }
+
+    /// Until this leg's own deadline, or, while it waits, until it starts.
+    pub fn left(&self, leg: LegId, now: Time) -> Option<Duration> {
+        let it = &self.legs[leg];
+        let silent = it.state == LegState::Dialled;
+        let at = match it.state {
+            LegState::Waiting => self.branches[it.branch?].at,
+            _ if self.rings(leg) => [it.deadline(), it.progress_deadline().filter(|_| silent)]
+                .into_iter()
+                .flatten()
+                .min()?,
+            _ => return None,
+        };
+        Some(at.saturating_sub(now))
     }
 
     /// How the call ended when the winner, joined in early media, never answered.

@@ -123,7 +123,6 @@ impl Dice {
                 1
             },
             retry_sleep: ms(self.time(2_000)),
-            caller_hears_us: self.one_in(3),
             ..Settings::default()
         }
     }

@@ -123,6 +123,7 @@ fn any_event(dice: &mut Dice) -> Event {
         },
         4 => Event::Added {
             part: id(dice),
+            stage: id(dice),
             legs: legs(dice),
         },
         5 => Event::Started(id(dice)),

@@ -205,7 +205,7 @@ impl Referee {
                     leg.dropped |= !leg.hung_up && leg.dialled.is_some();
                 }
             }
-            Event::Added { part, legs } => {
+            Event::Added { part, legs, .. } => {
                 let late = !self.rings(*part) || past(self.parts[*part].over, now);
                 self.new_legs(now, *part, legs, Duration::ZERO);
                 let first = self.legs.len() - legs.len();

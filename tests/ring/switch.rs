@@ -184,8 +184,13 @@ impl<'d> Switch<'d> {
             }
             3 => {
                 let part = self.dice.below(self.parts) as usize;
+                let ringing = self.ring.ringing(ms(self.now));
+                let ringing = ringing.iter().find(|it| it.part == part);
+                // The one that rings, as the operator saw it; seldom another.
+                let seen = self.dice.below(20) as usize;
+                let stage = ringing.map_or(seen, |it| it.stage - 1 + seen / 19);
                 let legs = self.dice.legs();
-                ("add", Event::Added { part, legs })
+                ("add", Event::Added { part, stage, legs })
             }
             _ => {
                 let legs = self.ring.legs().len() as u64;
