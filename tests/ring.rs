@@ -1055,8 +1055,9 @@ fn the_clock_never_runs_backwards() {
 
 /// Where one of the laws does not hold in this call.
 fn broken(law: Law, faces: &[u8]) -> Option<String> {
-    let (faults, _) = Switch::new(&mut Dice::bytes(faces), false).run();
-    faults
+    let played = Switch::new(&mut Dice::bytes(faces), false).run();
+    played
+        .faults
         .into_iter()
         .find(|(broken, _)| *broken == law)
         .map(|(_, fault)| fault)
@@ -1100,6 +1101,7 @@ laws! {
     the_result_is_the_most_telling_one: TrueResult;
     only_ringing_branches_are_cancelled_and_once: CancelsAreDue;
     no_command_names_what_does_not_exist: KnownIds;
+    the_callers_thread_runs_one_originate_at_a_time: OneCallerThread;
     every_phone_is_told_the_truth: TrueCauses;
     every_leg_has_its_true_role: TrueRoles;
     nothing_is_left_over: NothingLeft;
@@ -1111,8 +1113,8 @@ proptest! {
     /// Phones that never even ring: deadlines alone bring the call to its end.
     #[test]
     fn deadlines_alone_end_every_call(faces in faces()) {
-        let (faults, _) = Switch::new(&mut Dice::bytes(&faces), true).run();
-        prop_assert_eq!(faults, vec![]);
+        let played = Switch::new(&mut Dice::bytes(&faces), true).run();
+        prop_assert_eq!(played.faults, vec![]);
     }
 
     #[test]
@@ -1121,36 +1123,60 @@ proptest! {
     }
 }
 
+/// What must have happened, and often, before the soak says anything.
+const HAPPENINGS: &[&str] = &[
+    "answered",
+    "answered too late",
+    "no_answer",
+    "busy",
+    "rejected",
+    "unreachable",
+    "cancelled",
+    "add",
+    "drop",
+    "skip",
+    "extend",
+    "cancel",
+    "two operators at once",
+];
+
 /// All laws at once over many calls: `RING_SOAK_CALLS` says how many.
 #[test]
 fn soak() {
     let usual = if cfg!(debug_assertions) {
         4_000
     } else {
-        100_000
+        300_000
     };
     let calls = std::env::var("RING_SOAK_CALLS")
         .ok()
         .and_then(|calls| calls.parse().ok());
     let calls: u64 = calls.unwrap_or(usual);
     let (began, mut events) = (Instant::now(), 0);
+    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
     let mut broken: BTreeMap<Law, (u64, u64, String)> = BTreeMap::new();
     for seed in 0..calls {
-        let (faults, fed) = Switch::new(&mut Dice::seeded(seed), false).run();
-        events += fed;
-        let mut seen = BTreeSet::new();
-        for (law, fault) in faults {
-            if seen.insert(law) {
+        let played = Switch::new(&mut Dice::seeded(seed), false).run();
+        events += played.events;
+        for (what, times) in played.seen {
+            *seen.entry(what).or_default() += times;
+        }
+        let mut laws = BTreeSet::new();
+        for (law, fault) in played.faults {
+            if laws.insert(law) {
                 broken.entry(law).or_insert((0, seed, fault)).0 += 1;
             }
         }
     }
     let took = began.elapsed().as_secs_f64();
     let rate = calls as f64 / took;
-    println!("{calls} calls, {events} events in {took:.1} s: {rate:.0} calls a second");
+    println!("{calls} calls, {events} events in {took:.1} s: {rate:.0} calls a second\n{seen:?}");
     let lines = broken.iter().map(|(law, (count, seed, fault))| {
         format!("{law:?} in {count} calls; call {seed}: {fault}")
     });
     let lines: Vec<_> = lines.collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));
+    let seldom = |what: &&&str| seen.get(**what).is_none_or(|&times| times < calls / 400);
+    let rare: Vec<_> = HAPPENINGS.iter().filter(seldom).collect();
+    assert!(rare.is_empty(), "hardly ever happened: {rare:?}");
 }

@@ -11,6 +11,6 @@ use model::{Dice, Switch};
 
 fuzz_target!(|bytes: &[u8]| {
     let silent_phones = bytes.first() == Some(&0xff);
-    let (faults, _) = Switch::new(&mut Dice::bytes(bytes), silent_phones).run();
-    assert_eq!(faults, []);
+    let played = Switch::new(&mut Dice::bytes(bytes), silent_phones).run();
+    assert_eq!(played.faults, []);
 });

@@ -36,6 +36,9 @@ pub enum Law {
     CancelsAreDue,
     /// Every id in a command is one that exists; nobody is dialled twice.
     KnownIds,
+    /// The caller's thread runs one originate at a time, none where parts
+    /// ring side by side.
+    OneCallerThread,
     /// What a phone is told when it is ended: the truth, once, in a form that SIP knows.
     TrueCauses,
     /// Winner, loser, cancelled, failed: as it was.
@@ -100,6 +103,8 @@ struct LegSeen {
 struct BranchSeen {
     part: usize,
     legs: Vec<LegId>,
+    /// On a thread of its own.
+    aside: bool,
     cancelled: Option<Cause>,
     returned: bool,
 }
@@ -368,6 +373,7 @@ impl Referee {
                 part,
                 stage,
                 legs,
+                aside,
                 ..
             } => {
                 let over = self.ended.is_some() || self.verdict.is_some();
@@ -392,7 +398,15 @@ impl Referee {
                 self.law(Law::KnownIds, fresh, || say("not these"));
                 if fresh {
                     self.dial(now, *branch, *part, legs);
+                    self.branches
+                        .entry(*branch)
+                        .and_modify(|it| it.aside = *aside);
                 }
+                let own = |it: &&BranchSeen| !it.aside && !it.returned;
+                let busy = self.branches.values().filter(own).count();
+                let crowded = self.parts.len() > 1;
+                let free = *aside || (busy == 1 && !crowded);
+                self.law(Law::OneCallerThread, free, || say("it is busy"));
             }
             Command::Cancel { branch, cause } => self.cancel(now, *branch, *cause, ring),
             Command::HangUp { leg, cause } => self.hang_up(now, *leg, *cause),
@@ -499,6 +513,7 @@ impl Referee {
             BranchSeen {
                 part,
                 legs,
+                aside: true,
                 cancelled: None,
                 returned: false,
             },

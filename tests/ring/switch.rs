@@ -19,6 +19,8 @@ enum Happening {
     Poll(BranchId, Cause),
     Return(BranchId),
     CallerHangsUp,
+    /// An operator.
+    Types,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +74,18 @@ pub struct Switch<'d> {
     /// When all phones that answer do.
     chorus: Option<u64>,
     silent_phones: bool,
+    /// When an operator's command last had an effect.
+    typed: Option<u64>,
     fed: u64,
+    seen: BTreeMap<&'static str, u64>,
+}
+
+/// A call that is over.
+pub struct Played {
+    pub faults: Vec<Fault>,
+    pub events: u64,
+    /// What happened, and how often: a soak in which something never does proves nothing of it.
+    pub seen: BTreeMap<&'static str, u64>,
 }
 
 impl<'d> Switch<'d> {
@@ -97,7 +110,9 @@ impl<'d> Switch<'d> {
             caller_gone: false,
             joined: None,
             silent_phones,
+            typed: None,
             fed: 0,
+            seen: BTreeMap::new(),
         }
     }
 
@@ -107,40 +122,15 @@ impl<'d> Switch<'d> {
     }
 
     /// The whole call, until nothing is left to happen.
-    pub fn run(mut self) -> (Vec<Fault>, u64) {
+    pub fn run(mut self) -> Played {
         self.after(0, Happening::Feed(Event::Begin));
         if !self.silent_phones {
             if self.dice.one_in(4) {
                 let at = self.dice.time(12_000);
                 self.after(at, Happening::CallerHangsUp);
             }
-            for _ in 0..2 {
-                if self.dice.one_in(12) {
-                    let (at, cause) = (self.dice.time(12_000), self.dice.one_in(2));
-                    let cause = if cause {
-                        Cause::MANAGER_REQUEST
-                    } else {
-                        Cause::USER_BUSY
-                    };
-                    self.after(at, Happening::Feed(Event::Cancel(cause)));
-                }
-            }
-        }
-        for _ in 0..3 {
-            if !self.silent_phones && self.dice.one_in(6) {
-                let (at, what) = (self.dice.time(12_000), self.dice.below(4));
-                let event = match what {
-                    0 => Event::Skip,
-                    1 => Event::Drop(self.dice.below(6) as usize),
-                    2 => Event::Extend(ms(self.dice.time(5_000))),
-                    _ => Event::Added {
-                        part: self.dice.below(self.parts) as usize,
-                        // Whichever rings when the time comes.
-                        stage: usize::MAX,
-                        legs: self.dice.legs(),
-                    },
-                };
-                self.after(at, Happening::Feed(event));
+            if self.dice.one_in(2) {
+                self.operators();
             }
         }
         while let Some(((at, _), what)) = self.agenda.pop_first() {
@@ -158,12 +148,73 @@ impl<'d> Switch<'d> {
             .filter(|phone| phone.up && !phone.ended)
             .count();
         self.referee.over(&self.ring, ringing);
-        (self.referee.faults, self.fed)
+        Played {
+            faults: self.referee.faults,
+            events: self.fed,
+            seen: self.seen,
+        }
+    }
+
+    /// They type at random moments: also two in the same one, or in that of an answer.
+    fn operators(&mut self) {
+        let mut at = 0;
+        for _ in 0..1 + self.dice.below(4) {
+            at = match self.dice.below(4) {
+                0 => at,
+                1 => self.chorus.unwrap_or(at),
+                _ => self.dice.time(12_000),
+            };
+            self.after(at, Happening::Types);
+        }
+    }
+
+    /// One command, of the call as it is now.
+    fn types(&mut self) {
+        let (name, event) = match self.dice.below(6) {
+            0 => ("skip", Event::Skip),
+            1 => ("extend", Event::Extend(ms(self.dice.time(5_000)))),
+            2 => {
+                let causes = [
+                    Cause::ORIGINATOR_CANCEL,
+                    Cause::MANAGER_REQUEST,
+                    Cause::USER_BUSY,
+                ];
+                let cause = causes[self.dice.below(3) as usize];
+                ("cancel", Event::Cancel(cause))
+            }
+            3 => {
+                let part = self.dice.below(self.parts) as usize;
+                let ringing = self.ring.ringing(ms(self.now));
+                let ringing = ringing.iter().find(|it| it.part == part);
+                // The one that rings, as the operator saw it; seldom another.
+                let seen = self.dice.below(20) as usize;
+                let stage = ringing.map_or(seen, |it| it.stage - 1 + seen / 19);
+                let legs = self.dice.legs();
+                ("add", Event::Added { part, stage, legs })
+            }
+            _ => {
+                let legs = self.ring.legs().len() as u64;
+                ("drop", Event::Drop(self.dice.below(legs + 1) as usize))
+            }
+        };
+        let before = self.ring.next_deadline();
+        if self.feed(event) > 0 || self.ring.next_deadline() != before {
+            self.note(name);
+            if self.typed == Some(self.now) {
+                self.note("two operators at once");
+            }
+            self.typed = Some(self.now);
+        }
+    }
+
+    fn note(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
     }
 
     fn happens(&mut self, what: Happening) {
         match what {
-            Happening::Feed(event) => self.feed(event),
+            Happening::Feed(event) => drop(self.feed(event)),
+            Happening::Types => self.types(),
             Happening::Tick => {
                 let due = self.ticks.first_key_value().map(|(&due, _)| due);
                 let due = due
@@ -196,13 +247,9 @@ impl<'d> Switch<'d> {
         }
     }
 
-    fn feed(&mut self, mut event: Event) {
+    /// How many commands follow.
+    fn feed(&mut self, event: Event) -> usize {
         self.fed += 1;
-        if let Event::Added { part, stage, .. } = &mut event {
-            let ringing = self.ring.ringing(ms(self.now));
-            let ringing = ringing.iter().find(|ringing| ringing.part == *part);
-            *stage = ringing.map_or(0, |ringing| ringing.stage - 1);
-        }
         let once = matches!(
             event,
             Event::Resolved { .. } | Event::Added { .. } | Event::Begin
@@ -249,9 +296,11 @@ impl<'d> Switch<'d> {
             self.after(due.saturating_sub(self.now) + late, Happening::Tick);
         }
         self.referee.wakes(self.now, &self.ring, &self.ticks);
+        let count = commands.len();
         for command in commands {
             self.carry_out(command);
         }
+        count
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -310,6 +359,7 @@ impl<'d> Switch<'d> {
             }
             Command::Join { leg, .. } => {
                 self.joined = Some(leg);
+                self.note("answered");
                 let answered = self.phones.get(&leg).is_some_and(|phone| phone.answered);
                 let talk = self.dice.time(30_000);
                 if !answered && self.dice.one_in(3) {
@@ -324,10 +374,12 @@ impl<'d> Switch<'d> {
                 self.after(talk, Happening::Feed(Event::CallerGone));
             }
             Command::TooLate { leg, .. } => {
+                self.note("answered too late");
                 let lag = self.dice.lag(5);
                 self.after(lag, Happening::Phone(leg, Deed::End(Cause::LOSE_RACE)));
             }
-            Command::RingCaller | Command::Finish { .. } => {}
+            Command::Finish { outcome, .. } => self.note(outcome.name()),
+            Command::RingCaller => {}
         }
     }
 
