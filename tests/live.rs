@@ -7,6 +7,9 @@ mod live;
 mod scenarios;
 
 use live::checks::{CHECKS, Check, Verdict, When};
+use live::esl::Events;
+use live::parity::Pair;
+use live::parity::table::PAIRS;
 use live::run::{Course, Found, Rig, Settings};
 use scenarios::table::SCENARIOS;
 use scenarios::{Scenario, check};
@@ -64,7 +67,13 @@ impl Arguments {
             .iter()
             .filter(|_| self.application == "cti_bridge")
             .map(Job::Check);
-        let all = checks.chain(SCENARIOS.iter().map(Job::Scenario));
+        let pairs = PAIRS
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Pair);
+        let all = checks
+            .chain(pairs)
+            .chain(SCENARIOS.iter().map(Job::Scenario));
         all.filter(|job| self.wants(job.name())).collect()
     }
 
@@ -157,6 +166,7 @@ fn main() -> ExitCode {
 enum Job {
     Scenario(&'static Scenario),
     Check(&'static Check),
+    Pair(&'static Pair),
 }
 
 impl Job {
@@ -164,17 +174,18 @@ impl Job {
         match self {
             Job::Scenario(scenario) => scenario.name,
             Job::Check(check) => check.name,
+            Job::Pair(pair) => pair.name,
         }
     }
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) => When::Any,
+            Job::Scenario(_) | Job::Pair(_) => When::Any,
             Job::Check(check) => check.when,
         }
     }
 
-    fn run(&self, rig: &Rig, slot: usize) -> Verdict {
+    fn run(&self, rig: &Rig, events: Option<&Events>, slot: usize) -> Verdict {
         let verdict = match self {
             Job::Scenario(scenario) => rig.scenario(scenario, slot).map(|(seen, course)| {
                 let mut wrong = check(scenario, &seen);
@@ -191,6 +202,10 @@ impl Job {
                 }
             }),
             Job::Check(check) => (check.run)(rig, slot),
+            Job::Pair(pair) => match events {
+                Some(events) => pair.run(rig, events, slot),
+                None => Err("nobody listens to the channels".to_string()),
+            },
         };
         verdict.unwrap_or_else(|error| Verdict {
             wrong: vec![error],
@@ -216,6 +231,9 @@ fn run(
         found.installed.binary.display(),
         settings.application
     );
+    let compares = jobs.iter().any(|job| matches!(job, Job::Pair(_)));
+    let listening = compares.then(|| live::parity::listen(&rig)).transpose()?;
+    let events = listening.as_ref();
     let queue = |when: When| {
         Mutex::new(
             jobs.iter()
@@ -231,7 +249,7 @@ fn run(
                 return;
             };
             let began = Instant::now();
-            let verdict = job.run(&rig, slot);
+            let verdict = job.run(&rig, events, slot);
             report
                 .lock()
                 .expect("a test panicked")

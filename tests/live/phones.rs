@@ -41,6 +41,8 @@ struct State {
     registered: HashMap<String, u16>,
     timers: BTreeMap<(Instant, u64), Timer>,
     diary: Vec<Entry>,
+    /// The diary keeps messages whole, not their first lines alone.
+    whole: bool,
     stop: bool,
 }
 
@@ -67,6 +69,8 @@ pub struct Entry {
     pub sent: bool,
     pub call_id: String,
     pub what: String,
+    /// None unless `keep_messages` was asked for.
+    pub message: Option<Message>,
 }
 
 /// One INVITE's life at a phone.
@@ -229,6 +233,11 @@ impl Phones {
         }
     }
 
+    /// From now on the diary keeps every message whole: for those who compare them.
+    pub fn keep_messages(&self) {
+        self.inner.lock().whole = true;
+    }
+
     /// Every message of these dialogs, for a failed scenario's report.
     pub fn diary(&self, of: impl Fn(&str) -> bool) -> Vec<Entry> {
         self.inner
@@ -277,11 +286,13 @@ impl Inner {
 
     fn send(&self, state: &mut State, call_id: &str, text: &str) {
         let what = text.lines().next().unwrap_or("").to_string();
+        let message = state.whole.then(|| Message::parse(text.as_bytes()));
         state.diary.push(Entry {
             at: Instant::now(),
             sent: true,
             call_id: call_id.to_string(),
             what,
+            message: message.flatten(),
         });
         // A lost datagram shows as a failed scenario; there is nobody to tell here.
         let _ = self.socket.send_to(text.as_bytes(), self.switch);
@@ -356,11 +367,13 @@ impl Inner {
                 let mut state = self.lock();
                 let what = message.start.clone();
                 let call_id = message.call_id().to_string();
+                let whole = state.whole.then(|| message.clone());
                 state.diary.push(Entry {
                     at,
                     sent: false,
                     call_id,
                     what,
+                    message: whole,
                 });
                 match message.status() {
                     Some(status) => self.response(&mut state, at, status, message),

@@ -59,12 +59,23 @@ pub struct Course {
     pub bridged: Option<String>,
     pub phones: Vec<Phone>,
     pub slot: usize,
+    /// The seats of this run's phones end so.
+    pub suffix: String,
+}
+
+/// What else happens on a call.
+#[derive(Default, Clone, Copy)]
+pub struct Beside<'a> {
+    /// Applications that run before the one that rings: a name of `switch::BEFORE`, and the argument.
+    pub before: &'a [(&'a str, &'a str)],
+    /// Commands typed this long after the application began; `CALLER` and `LEG(1002)` stand for channels.
+    pub typed: &'a [(Ms, &'a str)],
 }
 
 pub enum Dial<'a> {
     /// The scenario's plan, by the `run` extension.
     Plan(&'a str),
-    /// The same plan given to core's own `bridge`, by the `compare` extension.
+    /// The same plan given to core's own `bridge`.
     Compare(&'a str),
     /// An extension of `conf/`.
     Extension(&'a str),
@@ -111,6 +122,10 @@ impl Rig {
 
     /// Registers the phones, places the call, waits for its end, and takes the phones away again.
     pub fn call(&self, order: &Order, slot: usize) -> Result<Course, String> {
+        self.call_with(order, &Beside::default(), slot)
+    }
+
+    pub fn call_with(&self, order: &Order, beside: &Beside, slot: usize) -> Result<Course, String> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let suffix = format!("-r{run}");
         let seat = |phone: &Phone| format!("{}{suffix}", phone.name);
@@ -118,7 +133,7 @@ impl Rig {
             self.phones
                 .register(&seat(phone), &in_slot(phone.user, slot), phone.does)?;
         }
-        let course = self.course(order, slot, &suffix);
+        let course = self.course(order, beside, slot, &suffix);
         for phone in order.phones {
             self.phones
                 .unregister(&seat(phone), &in_slot(phone.user, slot))?;
@@ -126,10 +141,16 @@ impl Rig {
         course
     }
 
-    fn course(&self, order: &Order, slot: usize, suffix: &str) -> Result<Course, String> {
+    fn course(
+        &self,
+        order: &Order,
+        beside: &Beside,
+        slot: usize,
+        suffix: &str,
+    ) -> Result<Course, String> {
         let uuid = call_uuid();
         let limit = Instant::now() + LONGEST;
-        self.place(order, slot, suffix, &uuid)?;
+        self.place(order, beside, slot, suffix, &uuid)?;
         let application = match order.dial {
             Dial::Compare(_) => "bridge",
             _ => &self.application,
@@ -146,7 +167,14 @@ impl Rig {
             self.phones
                 .hang_up(&uuid, began + Duration::from_millis(after));
         }
-        let answered = self.await_end(order, &uuid, suffix, limit)?;
+        let answered = std::thread::scope(|scope| {
+            let typing = scope.spawn(|| self.type_commands(beside, slot, &uuid, suffix, began));
+            let answered = self.await_end(order, &uuid, suffix, limit)?;
+            typing
+                .join()
+                .map_err(|_| "the typing thread panicked".to_string())??;
+            Ok::<_, String>(answered)
+        })?;
         let ended = self
             .switch
             .events
@@ -185,14 +213,48 @@ impl Rig {
             bridged,
             phones: order.phones.to_vec(),
             slot,
+            suffix: suffix.to_string(),
         })
     }
 
-    fn place(&self, order: &Order, slot: usize, suffix: &str, uuid: &str) -> Result<(), String> {
+    fn type_commands(
+        &self,
+        beside: &Beside,
+        slot: usize,
+        uuid: &str,
+        suffix: &str,
+        began: Instant,
+    ) -> Result<(), String> {
+        for (at, command) in beside.typed {
+            let due = began + Duration::from_millis(*at);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let mut command = in_slot(command, slot).replace("CALLER", uuid);
+            for (call_id, leg) in self.phones.legs(|seat| seat.ends_with(suffix)) {
+                let name = leg.seat.strip_suffix(suffix).unwrap_or(&leg.seat);
+                command = command.replace(&format!("LEG({})", in_slot(name, slot)), &call_id);
+            }
+            let reply = self.switch.connect()?.api(&command)?;
+            if reply.contains("-ERR") || command.contains("LEG(") {
+                return Err(format!("{command}: {}", reply.trim()));
+            }
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        order: &Order,
+        beside: &Beside,
+        slot: usize,
+        suffix: &str,
+        uuid: &str,
+    ) -> Result<(), String> {
         let caller = in_slot("1001", slot);
         if order.caller == Caller::IsAnswered {
-            let Dial::Plan(plan) = order.dial else {
-                return Err("an answered caller needs a plan".to_string());
+            let (application, plan) = match order.dial {
+                Dial::Plan(plan) => (self.application.as_str(), plan),
+                Dial::Compare(plan) => ("bridge", plan),
+                Dial::Extension(_) => return Err("an answered caller needs a plan".to_string()),
             };
             let seat = format!("caller{suffix}");
             self.phones
@@ -207,15 +269,14 @@ impl Rig {
             let command = format!(
                 "bgapi originate {{^^;{}}}user/{caller} &{}({})",
                 globals.join(";"),
-                self.application,
+                application,
                 in_slot(plan, slot)
             );
             self.switch.connect()?.background(&command)?;
             return Ok(());
         }
         let (exten, plan) = match order.dial {
-            Dial::Plan(plan) => ("run", plan),
-            Dial::Compare(plan) => ("compare", plan),
+            Dial::Plan(plan) | Dial::Compare(plan) => ("run", plan),
             Dial::Extension(exten) => (exten, ""),
         };
         if order.variables.len() > switch::MOST_VARIABLES {
@@ -232,6 +293,13 @@ impl Rig {
         {
             let text = format!("{name}={}", in_slot(value, slot));
             headers.push((format!("X-Var-{}", n + 1), url_encode(&text)));
+        }
+        for (name, argument) in beside.before {
+            let argument = url_encode(&in_slot(argument, slot));
+            headers.push((format!("X-Do-{name}"), argument));
+        }
+        if matches!(order.dial, Dial::Compare(_)) {
+            headers.push(("X-Application".to_string(), "bridge".to_string()));
         }
         self.phones.dial(uuid, &caller, exten, &headers);
         Ok(())

@@ -2,7 +2,7 @@
 //! Started once for a test run, awaited by its event socket, ended by us alone.
 //! The dialplan and cti.conf.xml come from the very files in `conf/`.
 
-use super::esl::{Connection, Events, PASSWORD};
+use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use crate::scenarios::WENT_ON;
 use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
@@ -252,7 +252,7 @@ fn ready(child: &mut Started, port: u16, directory: &Path) -> Result<Events, Str
                 .api("status")
                 .is_ok_and(|text| text.contains("is ready"))
         {
-            return Events::listen(port).map_err(|error| format!("event socket: {error}"));
+            return Events::listen(port, USUAL).map_err(|error| format!("event socket: {error}"));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -354,16 +354,20 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
   {cti}
 </section>
 <section name="dialplan"><context name="default">
-  <extension name="run" continue="true"><condition field="destination_number" expression="^(run|compare)$">
+  <extension name="run" continue="true"><condition field="destination_number" expression="^run$">
     {variables}
     <action application="set" data="cti_plan=${{url_decode(${{sip_h_X-Plan}})}}"/>
   </condition></extension>
+  {before}
+  <extension name="compare">
+    <condition field="destination_number" expression="^run$"/>
+    <condition field="${{sip_h_X-Application}}" expression="^bridge$">
+      <action application="bridge" data="${{cti_plan}}"/>
+      <action application="set" data="{WENT_ON}=true"/>
+    </condition>
+  </extension>
   <extension name="run"><condition field="destination_number" expression="^run$">
     <action application="{application}" data="${{cti_plan}}"/>
-    <action application="set" data="{WENT_ON}=true"/>
-  </condition></extension>
-  <extension name="compare"><condition field="destination_number" expression="^compare$">
-    <action application="bridge" data="${{cti_plan}}"/>
     <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
   {loopbacks}
@@ -382,6 +386,7 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
         rtp_end = rtp + RTP_PORTS - 10,
         application = options.application,
         groups = groups(),
+        before = before(),
         loopbacks = loopbacks(),
         loads = loads(),
     )
@@ -395,6 +400,27 @@ fn levels(level: &str) -> String {
         .position(|name| *name == level)
         .unwrap_or(all.len() - 1);
     all[..=last].join(",")
+}
+
+/// Applications that a call may run before the one that rings: a header `X-Do-<name>` brings the argument.
+pub const BEFORE: &[(&str, &str)] = &[
+    ("export", "export"),
+    ("also-export", "export"),
+    ("privacy", "privacy"),
+    ("answer", "answer"),
+];
+
+fn before() -> String {
+    let extension = |(name, application): &(&str, &str)| {
+        format!(
+            "<extension name=\"before\" continue=\"true\">\
+             <condition field=\"destination_number\" expression=\"^run$\"/>\
+             <condition field=\"${{sip_h_X-Do-{name}}}\" expression=\"^.+$\">\
+             <action application=\"{application}\" data=\"${{url_decode(${{sip_h_X-Do-{name}}})}}\"/>\
+             </condition></extension>"
+        )
+    };
+    BEFORE.iter().map(extension).collect()
 }
 
 /// The extensions that `loopback/…` reaches.
