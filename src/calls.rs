@@ -4,6 +4,7 @@
 
 use crate::contacts::Contact;
 use crate::events::{self, Announcement, Told};
+use crate::hold::Hold;
 use crate::plan::{Plan, Variables};
 use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, Outcome, PartId, Ring, Time};
 use crate::switch::guard::guarded;
@@ -26,6 +27,7 @@ pub struct Call {
     pub plan: Plan,
     /// For each part, the variables of all its legs: exports, `<…>`, `{…}`.
     pub globals: Vec<Variables>,
+    pub hold: Hold,
     /// `cti_debug`: the whole story at INFO.
     pub debug: bool,
     pub began: Instant,
@@ -44,8 +46,10 @@ pub struct State {
     cells: HashMap<BranchId, Arc<AtomicU32>>,
     /// Winners between their originate's return and the machine's verdict.
     pub peers: HashMap<BranchId, LockedSession>,
-    /// Commands that only the thread of that part may carry out.
-    queues: HashMap<PartId, VecDeque<Command>>,
+    /// Commands that only the caller's thread may carry out.
+    queue: VecDeque<Command>,
+    /// The caller's thread is inside core's originate, which looks after the caller.
+    pub core_has_caller: bool,
     armed: Option<Time>,
     news: VecDeque<Announcement>,
     firing: bool,
@@ -53,8 +57,6 @@ pub struct State {
     handling: bool,
     /// The winner was joined in early media and has not answered.
     pub answer_awaited: bool,
-    /// The caller's thread has left: nobody else has to wait for anything.
-    over: bool,
 }
 
 pub struct Dialled {
@@ -71,6 +73,7 @@ impl Call {
         uuid: String,
         plan: Plan,
         globals: Vec<Variables>,
+        hold: Hold,
         debug: bool,
         ring: Ring,
         timer: Arc<Timer>,
@@ -84,6 +87,7 @@ impl Call {
             uuid,
             plan,
             globals,
+            hold,
             debug,
             began: Instant::now(),
             began_epoch: now.as_micros() as i64,
@@ -93,13 +97,13 @@ impl Call {
                 legs: Vec::new(),
                 cells: HashMap::new(),
                 peers: HashMap::new(),
-                queues: HashMap::new(),
+                queue: VecDeque::new(),
+                core_has_caller: false,
                 armed: None,
                 news: VecDeque::new(),
                 firing: false,
                 handling: false,
                 answer_awaited: false,
-                over: false,
             }),
             changed: Condvar::new(),
         })
@@ -160,11 +164,10 @@ impl Call {
             state.news.extend(news);
             for command in commands {
                 match command {
-                    Command::Resolve { part, .. }
-                    | Command::Dial {
-                        part, aside: false, ..
-                    } => state.enqueue(part, command),
-                    Command::Join { .. } | Command::Finish { .. } => state.enqueue(0, command),
+                    Command::Resolve { .. }
+                    | Command::Dial { aside: false, .. }
+                    | Command::Join { .. }
+                    | Command::Finish { .. } => state.queue.push_back(command),
                     command => now.push(command),
                 }
             }
@@ -197,8 +200,8 @@ impl Call {
             cause,
             hang_up_caller: false,
         };
-        if state.queues.get(&0).is_none_or(VecDeque::is_empty) {
-            state.enqueue(0, finish);
+        if state.queue.is_empty() {
+            state.queue.push_back(finish);
         }
         self.changed.notify_all();
     }
@@ -211,6 +214,10 @@ impl Call {
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             Command::Dial { branch, .. } => crate::bridge::dial_aside(self, command, branch),
             Command::RingCaller => {
+                let held = !self.state.lock().core_has_caller;
+                if held && self.hold.sounds() {
+                    return; // It hears its ringback from us.
+                }
                 if let Some(caller) =
                     LockedSession::locate(&self.uuid).filter(|caller| !caller.answered())
                 {
@@ -257,7 +264,6 @@ impl Call {
         self.feed(Event::CallerGone);
         let late = {
             let mut state = self.state.lock();
-            state.over = true;
             self.arm(&mut state, None);
             std::mem::take(&mut state.peers)
         };
@@ -267,23 +273,13 @@ impl Call {
             .for_each(|peer| peer.hang_up(Cause::ORIGINATOR_CANCEL));
     }
 
-    /// The next command for the thread of this part, if there is one now.
-    pub fn next_command(&self, part: PartId) -> Option<Command> {
-        self.state.lock().queues.get_mut(&part)?.pop_front()
+    /// The next command for the caller's thread, if there is one now.
+    pub fn next_command(&self) -> Option<Command> {
+        self.state.lock().queue.pop_front()
     }
 
-    /// Wait for the next command of this part; `None` once the call is over.
-    pub fn wait_command(&self, part: PartId) -> Option<Command> {
-        let mut state = self.state.lock();
-        loop {
-            if let Some(command) = state.queues.get_mut(&part).and_then(VecDeque::pop_front) {
-                return Some(command);
-            }
-            if state.over {
-                return None;
-            }
-            self.changed.wait(&mut state);
-        }
+    pub fn has_command(&self) -> bool {
+        !self.state.lock().queue.is_empty()
     }
 
     /// The cell that core polls: whoever writes a cause into it ends the branch.
@@ -390,12 +386,6 @@ impl Call {
     /// Wait until something has happened, but not longer than this.
     pub fn wait_changed(&self, patience: Duration) {
         self.changed.wait_for(&mut self.state.lock(), patience);
-    }
-}
-
-impl State {
-    fn enqueue(&mut self, part: PartId, command: Command) {
-        self.queues.entry(part).or_default().push_back(command);
     }
 }
 

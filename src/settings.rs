@@ -154,6 +154,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         hang_up_on_single_reject,
         attempts: attempts as u32,
         retry_sleep: Duration::from_millis(sleep),
+        caller_hears_us: false,
     };
     (settings, problems)
 }

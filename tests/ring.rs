@@ -277,26 +277,32 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         102  caller gone    -> cancel 0 GONE
         103  failed 0 GONE  -> finish cancelled GONE"),
     ("parts ring side by side, an answer ends them all", "a|b:_:c,d", "", "
-        0    begin          -> dial 0 a ignore; dial 1 c d ignore
+        0    begin          -> dial 0 a ignore aside; dial 1 c d ignore aside
         100  ringing c      -> ring caller
-        300  failed 0 BUSY  -> dial 2 b ignore
+        300  failed 0 BUSY  -> dial 2 b ignore aside
         500  won 1 d        -> cancel 2 LOSE_RACE; join d aside
         510  failed 2 LOSE_RACE"),
+    ("the caller hears us: several branches ring beside its thread", "a,b/delay=500|c", "tone stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        500  tick           -> dial 1 b ignore aside
+        1000 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
+        1010 failed 0 NO_ANSWER
+        1020 failed 1 NO_ANSWER -> dial 2 c core"),
     ("the call ends when the last part has", "a:_:b", "", "
-        0    begin          -> dial 0 a ignore; dial 1 b ignore
+        0    begin          -> dial 0 a ignore aside; dial 1 b ignore aside
         100  failed 0 BUSY
         200  failed 1 REJECTED -> finish busy BUSY"),
     ("two parts answer at once", "a:_:b", "", "
-        0    begin          -> dial 0 a ignore; dial 1 b ignore
+        0    begin          -> dial 0 a ignore aside; dial 1 b ignore aside
         100  answered a
         100  answered b
         101  won 1 b        -> cancel 0 LOSE_RACE; join b aside
         101  won 0 a        -> too late a"),
     ("each part keeps its own stages' time", "a|b:_:c", "stage=1000", "
-        0    begin          -> dial 0 a ignore; dial 1 c ignore
+        0    begin          -> dial 0 a ignore aside; dial 1 c ignore aside
         1000 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
         1010 failed 1 NO_ANSWER
-        1020 failed 0 NO_ANSWER -> dial 2 b ignore
+        1020 failed 0 NO_ANSWER -> dial 2 b ignore aside
         next 2020"),
     ("early media in a stage of many legs: the caller hears ringing", "a,b", "", "
         0    begin          -> dial 0 a b ignore
@@ -379,7 +385,7 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  caller gone    -> cancel 0 GONE
         105  won 0 b        -> too late b; finish cancelled GONE"),
     ("an operator cancels", "a:_:b", "", "
-        0    begin          -> dial 0 a ignore; dial 1 b ignore
+        0    begin          -> dial 0 a ignore aside; dial 1 b ignore aside
         100  cancel CLEARING -> cancel 0 CLEARING; cancel 1 CLEARING
         105  failed 0 CLEARING
         110  failed 1 CLEARING -> finish cancelled CLEARING"),
@@ -699,6 +705,7 @@ fn read_settings(text: &str) -> Settings {
             "stage" => settings.stage_timeout = Some(time()),
             "progress" => settings.progress_timeout = Some(time()),
             "missed" => settings.missed = Missed::Never,
+            "tone" => settings.caller_hears_us = true,
             "continue" => settings.continue_on_timeout = Some(value == "true"),
             "attempts" => settings.attempts = value.parse().expect("a number"),
             "sleep" => settings.retry_sleep = time(),

@@ -138,6 +138,9 @@ impl Ring {
             }
         }
         starts.sort_by_key(|(delay, _)| *delay);
+        // One branch may have the caller's thread; parts side by side have equal rights.
+        let alone = starts.len() == 1 || !self.parts[part].settings.caller_hears_us;
+        let beside = beside || self.parts.len() > 1 || !alone;
         for (nth, (delay, legs)) in starts.into_iter().enumerate() {
             let branch = self.branches.len();
             for &leg in &legs {
@@ -221,7 +224,6 @@ impl Ring {
             it.branch.is_some_and(|branch| self.branches[branch].aside),
         );
         let core_is_silent = aside
-            || part > 0
             || (state == LegState::EarlyMedia
                 && self.parts[part].early_media == EarlyMedia::Ignore);
         if matches!(state, LegState::Ringing | LegState::EarlyMedia)
@@ -376,7 +378,7 @@ impl Ring {
         self.end = Some(End::Won(leg));
         self.settle_siblings(branch, leg);
         self.cancel_branches(None, Cause::LOSE_RACE);
-        let aside = self.branches[branch].aside || part > 0;
+        let aside = self.branches[branch].aside;
         self.commands.push(Command::Join { leg, branch, aside });
     }
 

@@ -77,6 +77,8 @@ pub struct Settings {
     /// `originate_retries`: how often the part is run through, at least once.
     pub attempts: u32,
     pub retry_sleep: Duration,
+    /// `ringback`: where several branches ring we play it, and core has none of them to itself.
+    pub caller_hears_us: bool,
 }
 
 impl Default for Settings {
@@ -94,6 +96,7 @@ impl Default for Settings {
             hang_up_on_single_reject: false,
             attempts: 1,
             retry_sleep: Duration::from_secs(1),
+            caller_hears_us: false,
         }
     }
 }

@@ -14,6 +14,11 @@ impl Ring {
         }
     }
 
+    /// Some phone has rung, in whichever stage.
+    pub fn has_rung(&self) -> bool {
+        self.legs.iter().any(|leg| leg.ringing.is_some())
+    }
+
     /// The stage that rang last, counted from 1.
     pub fn stage(&self) -> usize {
         let winner = self.winner().map(|leg| self.legs[leg].stage);
