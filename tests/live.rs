@@ -8,8 +8,8 @@ mod scenarios;
 
 use live::checks::{CHECKS, Check, Verdict, When};
 use live::esl::Events;
-use live::parity::Pair;
 use live::parity::table::PAIRS;
+use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
 use scenarios::table::SCENARIOS;
 use scenarios::{Scenario, check};
@@ -71,7 +71,13 @@ impl Arguments {
             .iter()
             .filter(|_| self.application == "cti_bridge")
             .map(Job::Pair);
+        let plans = PLANS_NAMES
+            .iter()
+            .enumerate()
+            .filter(|_| self.application == "cti_bridge")
+            .map(|(part, name)| Job::Plans(part, name));
         let all = checks
+            .chain(plans)
             .chain(pairs)
             .chain(SCENARIOS.iter().map(Job::Scenario));
         all.filter(|job| self.wants(job.name())).collect()
@@ -167,7 +173,18 @@ enum Job {
     Scenario(&'static Scenario),
     Check(&'static Check),
     Pair(&'static Pair),
+    /// How plans are written: so many jobs, this is one.
+    Plans(usize, &'static str),
 }
+
+const PLANS_NAMES: [&str; PLANS_JOBS] = [
+    "parity_plans_1",
+    "parity_plans_2",
+    "parity_plans_3",
+    "parity_plans_4",
+    "parity_plans_5",
+    "parity_plans_6",
+];
 
 impl Job {
     fn name(&self) -> &'static str {
@@ -175,12 +192,13 @@ impl Job {
             Job::Scenario(scenario) => scenario.name,
             Job::Check(check) => check.name,
             Job::Pair(pair) => pair.name,
+            Job::Plans(_, name) => name,
         }
     }
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) | Job::Pair(_) => When::Any,
+            Job::Scenario(_) | Job::Pair(_) | Job::Plans(..) => When::Any,
             Job::Check(check) => check.when,
         }
     }
@@ -202,10 +220,12 @@ impl Job {
                 }
             }),
             Job::Check(check) => (check.run)(rig, slot),
-            Job::Pair(pair) => match events {
-                Some(events) => pair.run(rig, events, slot),
-                None => Err("nobody listens to the channels".to_string()),
-            },
+            Job::Pair(pair) => events
+                .ok_or("nobody listens to the channels".to_string())
+                .and_then(|events| pair.run(rig, events, slot)),
+            Job::Plans(part, _) => events
+                .ok_or("nobody listens to the channels".to_string())
+                .and_then(|events| live::parity::plans(rig, events, slot, *part)),
         };
         verdict.unwrap_or_else(|error| Verdict {
             wrong: vec![error],
@@ -231,7 +251,9 @@ fn run(
         found.installed.binary.display(),
         settings.application
     );
-    let compares = jobs.iter().any(|job| matches!(job, Job::Pair(_)));
+    let compares = jobs
+        .iter()
+        .any(|job| matches!(job, Job::Pair(_) | Job::Plans(..)));
     let listening = compares.then(|| live::parity::listen(&rig)).transpose()?;
     let events = listening.as_ref();
     let queue = |when: When| {

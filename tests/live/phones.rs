@@ -34,6 +34,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     seats: HashMap<String, Behaviour>,
+    /// Seats by the number that was registered last for them: for INVITEs past the registration.
+    numbers: HashMap<String, String>,
     /// Legs by Call-ID: what the switch dialled.
     legs: HashMap<String, Leg>,
     /// Calls by Call-ID: what a phone of ours dialled.
@@ -116,9 +118,13 @@ pub struct Call {
 }
 
 impl Phones {
+    /// The phones' address, for a switch that must know it beforehand.
+    pub fn socket() -> std::io::Result<UdpSocket> {
+        UdpSocket::bind("127.0.0.1:0")
+    }
+
     /// `switch` is the SIP address of the PBX, `domain` what the phones register with.
-    pub fn start(switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+    pub fn start(socket: UdpSocket, switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
         let inner = Arc::new(Inner {
             own: socket.local_addr()?,
             socket,
@@ -140,7 +146,10 @@ impl Phones {
 
     /// Registers a device; `seat` must be unique, it becomes the user part of the contact.
     pub fn register(&self, seat: &str, user: &str, does: Behaviour) -> Result<(), String> {
-        self.inner.lock().seats.insert(seat.to_string(), does);
+        let mut state = self.inner.lock();
+        state.seats.insert(seat.to_string(), does);
+        state.numbers.insert(user.to_string(), seat.to_string());
+        drop(state);
         self.inner
             .registration(seat, user, self.inner.contact_port(does), 7200)
     }
@@ -153,7 +162,10 @@ impl Phones {
             self.inner.contact_port(does.unwrap_or(Behaviour::Rings)),
             0,
         );
-        self.inner.lock().seats.remove(seat);
+        let mut state = self.inner.lock();
+        state.seats.remove(seat);
+        state.numbers.remove(user);
+        drop(state);
         done
     }
 
@@ -441,7 +453,12 @@ impl Inner {
     }
 
     fn invited(&self, state: &mut State, at: Instant, call_id: String, message: Message) {
-        let seat = message.request_user().to_string();
+        let user = message.request_user();
+        let by_number = || state.numbers.get(user).cloned();
+        let seat = Some(user.to_string())
+            .filter(|seat| state.seats.contains_key(seat))
+            .or_else(by_number)
+            .unwrap_or(user.to_string());
         if let Some(leg) = state.legs.get_mut(&call_id) {
             leg.last_copy = at;
             if leg.invite.header("CSeq") != message.header("CSeq") {

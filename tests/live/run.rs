@@ -7,18 +7,23 @@ use super::phones::{Leg, Phones};
 use super::switch::{DOMAIN, Switch, from_slot, in_slot};
 use super::{find, sip, switch};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// After the answer: losers are told and everything settles, then the caller hangs up.
 const TALK: Duration = Duration::from_millis(400);
+/// Before a command that waits until the two are joined.
+const BRIDGED: &str = "bridged: ";
 /// No scenario takes longer; one that does has failed.
 const LONGEST: Duration = Duration::from_secs(60);
 
 pub struct Rig {
     pub switch: Switch,
     pub phones: Phones,
+    /// Where the phones are.
+    address: SocketAddr,
     pub application: String,
     runs: AtomicU64,
 }
@@ -68,7 +73,8 @@ pub struct Course {
 pub struct Beside<'a> {
     /// Applications that run before the one that rings: a name of `switch::BEFORE`, and the argument.
     pub before: &'a [(&'a str, &'a str)],
-    /// Commands typed this long after the application began; `CALLER` and `LEG(1002)` stand for channels.
+    /// Commands typed this long after the application began, or behind `bridged: ` after the two were joined;
+    /// `CALLER` and `LEG(1002)` stand for channels.
     pub typed: &'a [(Ms, &'a str)],
 }
 
@@ -90,18 +96,24 @@ pub struct Order<'a> {
 
 impl Rig {
     pub fn start(found: &Found, settings: &Settings) -> Result<Rig, String> {
+        let socket = Phones::socket().map_err(|error| format!("phones: {error}"))?;
+        let address = socket
+            .local_addr()
+            .map_err(|error| format!("phones: {error}"))?;
         let switch = Switch::start(&switch::Options {
+            phones: address,
             installed: &found.installed,
             module: found.module.as_deref(),
             application: &settings.application,
             log_level: &settings.log_level,
             exact_clock: settings.exact_clock,
         })?;
-        let phones =
-            Phones::start(switch.sip, DOMAIN).map_err(|error| format!("phones: {error}"))?;
+        let phones = Phones::start(socket, switch.sip, DOMAIN)
+            .map_err(|error| format!("phones: {error}"))?;
         Ok(Rig {
             switch,
             phones,
+            address,
             application: settings.application.clone(),
             runs: AtomicU64::new(1),
         })
@@ -138,6 +150,10 @@ impl Rig {
             self.phones
                 .unregister(&seat(phone), &in_slot(phone.user, slot))?;
         }
+        if order.caller == Caller::IsAnswered {
+            self.phones
+                .unregister(&format!("caller{suffix}"), &in_slot("1001", slot))?;
+        }
         course
     }
 
@@ -169,7 +185,7 @@ impl Rig {
         }
         let answered = std::thread::scope(|scope| {
             let typing = scope.spawn(|| self.type_commands(beside, slot, &uuid, suffix, began));
-            let answered = self.await_end(order, &uuid, suffix, limit)?;
+            let answered = self.await_end(order, beside, &uuid, suffix, limit)?;
             typing
                 .join()
                 .map_err(|_| "the typing thread panicked".to_string())??;
@@ -226,7 +242,17 @@ impl Rig {
         began: Instant,
     ) -> Result<(), String> {
         for (at, command) in beside.typed {
-            let due = began + Duration::from_millis(*at);
+            let (from, command) = match command.strip_prefix(BRIDGED) {
+                None => (began, *command),
+                Some(command) => {
+                    let joined = |event: &Packet| event.get("Event-Name") == Some("CHANNEL_BRIDGE");
+                    let soon = began + Duration::from_secs(8);
+                    let event = self.switch.events.wait(uuid, soon, joined);
+                    event.ok_or("nobody was joined to the caller")?;
+                    (Instant::now(), command)
+                }
+            };
+            let due = from + Duration::from_millis(*at);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let mut command = in_slot(command, slot).replace("CALLER", uuid);
             for (call_id, leg) in self.phones.legs(|seat| seat.ends_with(suffix)) {
@@ -250,6 +276,14 @@ impl Rig {
         uuid: &str,
     ) -> Result<(), String> {
         let caller = in_slot("1001", slot);
+        let fresh = call_uuid();
+        // What a table cannot know: where the phones are, and texts that no other run has.
+        let fill = |text: &str| {
+            in_slot(text, slot)
+                .replace("PHONES", &self.address.to_string())
+                .replace("FRESH_UUID", &fresh)
+                .replace("SUFFIX", suffix)
+        };
         if order.caller == Caller::IsAnswered {
             let (application, plan) = match order.dial {
                 Dial::Plan(plan) => (self.application.as_str(), plan),
@@ -264,13 +298,13 @@ impl Rig {
                 order
                     .variables
                     .iter()
-                    .map(|(name, value)| format!("{name}={}", in_slot(value, slot))),
+                    .map(|(name, value)| format!("{name}={}", fill(value))),
             );
             let command = format!(
                 "bgapi originate {{^^;{}}}user/{caller} &{}({})",
                 globals.join(";"),
                 application,
-                in_slot(plan, slot)
+                fill(plan)
             );
             self.switch.connect()?.background(&command)?;
             return Ok(());
@@ -282,7 +316,7 @@ impl Rig {
         if order.variables.len() > switch::MOST_VARIABLES {
             return Err("more variables than the dialplan takes".to_string());
         }
-        let mut headers = vec![("X-Plan".to_string(), url_encode(&in_slot(plan, slot)))];
+        let mut headers = vec![("X-Plan".to_string(), url_encode(&fill(plan)))];
         let unused = std::iter::repeat(&("scenario_has_no_more", "variables"));
         for (n, (name, value)) in order
             .variables
@@ -291,11 +325,11 @@ impl Rig {
             .take(switch::MOST_VARIABLES)
             .enumerate()
         {
-            let text = format!("{name}={}", in_slot(value, slot));
+            let text = format!("{name}={}", fill(value));
             headers.push((format!("X-Var-{}", n + 1), url_encode(&text)));
         }
         for (name, argument) in beside.before {
-            let argument = url_encode(&in_slot(argument, slot));
+            let argument = url_encode(&fill(argument));
             headers.push((format!("X-Do-{name}"), argument));
         }
         if matches!(order.dial, Dial::Compare(_)) {
@@ -309,6 +343,7 @@ impl Rig {
     fn await_end(
         &self,
         order: &Order,
+        beside: &Beside,
         uuid: &str,
         suffix: &str,
         limit: Instant,
@@ -336,6 +371,16 @@ impl Rig {
         });
         let call = self.phones.call(uuid).ok_or("the call is not known")?;
         if call.answered.is_some() && call.over.is_none() {
+            if beside
+                .typed
+                .iter()
+                .any(|(_, typed)| typed.starts_with(BRIDGED))
+            {
+                // The command may end the call; if not, there was time enough.
+                self.phones.wait(Instant::now() + 3 * TALK, |_, calls| {
+                    calls.get(uuid).is_some_and(|call| call.over.is_some())
+                });
+            }
             self.talk(order, suffix);
             self.phones.hang_up(uuid, Instant::now());
         } else if call.over.is_none() {

@@ -29,6 +29,8 @@ pub const LOADS: &[(&str, &str)] = &[
 
 pub struct Options<'a> {
     pub installed: &'a Installed,
+    /// Where the phones are: the gateway `carrier` leads there.
+    pub phones: SocketAddr,
     /// `libmod_cti.so`; None runs core alone.
     pub module: Option<&'a Path>,
     /// The application that rings: `cti_bridge`, or `bridge` to compare.
@@ -350,7 +352,12 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
       <param name="inbound-use-callid-as-uuid" value="true"/>
       <param name="outbound-use-uuid-as-callid" value="true"/>
       <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
-    </settings></profile></profiles></configuration>
+    </settings><gateways>
+      <gateway name="carrier"><param name="proxy" value="{phones}"/><param name="register" value="false"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+      <gateway name="down"><param name="proxy" value="127.0.0.1:9"/><param name="register" value="true"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+    </gateways></profile></profiles></configuration>
   {cti}
 </section>
 <section name="dialplan"><context name="default">
@@ -371,6 +378,10 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
     <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
   {loopbacks}
+  <extension name="elsewhere"><condition field="destination_number" expression="^elsewhere$">
+    <action application="set" data="reached=elsewhere"/><action application="answer"/>
+    <action application="sleep" data="300"/><action application="hangup" data="NORMAL_CLEARING"/>
+  </condition></extension>
   {loads}
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context></section>
@@ -380,6 +391,7 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
 </domain></section>
 </document>
 "##,
+        phones = options.phones,
         level = options.log_level,
         exact = options.exact_clock,
         levels = levels(options.log_level),

@@ -9,10 +9,14 @@ pub mod table;
 use super::checks::Verdict;
 use super::esl::Events;
 use super::run::{Beside, Dial, Order, Rig};
-use crate::scenarios::{Caller, Ms, Phone};
+use crate::scenarios::{Behaviour, Caller, Ms, Phone};
 use differences::{DIFFERENCES, Difference};
 use std::collections::BTreeSet;
 use story::{Side, Story};
+use table::PLANS;
+
+/// The plans of `PLANS` run in so many jobs.
+pub const PLANS_JOBS: usize = 6;
 
 /// A call that is made twice.
 pub struct Pair {
@@ -26,8 +30,10 @@ pub struct Pair {
     /// Commands typed meanwhile.
     pub typed: &'static [(Ms, &'static str)],
     pub phones: &'static [Phone],
-    /// Lines that both stories must have; one that begins with `!` neither may have.
+    /// Lines that both stories must have (`…` at the end: whatever follows); with `!` neither may have it.
     pub sees: &'static [&'static str],
+    /// Lines that our story must have exactly once.
+    pub once: &'static [&'static str],
     /// Names in `DIFFERENCES`: each must be seen.
     pub differs: &'static [&'static str],
 }
@@ -48,20 +54,15 @@ impl Pair {
                     .map(|line| format!("{application}: {line}")),
             );
         }
-        let found = compare(&core, &ours);
-        let mut met = BTreeSet::new();
-        for difference in &found {
-            let covers = |name: &str, always: bool| always || self.differs.contains(&name);
-            let intended = DIFFERENCES
-                .iter()
-                .find(|known| covers(known.name, known.always) && (known.covers)(difference));
-            match intended {
-                Some(known) => {
-                    met.insert(known.name);
-                }
-                None => wrong.push(difference.to_string()),
+        let lines = ours.lines();
+        for line in self.once {
+            let times = lines.iter().filter(|own| own == line).count();
+            if times != 1 {
+                wrong.push(format!("cti_bridge: {times} times: {line}"));
             }
         }
+        let (unknown, met) = judge(&compare(&core, &ours), self.differs);
+        wrong.extend(unknown);
         let unmet = self.differs.iter().filter(|name| !met.contains(*name));
         wrong.extend(unmet.map(|name| format!("the difference {name:?} was not seen")));
         if std::env::var_os("PARITY_STORY").is_some() {
@@ -99,7 +100,10 @@ impl Pair {
         let lines = story.lines();
         let fails = |wanted: &&&str| match wanted.strip_prefix('!') {
             Some(unwanted) => lines.iter().any(|line| line.contains(unwanted)),
-            None => !lines.iter().any(|line| line == **wanted),
+            None => !lines.iter().any(|line| match wanted.strip_suffix('…') {
+                Some(start) => line.starts_with(start),
+                None => line == **wanted,
+            }),
         };
         let failed: Vec<String> = self
             .sees
@@ -111,18 +115,75 @@ impl Pair {
     }
 }
 
+/// The plans of `PLANS`, one in so many.
+pub fn plans(rig: &Rig, events: &Events, slot: usize, part: usize) -> Result<Verdict, String> {
+    const MAY_DIFFER: &[&str] = &["parts (`:_:`) know the caller", "every device rings"];
+    let phones = ["1002", "1003", "1004", "1005", "1006"].map(|name| Phone {
+        name,
+        user: name,
+        does: Behaviour::Rejects(486, 150),
+    });
+    let mut wrong = Vec::new();
+    let (mut count, mut legs) = (0, 0);
+    for plan in PLANS.iter().skip(part).step_by(PLANS_JOBS) {
+        let run = |dial| {
+            let order = Order {
+                dial,
+                caller: Caller::Waits,
+                variables: &[],
+                phones: &phones,
+            };
+            let course = rig.call(&order, slot)?;
+            Ok::<_, String>(Story::of(&course, &rig.phones, events))
+        };
+        let (core, ours) = (run(Dial::Compare(plan))?, run(Dial::Plan(plan))?);
+        count += 1;
+        legs += ours.sides.len() - 1;
+        let (unknown, _) = judge(&compare(&core, &ours), MAY_DIFFER);
+        wrong.extend(unknown.iter().map(|line| format!("{plan}: {line}")));
+    }
+    Ok(Verdict {
+        wrong,
+        note: format!("{count} plans, {legs} legs"),
+    })
+}
+
+/// The differences that are not intended, and the names of those that are.
+fn judge(found: &[Difference], named: &[&str]) -> (Vec<String>, BTreeSet<&'static str>) {
+    let mut unknown = Vec::new();
+    let mut met = BTreeSet::new();
+    for difference in found {
+        let intended = DIFFERENCES.iter().find(|known| {
+            (known.always || named.contains(&known.name)) && (known.covers)(difference)
+        });
+        match intended {
+            Some(known) => {
+                met.insert(known.name);
+            }
+            None => unknown.push(difference.to_string()),
+        }
+    }
+    (unknown, met)
+}
+
 /// Everything that one story tells and the other does not, or tells otherwise.
 fn compare(core: &Story, ours: &Story) -> Vec<Difference> {
     let mut found = Vec::new();
     let empty = Side::default();
     let names: BTreeSet<&String> = core.sides.keys().chain(ours.sides.keys()).collect();
     for who in names {
-        let mut add = |what: &str, core: Option<&String>, ours: Option<&String>| {
+        let has = |story: &Story, line: Option<&String>| {
+            let side = story.sides.get(who);
+            side.zip(line)
+                .is_some_and(|(side, line)| side.wire.contains(line) || side.events.contains(line))
+        };
+        let mut add = |what: &str, core_says: Option<&String>, ours_says: Option<&String>| {
             found.push(Difference {
+                again: has(ours, core_says) || has(core, ours_says),
                 who: who.clone(),
                 what: what.to_string(),
-                core: core.cloned(),
-                ours: ours.cloned(),
+                core: core_says.cloned(),
+                ours: ours_says.cloned(),
             });
         };
         let [one, other] = [core, ours].map(|story| story.sides.get(who));
@@ -154,6 +215,7 @@ fn compare(core: &Story, ours: &Story) -> Vec<Difference> {
             what: "invited".to_string(),
             core: Some(core.order.join(" | ")),
             ours: Some(ours.order.join(" | ")),
+            again: false,
         });
     }
     found

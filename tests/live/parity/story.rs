@@ -3,7 +3,7 @@
 //! What is left out is said here and nowhere else.
 
 use crate::live::esl::{Events, Packet};
-use crate::live::phones::{Entry, Phones};
+use crate::live::phones::{Entry, Leg, Phones};
 use crate::live::run::Course;
 use crate::live::sip::Message;
 use crate::live::switch::from_slot;
@@ -31,12 +31,9 @@ pub struct Side {
 pub struct Story {
     /// By `caller`, the phone's name, or the channel's; a second leg there is `1002 #2`.
     pub sides: BTreeMap<String, Side>,
-    /// Who was invited: those within a moment of each other on one line.
+    /// Who was invited, a line for each stage.
     pub order: Vec<String>,
 }
-
-/// INVITEs closer than this belong to one stage.
-const TOGETHER: u64 = 180;
 
 /// Headers that say which message it is, or where it came from, not what it means.
 const HEADERS: &[&str] = &[
@@ -82,28 +79,36 @@ const VARIABLES: &[&str] = &[
     "sip_h_X-Var-*",
     "sip_h_X-Do-*",
     "sip_h_X-Application",
-    // A joined leg's end races with the end of the thread that joined it, which writes these two last.
+];
+
+/// A joined leg's end races with the end of the thread that joined it, which writes these last.
+/// So does what an application that its hangup interrupts would say.
+const RACING: &[&str] = &[
     "call_uuid",
     "bridge_hangup_cause",
+    "last_bridge_*",
+    "playback_*",
+    "current_application_response",
 ];
 
 impl Story {
     /// Of a call that is over; waits for the last events of its legs.
     pub fn of(course: &Course, phones: &Phones, events: &Events) -> Story {
-        let soon = Instant::now() + Duration::from_millis(1500);
-        let gone = |event: &Packet| event.get("Event-Name") == Some("CHANNEL_DESTROY");
-        events.wait(&course.uuid, soon, gone);
         let channels = Channels::of(course, events);
-        for (uuid, _) in &channels.names {
-            events.wait(uuid, soon, gone);
-        }
         let mut story = Story::default();
         for (uuid, name) in &channels.names {
             let messages = phones.diary(|call_id| call_id == uuid);
             let mut side = Side::default();
             wire(&mut side, &messages, &channels);
             switch(&mut side, &events.of(uuid), &channels);
+            if name.starts_with("loopback/") || name.starts_with("null/") {
+                // They answer, and go, on threads of their own, beside whatever else happens.
+                side.events.sort();
+            }
             story.sides.insert(name.clone(), side);
+        }
+        if let Some(caller) = story.sides.get_mut("caller") {
+            caller.events.extend(commands(course, events, &channels));
         }
         story.order = order(course, &channels);
         story
@@ -131,8 +136,19 @@ struct Channels<'a> {
 
 impl<'a> Channels<'a> {
     fn of(course: &'a Course, events: &Events) -> Channels<'a> {
+        let soon = Instant::now() + Duration::from_millis(2500);
+        let gone = |event: &Packet| event.get("Event-Name") == Some("CHANNEL_DESTROY");
         let mut uuids = vec![course.uuid.clone()];
         uuids.extend(course.legs.iter().map(|(uuid, ..)| uuid.clone()));
+        let dialled = course.variable("originated_legs").unwrap_or("");
+        let dialled = dialled
+            .strip_prefix("ARRAY::")
+            .unwrap_or(dialled)
+            .split("|:");
+        let dialled = dialled.filter_map(|leg| leg.split(';').next());
+        uuids.extend(dialled.filter(|uuid| is_uuid(uuid)).map(str::to_string));
+        uuids.sort();
+        uuids.dedup();
         // A leg without a phone, a loopback's other half: whoever names one of ours.
         let related = |event: &Packet, known: &[String]| {
             let names = [
@@ -149,6 +165,9 @@ impl<'a> Channels<'a> {
                     .any(|uuid| known.iter().any(|known| known == uuid))
         };
         loop {
+            for uuid in &uuids {
+                events.wait(uuid, soon, gone);
+            }
             let mut found = events.channels(|event| related(event, &uuids));
             found.retain(|uuid| !uuids.contains(uuid));
             if found.is_empty() {
@@ -395,29 +414,79 @@ fn switch(side: &mut Side, events: &[std::sync::Arc<Packet>], channels: &Channel
             }
             None => continue,
         };
-        if !fits(name, VARIABLES) {
+        let is_caller = last.get("Unique-ID") == Some(&channels.course.uuid);
+        if !fits(name, VARIABLES) && (is_caller || !fits(name, RACING)) {
             let is_ours = ["current_application", "last_app"].contains(&name);
             let value = value
                 .strip_prefix("cti_")
                 .filter(|_| is_ours)
                 .unwrap_or(value);
+            let value = channels.plain(value);
             side.facts
-                .insert(format!("{kind} {name}"), channels.plain(value));
+                .insert(format!("{kind} {name}"), record(&value).unwrap_or(value));
         }
     }
 }
 
+/// A leg's CDR in a variable (`failed_xml_cdr_prefix`): whose it is and how it ended.
+fn record(value: &str) -> Option<String> {
+    let kind = ["<cdr", "{\"core-uuid"]
+        .iter()
+        .find(|start| value.starts_with(*start))?;
+    let word = |after: &str, until: char| {
+        let (_, rest) = value.split_once(after)?;
+        rest.split(until).find(|word| !word.is_empty())
+    };
+    let (channel, cause) = if *kind == "<cdr" {
+        (word("<channel_name>", '<'), word("<hangup_cause>", '<'))
+    } else {
+        (
+            word("\"channel_name\":", '"'),
+            word("\"hangup_cause\":", '"'),
+        )
+    };
+    Some(format!(
+        "{kind} of {} {}",
+        channel.unwrap_or("nobody"),
+        cause.unwrap_or("no cause")
+    ))
+}
+
+/// Commands that hooks ran (`api_on_…`), told apart by the run's suffix in their argument.
+fn commands(course: &Course, events: &Events, channels: &Channels) -> Vec<String> {
+    let ours = |event: &std::sync::Arc<Packet>| {
+        let argument = event.get("API-Command-Argument")?;
+        let is_hook = event.get("API-Command") == Some("echo");
+        (is_hook && argument.ends_with(&course.suffix))
+            .then(|| channels.plain(&format!("API {argument}")))
+    };
+    let mut lines: Vec<String> = events.of("").iter().filter_map(ours).collect();
+    // Channels run theirs side by side.
+    lines.sort();
+    lines
+}
+
+/// A leg belongs to a later stage than one that had ended when it was invited.
 fn order(course: &Course, channels: &Channels) -> Vec<String> {
-    let mut stages: Vec<(u64, Vec<&str>)> = Vec::new();
+    let ended = |leg: &Leg| {
+        let cancelled = leg.cancel.as_ref().map(|(at, _)| *at);
+        leg.last.map(|(at, _)| at).or(cancelled)
+    };
+    let mut stages: Vec<Vec<(&str, &Leg)>> = Vec::new();
     for (uuid, _, leg) in &course.legs {
         let name = channels.names.iter().find(|(own, _)| own == uuid);
         let name = name.map_or("", |(_, name)| name.as_str());
-        let at = course.ms(leg.at);
+        let is_later =
+            |(_, before): &(&str, &Leg)| ended(before).is_some_and(|ended| ended < leg.at);
         match stages.last_mut() {
-            Some((began, stage)) if at < *began + TOGETHER => stage.push(name),
-            _ => stages.push((at, vec![name])),
+            Some(stage) if !stage.iter().any(is_later) => stage.push((name, leg)),
+            _ => stages.push(vec![(name, leg)]),
         }
     }
-    stages.iter_mut().for_each(|(_, stage)| stage.sort());
-    stages.iter().map(|(_, stage)| stage.join(", ")).collect()
+    let line = |stage: Vec<(&str, &Leg)>| {
+        let mut names: Vec<&str> = stage.into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.join(", ")
+    };
+    stages.into_iter().map(line).collect()
 }
