@@ -2,7 +2,7 @@
 //! The caller's own thread rings a stage of one branch and joins the winner; where several
 //! ring side by side they have threads of their own, without the caller's session.
 
-use crate::calls::{Call, LEG_VARIABLE};
+use crate::calls::{Call, LEG_VARIABLE, Setting};
 use crate::contacts::{self, Caller};
 use crate::events;
 use crate::hold::{self, Hold};
@@ -10,7 +10,9 @@ use crate::module::{Module, module};
 use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
-use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring};
+use crate::ring::{
+    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring,
+};
 use crate::settings::{self, OURS};
 use crate::shield::Shield;
 use crate::switch::Event as SwitchEvent;
@@ -57,13 +59,21 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .map(|part| settings::globals(caller.channel(), &plan, part))
         .collect();
     let hold = Hold::new(caller, &globals[0], plan.parts.len(), shield.cancel_key());
-    let mut parts = Vec::new();
+    let (mut parts, mut late_join) = (Vec::new(), Vec::new());
     for (part, globals) in plan.parts.iter().zip(&globals) {
         let (mut settings, problems) = settings::read(&config, caller.channel(), globals);
         for problem in problems {
             tracing::warn!(uuid = uuid.as_str(), "cti_bridge: {problem}");
         }
-        settings.caller_hears_us = hold.sounds();
+        late_join.push(settings::late_join(
+            &config,
+            caller.channel(),
+            globals,
+            &settings,
+        ));
+        if settings.caller_thread == CallerThread::Rings {
+            settings.caller_thread = hold.caller_thread();
+        }
         parts.push((settings, part.stages.len()));
     }
     tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
@@ -73,7 +83,18 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .or_else(|| caller.variable("cti_debug"));
     let debug = debug.is_some_and(|value| is_true(&value));
     let timer = Arc::clone(&module.timer);
-    let call = Call::new(uuid, plan, globals, hold, debug, Ring::new(parts), timer);
+    let call = Call::new(
+        Setting {
+            uuid,
+            plan,
+            globals,
+            late_join,
+            hold,
+            debug,
+        },
+        Ring::new(parts),
+        timer,
+    );
     if !module.calls.insert(&call) {
         return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
     }
@@ -142,7 +163,10 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         // A second panic while the first unwinds would abort the switch.
         guarded("a call's end", (), || self.call.leave());
-        guarded("a call's end", (), || self.module.calls.remove(self.call));
+        guarded("a call's end", (), || {
+            self.module.waiting.leave(self.call);
+            self.module.calls.remove(self.call);
+        });
     }
 }
 
@@ -190,7 +214,11 @@ pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
 
 fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
     let globals = &call.globals[part];
-    let found = contacts::resolve(&call.plan.parts[part].stages[stage], caller, globals);
+    let targets = &call.plan.parts[part].stages[stage];
+    let contacts::Resolved {
+        contacts: found,
+        users,
+    } = contacts::resolve(targets, caller, globals);
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
     if found.len() > limit {
         let error = format!(
@@ -204,7 +232,7 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         return call.resolved(part, Vec::new(), Vec::new());
     }
     let legs = found.iter().map(|contact| {
-        let (leg, problems) = settings::leg(contact, globals);
+        let (leg, problems) = settings::leg(contact, caller, globals);
         for problem in problems {
             tracing::warn!(
                 uuid = call.uuid.as_str(),
@@ -215,6 +243,12 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         leg
     });
     let legs = legs.collect();
+    // Before it rings: a registration from now on is not missed.
+    if call.late_join[part]
+        && let Some(module) = module()
+    {
+        module.waiting.wait(call, part, stage, users);
+    }
     call.resolved(part, found, legs);
 }
 
@@ -223,11 +257,11 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
 pub fn add(
     call: &Arc<Call>,
     caller: &dyn Caller,
-    part: usize,
-    stage: &plan::Stage,
+    (part, stage): (usize, usize),
+    targets: &plan::Stage,
 ) -> Result<String, String> {
     let globals = &call.globals[part];
-    let found = contacts::resolve(stage, caller, globals);
+    let found = contacts::resolve(targets, caller, globals).contacts;
     let alive = found
         .iter()
         .filter(|contact| contact.dead.is_none())
@@ -241,7 +275,7 @@ pub fn add(
     }
     let legs: Vec<_> = found
         .iter()
-        .map(|contact| settings::leg(contact, globals).0)
+        .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
     let ringing = call.state.lock().ring.legs().len();
@@ -250,10 +284,10 @@ pub fn add(
             "the call would have more legs than max-targets ({limit})"
         ));
     }
-    if !call.added(part, found, legs) {
-        return Err("too late: the stage is over".to_owned());
+    match call.added(part, stage, found, legs, true) {
+        0 => Err("it rings already, or the stage is over".to_owned()),
+        legs => Ok(format!("{legs} more leg(s) ring")),
     }
-    Ok(format!("{alive} more leg(s) ring"))
 }
 
 /// One originate: ring these legs until one wins, all fail, or the branch is cancelled.
@@ -466,6 +500,7 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     // A winner in early media may never answer: its result is known when the two part.
     let answered = peer.answered();
     if answered {
+        result::caller_answered(call, leg);
         result::answered(call, caller, leg);
     } else {
         call.state.lock().answer_awaited = true;

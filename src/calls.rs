@@ -6,30 +6,39 @@ use crate::contacts::Contact;
 use crate::events::{self, Announcement, Told};
 use crate::hold::Hold;
 use crate::plan::{Plan, Variables};
-use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, Outcome, PartId, Ring, Time};
+use crate::ring::{
+    BranchId, Cause, Command, Event, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
+};
 use crate::switch::guard::guarded;
 use crate::switch::{LockedSession, Session};
 use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The channel variable that ties a leg to its call: `<serial>.<leg>`.
 pub const LEG_VARIABLE: &str = "cti_leg";
 
-pub struct Call {
-    /// Tells apart two calls of one caller, one after the other.
-    pub serial: u64,
+/// What a call was asked to do; never changes.
+pub struct Setting {
     /// The caller's.
     pub uuid: String,
     pub plan: Plan,
     /// For each part, the variables of all its legs: exports, `<…>`, `{…}`.
     pub globals: Vec<Variables>,
+    /// For each part, whether devices that register late join it.
+    pub late_join: Vec<bool>,
     pub hold: Hold,
     /// `cti_debug`: the whole story at INFO.
     pub debug: bool,
+}
+
+pub struct Call {
+    /// Tells apart two calls of one caller, one after the other.
+    pub serial: u64,
+    setting: Setting,
     pub began: Instant,
     /// The same moment on the switch's clock, microseconds since the epoch.
     began_epoch: i64,
@@ -37,6 +46,13 @@ pub struct Call {
     pub state: Mutex<State>,
     /// Signalled after every event.
     changed: Condvar,
+}
+
+impl std::ops::Deref for Call {
+    type Target = Setting;
+    fn deref(&self) -> &Setting {
+        &self.setting
+    }
 }
 
 /// The machine and what its ids stand for. Never locked while the switch is called.
@@ -69,26 +85,14 @@ pub struct Dialled {
 }
 
 impl Call {
-    pub fn new(
-        uuid: String,
-        plan: Plan,
-        globals: Vec<Variables>,
-        hold: Hold,
-        debug: bool,
-        ring: Ring,
-        timer: Arc<Timer>,
-    ) -> Arc<Call> {
+    pub fn new(setting: Setting, ring: Ring, timer: Arc<Timer>) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Arc::new(Call {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            uuid,
-            plan,
-            globals,
-            hold,
-            debug,
+            setting,
             began: Instant::now(),
             began_epoch: now.as_micros() as i64,
             timer,
@@ -112,35 +116,65 @@ impl Call {
     /// Tell the machine what happened, and carry out what it decides. Any thread may; no
     /// lock of ours is held while the switch is called.
     pub fn feed(self: &Arc<Call>, event: Event) {
-        self.feed_with(event, |_| {});
+        self.feed_with(|_| event);
     }
 
     /// The contacts of a stage: the machine numbers its legs in the order of `state.legs`,
     /// so both grow under one lock.
     pub fn resolved(self: &Arc<Call>, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) {
-        self.feed_with(Event::Resolved { part, legs }, |state| {
+        self.feed_with(|state| {
             state.legs.extend(contacts.into_iter().map(Dialled::from));
+            Event::Resolved { part, legs }
         });
     }
 
-    /// The same for an operator's further target; false when it came too late to ring.
+    /// The same for further contacts of a stage that rings; how many of them ring now. One
+    /// that rings already does not ring twice; one whose leg has ended only if `again`.
     pub fn added(
         self: &Arc<Call>,
         part: PartId,
+        stage: usize,
         contacts: Vec<Contact>,
         legs: Vec<NewLeg>,
-    ) -> bool {
+        again: bool,
+    ) -> usize {
         let mut first = 0;
-        self.feed_with(Event::Added { part, legs }, |state| {
+        self.feed_with(|state| {
+            let known = |contact: &Contact| {
+                let mut legs = state.ring.legs().iter().zip(&state.legs);
+                legs.any(|(leg, dialled)| {
+                    (leg.part, leg.stage) == (part, stage)
+                        && (!again || leg.state != LegState::Ended)
+                        && dialled.contact.dead.is_none()
+                        && dialled.contact.dial_string == contact.dial_string
+                })
+            };
+            let new = contacts.into_iter().zip(legs);
+            let (contacts, legs): (Vec<_>, Vec<_>) =
+                new.filter(|(contact, _)| !known(contact)).unzip();
             first = state.legs.len();
             state.legs.extend(contacts.into_iter().map(Dialled::from));
+            Event::Added { part, stage, legs }
         });
         let state = self.state.lock();
-        let mut new = state.ring.legs().iter().skip(first);
-        new.any(|leg| leg.dialled.is_some() || leg.ended.is_none())
+        let new = state.ring.legs().iter().skip(first);
+        new.filter(|leg| leg.dialled.is_some() || leg.ended.is_none())
+            .count()
     }
 
-    fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
+    /// An operator's command, told before whatever follows from it; false, and not told, when
+    /// the call was decided before.
+    pub fn operated(self: &Arc<Call>, event: Event, news: Announcement) -> bool {
+        let mut in_time = false;
+        self.feed_with(|state| {
+            in_time = !state.ring.over();
+            state.news.extend(in_time.then_some(news));
+            event
+        });
+        in_time
+    }
+
+    fn feed_with(self: &Arc<Call>, prepare: impl FnOnce(&mut State) -> Event) {
         let mut now = Vec::new();
         {
             let mut state = self.state.lock();
@@ -148,7 +182,7 @@ impl Call {
                 return self.give_up(&mut state);
             }
             state.handling = true;
-            prepare(&mut state);
+            let event = prepare(&mut state);
             let commands = state.ring.handle(self.began.elapsed(), event);
             state.handling = false;
             let stage = commands.iter().find_map(|command| match command {
@@ -296,10 +330,15 @@ impl Call {
             dialled.doomed = Some(cause);
             dialled.uuid.clone()
         };
-        // Time ran out in the very moment of the answer: the answer stands.
-        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid))
-            && !session.answered()
-        {
+        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid)) {
+            self.end_unless_answered(leg, &session, cause);
+        }
+    }
+
+    /// Time ran out in the very moment of the answer: the answer stands, once it is final.
+    fn end_unless_answered(&self, leg: LegId, session: &Session<'_>, cause: Cause) {
+        let unconfirmed = || self.state.lock().ring.legs()[leg].unconfirmed();
+        if !session.answered() || unconfirmed() {
             session.hang_up(cause);
         }
     }
@@ -318,8 +357,8 @@ impl Call {
         if let Some(context) = context {
             session.set_profile("context", &context);
         }
-        if let Some(cause) = doomed.filter(|_| !session.answered()) {
-            session.hang_up(cause);
+        if let Some(cause) = doomed {
+            self.end_unless_answered(leg, session, cause);
         }
         self.feed(Event::Started(leg));
     }
@@ -402,6 +441,15 @@ impl From<Contact> for Dialled {
     }
 }
 
+/// How many calls are in progress: what an event of somebody else's channel costs is the
+/// reading of this number.
+static IN_PROGRESS: AtomicUsize = AtomicUsize::new(0);
+
+/// Some call is in progress.
+pub fn any_in_progress() -> bool {
+    IN_PROGRESS.load(Ordering::Relaxed) > 0
+}
+
 /// All calls in progress, by serial.
 #[derive(Default)]
 pub struct Calls {
@@ -417,6 +465,7 @@ impl Calls {
         let open = !self.closed.load(Ordering::Relaxed);
         if open {
             calls.insert(call.serial, Arc::clone(call));
+            IN_PROGRESS.fetch_add(1, Ordering::Relaxed);
         }
         open
     }
@@ -430,7 +479,9 @@ impl Calls {
     }
 
     pub fn remove(&self, call: &Call) {
-        self.calls.lock().remove(&call.serial);
+        if self.calls.lock().remove(&call.serial).is_some() {
+            IN_PROGRESS.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub fn all(&self) -> Vec<Arc<Call>> {

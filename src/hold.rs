@@ -5,7 +5,7 @@
 use crate::calls::Call;
 use crate::plan::Variables;
 use crate::plan::time::is_true;
-use crate::ring::{Cause, Event};
+use crate::ring::{CallerThread, Cause, Event};
 use crate::switch::session::{Listener, Session, Sound};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +49,15 @@ impl Hold {
             at_once: parts > 1 || yes("instant_ringback"),
             unusable: AtomicBool::new(false),
             cancel_key,
+        }
+    }
+
+    /// What of the call may ring on the caller's own thread.
+    pub fn caller_thread(&self) -> CallerThread {
+        if self.sounds() {
+            CallerThread::RingsAlone
+        } else {
+            CallerThread::Rings
         }
     }
 

@@ -12,6 +12,7 @@ mod events;
 mod ffi;
 mod history;
 mod hold;
+mod late;
 mod metrics;
 mod module;
 pub mod plan;

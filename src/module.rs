@@ -4,11 +4,12 @@
 
 use crate::api;
 use crate::bridge;
-use crate::calls::{Call, Calls, LEG_VARIABLE};
+use crate::calls::{self, Call, Calls, LEG_VARIABLE};
 use crate::config::Config;
 use crate::events::SUBCLASS;
 use crate::ffi;
 use crate::history::History;
+use crate::late;
 use crate::metrics::Metrics;
 use crate::ring::{Cause, Event, LegId};
 use crate::switch::event::{Binding, free_subclass, reserve_subclass};
@@ -30,6 +31,7 @@ pub struct Module {
     pub timer: Arc<Timer>,
     pub metrics: Metrics,
     pub history: History,
+    pub waiting: late::Waiting,
     config: RwLock<Arc<Config>>,
     /// Threads that ring branches and parts beside a caller's own.
     threads: Mutex<usize>,
@@ -208,12 +210,18 @@ unsafe extern "C" fn load(
         ];
         let bindings = events
             .into_iter()
-            .filter_map(|event| Binding::new(event, on_event));
+            .filter_map(|event| Binding::new(event, None, on_event))
+            .chain(Binding::new(
+                ffi::SWITCH_EVENT_CUSTOM,
+                Some("sofia::register"),
+                on_registration,
+            ));
         *MODULE.write() = Some(Arc::new(Module {
             calls: Calls::default(),
             timer,
             metrics,
             history: History::default(),
+            waiting: late::Waiting::default(),
             config: RwLock::new(Arc::new(config)),
             threads: Mutex::default(),
             thread_ended: Condvar::new(),
@@ -372,10 +380,15 @@ unsafe extern "C" fn on_leg_hangup(
 }
 
 /// CHANNEL_PROGRESS, CHANNEL_PROGRESS_MEDIA and CHANNEL_ANSWER of every channel: with no
-/// call of ours in progress it returns at once.
+/// call of ours in progress it returns at once. Binding only while there is one would be
+/// worse: to bind and to unbind, the switch waits for every callback of every module that is
+/// running, and holds all events back meanwhile.
 unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
+    if !calls::any_in_progress() {
+        return;
+    }
     guarded("a channel's event", (), || {
-        let Some(module) = module().filter(|module| module.calls.len() > 0) else {
+        let Some(module) = module() else {
             return;
         };
         // SAFETY: an event lives while its callback runs.
@@ -407,6 +420,19 @@ unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
                 bridge::answered_late(&call, leg);
             }
             _ => {}
+        }
+    });
+}
+
+/// A device has registered, or renewed its registration.
+unsafe extern "C" fn on_registration(event: *mut ffi::switch_event_t) {
+    guarded("a registration", (), || {
+        // SAFETY: an event lives while its callback runs.
+        let event = unsafe { EventRef::new(event) };
+        if let (Some(module), Some(event)) = (module(), event)
+            && let Some(user) = event.header("from-user")
+        {
+            late::registered(&module, &user);
         }
     });
 }

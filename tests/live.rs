@@ -8,6 +8,7 @@ mod scenarios;
 
 use live::checks::{CHECKS, Check, Verdict, When};
 use live::esl::Events;
+use live::knowing;
 use live::parity::table::PAIRS;
 use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
@@ -65,6 +66,7 @@ impl Arguments {
         // Core alone has nothing that our own checks ask for.
         let checks = CHECKS
             .iter()
+            .chain(knowing::CHECKS)
             .filter(|_| self.application == "cti_bridge")
             .map(Job::Check);
         let pairs = PAIRS
@@ -100,12 +102,21 @@ impl Arguments {
 struct Report {
     passed: usize,
     failed: usize,
+    skipped: usize,
 }
 
 impl Report {
     fn add(&mut self, name: &str, began: Instant, verdict: &Verdict) {
         let seconds = began.elapsed().as_secs_f32();
-        let Verdict { wrong, note } = verdict;
+        let Verdict {
+            wrong,
+            note,
+            skipped,
+        } = verdict;
+        if let Some(reason) = skipped {
+            self.skipped += 1;
+            return println!("skipped: {reason}  ({name})");
+        }
         let note = if note.is_empty() {
             String::new()
         } else {
@@ -157,8 +168,8 @@ fn main() -> ExitCode {
     }
     let report = report.into_inner().expect("a test panicked");
     println!(
-        "\n{} passed, {} failed, 0 skipped",
-        report.passed, report.failed
+        "\n{} passed, {} failed, {} skipped",
+        report.passed, report.failed, report.skipped
     );
     if report.failed == 0 {
         ExitCode::SUCCESS

@@ -63,11 +63,26 @@ impl Ring {
                 part,
                 stage: it.stage + 1,
                 stages: it.stages,
-                stage_left: left(it.stage_deadline),
+                stage_left: left(it.stage_deadline.into_iter().chain(it.kept_open).min()),
                 call_left: left(it.over()),
             }
         };
         self.ringing_parts().into_iter().map(of).collect()
+    }
+
+    /// Until this leg's own deadline, or, while it waits, until it starts.
+    pub fn left(&self, leg: LegId, now: Time) -> Option<Duration> {
+        let it = &self.legs[leg];
+        let silent = it.state == LegState::Dialled;
+        let at = match it.state {
+            LegState::Waiting => self.branches[it.branch?].at,
+            _ if self.rings(leg) => [it.deadline(), it.progress_deadline().filter(|_| silent)]
+                .into_iter()
+                .flatten()
+                .min()?,
+            _ => return None,
+        };
+        Some(at.saturating_sub(now))
     }
 
     /// How the call ended when the winner, joined in early media, never answered.
@@ -99,7 +114,9 @@ impl Ring {
         let it = &self.legs[leg];
         let branch = it.branch.map(|branch| &self.branches[branch]);
         let rings = branch.is_some_and(|it| !it.ended && it.cancelled.is_none());
-        let open = LegState::UNANSWERED.contains(&it.state) && !it.hung_up;
+        let unanswered = LegState::UNANSWERED.contains(&it.state)
+            || it.state == LegState::Answered && it.unconfirmed();
+        let open = unanswered && !it.hung_up;
         open && (rings || self.winner() == Some(leg))
     }
 

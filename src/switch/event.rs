@@ -157,15 +157,18 @@ unsafe impl Send for Binding {}
 impl Binding {
     pub fn new(
         event: ffi::switch_event_types_t,
+        subclass: Option<&str>,
         callback: unsafe extern "C" fn(*mut ffi::switch_event_t),
     ) -> Option<Binding> {
         let mut node = ptr::null_mut();
-        // SAFETY: the callback is a function of this library, which is never unmapped.
+        let subclass = subclass.map(c);
+        let subclass = subclass.as_ref().map_or(ptr::null(), |name| name.as_ptr());
+        // SAFETY: the switch copies the subclass; the callback is a function of this library, which is never unmapped.
         let status = unsafe {
             ffi::switch_event_bind_removable(
                 c"mod_cti".as_ptr(),
                 event,
-                ptr::null(),
+                subclass,
                 Some(callback),
                 ptr::null_mut(),
                 &mut node,

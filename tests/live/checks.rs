@@ -28,6 +28,8 @@ pub enum When {
 pub struct Verdict {
     pub wrong: Vec<String>,
     pub note: String,
+    /// What it needs and is not there.
+    pub skipped: Option<String>,
 }
 
 pub const CHECKS: &[Check] = &[
@@ -103,7 +105,7 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-const fn phone(name: &'static str, does: crate::scenarios::Behaviour) -> Phone {
+pub const fn phone(name: &'static str, does: crate::scenarios::Behaviour) -> Phone {
     Phone {
         name,
         user: name,
@@ -376,6 +378,7 @@ fn bad_plans(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: format!("{count} plans"),
+        ..Verdict::default()
     })
 }
 
@@ -441,7 +444,11 @@ fn deadlines(rig: &Rig, _: usize) -> Result<Verdict, String> {
         ms(all[all.len() / 2]),
         ms(*most)
     );
-    Ok(Verdict { wrong, note })
+    Ok(Verdict {
+        wrong,
+        note,
+        ..Verdict::default()
+    })
 }
 
 /// More devices than core keeps peers for: each rings once, one answers, the rest are told so.
@@ -490,11 +497,12 @@ fn many_devices(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: format!("the last INVITE at {last} ms"),
+        ..Verdict::default()
     })
 }
 
 /// A call on which somebody types commands at given times; their replies and the course.
-fn steered(
+pub fn steered(
     rig: &Rig,
     slot: usize,
     plan: &str,
@@ -671,7 +679,7 @@ fn operator_cancels(rig: &Rig, slot: usize) -> Result<Verdict, String> {
 }
 
 /// The story that `cti::call` events tell: it begins, it ends with this result, and no leg ends twice.
-fn events(rig: &Rig, course: &Course, result: &str) -> Vec<String> {
+pub fn events(rig: &Rig, course: &Course, result: &str) -> Vec<String> {
     let events = rig.switch.events.of(&course.uuid);
     let ours: Vec<_> = events
         .iter()
@@ -756,6 +764,7 @@ fn unload_while_ringing(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: format!("unload said {:?}", reply.trim()),
+        ..Verdict::default()
     })
 }
 
@@ -806,5 +815,6 @@ fn load_and_unload(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: format!("{seconds:.1} s, {before} threads before, {after} after"),
+        ..Verdict::default()
     })
 }

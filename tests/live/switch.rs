@@ -41,11 +41,19 @@ pub struct Options<'a> {
     pub exact_clock: bool,
 }
 
+struct Ports {
+    sip: u16,
+    port: u16,
+    http: u16,
+}
+
 pub struct Switch {
     child: Child,
     pub directory: PathBuf,
     pub sip: SocketAddr,
     pub port: u16,
+    /// Of mod_xml_rpc, which only the checks that need it load.
+    pub http: u16,
     pub events: Events,
     keep: bool,
     /// Held as long as the switch runs: the range of RTP ports below it is ours.
@@ -64,18 +72,24 @@ impl Switch {
             fs::create_dir_all(directory.join(name)).map_err(said("the switch's directory"))?;
         }
         link_modules(options, &directory.join("mod")).map_err(said("the switch's modules"))?;
-        // Both ports are held until the moment before the switch wants them.
+        // The ports are held until the moment before the switch wants them.
         let sip_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
         let event_port = TcpListener::bind("127.0.0.1:0").map_err(said("an event port"))?;
+        let http_port = TcpListener::bind("127.0.0.1:0").map_err(said("an HTTP port"))?;
         let sip = sip_port.local_addr().map_err(said("a SIP port"))?;
         let port = event_port
             .local_addr()
             .map_err(said("an event port"))?
             .port();
         let (rtp, guard) = rtp_range().ok_or("no range of RTP ports is free")?;
-        let text = configuration(options, sip.port(), port, rtp);
+        let ports = Ports {
+            sip: sip.port(),
+            port,
+            http: http_port.local_addr().map_err(said("an HTTP port"))?.port(),
+        };
+        let text = configuration(options, &directory, &ports, rtp);
         fs::write(directory.join("conf/freeswitch.xml"), text).map_err(said("freeswitch.xml"))?;
-        drop((sip_port, event_port));
+        drop((sip_port, event_port, http_port));
         let child = command(options, &directory)
             .spawn()
             .map_err(said("freeswitch"))?;
@@ -90,6 +104,7 @@ impl Switch {
             directory,
             sip,
             port,
+            http: ports.http,
             events,
             keep: std::env::var_os("LIVE_KEEP").is_some(),
             _rtp: guard,
@@ -271,7 +286,15 @@ fn rtp_range() -> Option<(u16, UdpSocket)> {
     })
 }
 
-fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
+/// The line of the README's that begins so: what it tells people to write is what we run.
+fn of_readme(begins: &str) -> &'static str {
+    const README: &str = include_str!("../../README.md");
+    let line = README.lines().find(|line| line.starts_with(begins));
+    line.unwrap_or_else(|| panic!("the README has no line {begins}…"))
+}
+
+fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -> String {
+    let Ports { sip, port, http } = ports;
     let has = |module: &&str| {
         options
             .installed
@@ -336,6 +359,13 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
   <configuration name="timezones.conf"><timezones/></configuration>
   <configuration name="post_load_modules.conf"><modules/></configuration>
   <configuration name="post_load_switch.conf"><settings/></configuration>
+  <configuration name="xml_rpc.conf"><settings><param name="http-port" value="{http}"/>
+    <param name="auth-realm" value="freeswitch"/><param name="auth-user" value="freeswitch"/>
+    <param name="auth-pass" value="works"/></settings></configuration>
+  <configuration name="json_cdr.conf"><settings><param name="log-dir" value=""/>
+    <param name="log-b-leg" value="false"/>{json_cdr}</settings></configuration>
+  <configuration name="cdr_csv.conf"><settings><param name="default-template" value="cti"/>
+    <param name="log-base" value="{log}"/></settings><templates>{cdr_csv}</templates></configuration>
   <configuration name="db.conf"><settings/></configuration>
   <configuration name="voicemail.conf"><settings/><profiles><profile name="default">
     <param name="tone-spec" value="%(200,0,800)"/><param name="max-login-attempts" value="1"/>
@@ -393,6 +423,9 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
 "##,
         phones = options.phones,
         level = options.log_level,
+        log = directory.join("log").display(),
+        json_cdr = of_readme("<param name=\"encode-values\""),
+        cdr_csv = of_readme("<template name=\"cti\">"),
         exact = options.exact_clock,
         levels = levels(options.log_level),
         rtp_end = rtp + RTP_PORTS - 10,

@@ -117,7 +117,9 @@ pub const DIFFERENCES: &[Intended] = &[
                 }
                 "profile Hangup-Cause"
                 | "variable hangup_cause"
-                | "variable last_bridge_hangup_cause" => ended(core) == ended(ours),
+                | "variable last_bridge_hangup_cause"
+                | "variable originate_disposition"
+                | "variable originate_failed_cause" => ended(core) == ended(ours),
                 "variable hangup_cause_q850" => ours == Some("19"),
                 "variable originate_causes" => {
                     listed(ended(core).as_deref()) == listed(ended(ours).as_deref())
@@ -227,6 +229,7 @@ const OURS: &[&str] = &[
     "leg_timeout",
     "leg_progress_timeout",
     "leg_delay_start",
+    "group_confirm_timeout",
     "progress_timeout",
     "originate_timeout",
     "fail_on_single_reject",

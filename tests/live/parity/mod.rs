@@ -78,6 +78,7 @@ impl Pair {
         Ok(Verdict {
             wrong,
             note: self.differs.join(", "),
+            ..Verdict::default()
         })
     }
 
@@ -145,6 +146,7 @@ pub fn plans(rig: &Rig, events: &Events, slot: usize, part: usize) -> Result<Ver
     Ok(Verdict {
         wrong,
         note: format!("{count} plans, {legs} legs"),
+        ..Verdict::default()
     })
 }
 

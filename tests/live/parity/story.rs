@@ -169,6 +169,13 @@ impl<'a> Channels<'a> {
                 events.wait(uuid, soon, gone);
             }
             let mut found = events.channels(|event| related(event, &uuids));
+            let halves = uuids.iter().flat_map(|uuid| events.of(uuid));
+            found.extend(halves.filter_map(|event| {
+                let half = event.get("variable_other_loopback_leg_uuid")?;
+                Some(half.to_string())
+            }));
+            found.sort();
+            found.dedup();
             found.retain(|uuid| !uuids.contains(uuid));
             if found.is_empty() {
                 break;

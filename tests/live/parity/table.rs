@@ -582,6 +582,7 @@ pairs! {
         sees: "loopback/answers-a: EXECUTE playback(silence_stream://300)", "caller: gets 200 to INVITE";
     }
     unit_confirm_leg_timeout_not_finished "[null_enable_auto_answer=1,null_auto_answer_delay=300,leg_timeout=2,group_confirm_key=exec,group_confirm_file='playback silence_stream://4500']null/test" {
+        given: "continue_on_fail" = "true";
         sees: "null/test: EXECUTE playback(silence_stream://4500)", "!caller: gets 200 to INVITE";
         differs: "a leg's time is over";
     }
@@ -589,10 +590,14 @@ pairs! {
         sees: "null/test: EXECUTE playback(silence_stream://500)", "caller: gets 200 to INVITE";
     }
     unit_confirm_timeout_of_a_leg "[null_enable_auto_answer=1,null_auto_answer_delay=300,leg_timeout=9,group_confirm_timeout=1,group_confirm_key=exec,group_confirm_file='playback silence_stream://4500']null/test" {
+        given: "continue_on_fail" = "true";
         sees: "null/test: EXECUTE playback(silence_stream://4500)", "!caller: gets 200 to INVITE";
+        differs: "a leg's time is over";
     }
     unit_confirm_timeout_global "{group_confirm_timeout=1}[null_enable_auto_answer=1,null_auto_answer_delay=300,leg_timeout=9,group_confirm_key=exec,group_confirm_file='playback silence_stream://4500']null/test" {
+        given: "continue_on_fail" = "true";
         sees: "null/test: EXECUTE playback(silence_stream://4500)", "!caller: gets 200 to INVITE";
+        differs: "a leg's time is over";
     }
     unit_confirm_cancel_timeout "{group_confirm_cancel_timeout=true}[null_enable_auto_answer=1,null_auto_answer_delay=300,leg_timeout=2,group_confirm_key=exec,group_confirm_file='playback silence_stream://3500']null/test" {
         sees: "null/test: EXECUTE playback(silence_stream://3500)", "caller: gets 200 to INVITE";
