@@ -459,17 +459,26 @@ fn build(
             .iter()
             .map(|variable| (variable.name.as_str(), variable.value.as_str())),
     );
-    for &leg in legs {
-        let contact = call.state.lock().legs.get(leg)?.contact.clone();
+    let contacts = legs
+        .iter()
+        .map(|&leg| Some((leg, call.state.lock().legs.get(leg)?.contact.clone())))
+        .collect::<Option<Vec<_>>>()?;
+    let variables = contacts.iter().map(|(_, contact)| &contact.variables);
+    let caller_id = settings::effective(caller, &globals, variables);
+    for (leg, contact) in &contacts {
         let id = format!("{}.{leg}", call.serial);
         let own = contact
             .variables
             .iter()
             .map(|variable| (variable.name.as_str(), variable.value.as_str()));
         let own = own.filter(|(name, _)| !OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)));
+        let unsaid = caller_id
+            .iter()
+            .filter(|(name, _)| contact.variables.get(name).is_none());
+        let unsaid = unsaid.map(|(name, value)| (*name, value.as_str()));
         if !handle.leg(
             &contact.dial_string,
-            own.chain([(LEG_VARIABLE, id.as_str())]),
+            own.chain(unsaid).chain([(LEG_VARIABLE, id.as_str())]),
         ) {
             return None;
         }

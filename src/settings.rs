@@ -319,16 +319,34 @@ pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedi
     core
 }
 
+/// The caller's word on who calls, and the variable by which a leg says so itself.
+const EFFECTIVE: [(&str, &str); 4] = [
+    ("effective_ani", "origination_ani"),
+    ("effective_aniii", "origination_aniii"),
+    ("effective_caller_id_name", "origination_caller_id_name"),
+    ("effective_caller_id_number", "origination_caller_id_number"),
+];
+
+/// What legs without an own caller ID must say themselves: within one originate core forgets
+/// the caller's effective one after the first leg that has its own.
+pub fn effective<'v>(
+    caller: &dyn Caller,
+    globals: &Variables,
+    legs: impl Iterator<Item = &'v Variables> + Clone,
+) -> Vec<(&'static str, String)> {
+    EFFECTIVE
+        .iter()
+        .filter(|(_, own)| {
+            globals.get(own).is_none() && legs.clone().any(|leg| leg.get(own).is_some())
+        })
+        .filter_map(|(name, own)| Some((*own, caller.variable(name)?)))
+        .collect()
+}
+
 /// What core would take from the caller's session, for a branch that rings without it.
 pub fn aside(caller: &dyn Caller, uuid: &str, core: &mut Variables) {
     core.set("origination_aleg_uuid", uuid);
-    let effective = [
-        ("effective_ani", "origination_ani"),
-        ("effective_aniii", "origination_aniii"),
-        ("effective_caller_id_name", "origination_caller_id_name"),
-        ("effective_caller_id_number", "origination_caller_id_number"),
-    ];
-    for (name, origination) in effective {
+    for (name, origination) in EFFECTIVE {
         if core.get(origination).is_none()
             && let Some(value) = caller.variable(name)
         {

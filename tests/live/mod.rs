@@ -7,6 +7,7 @@ pub mod checks;
 pub mod esl;
 pub mod find;
 pub mod knowing;
+pub mod parity;
 pub mod phones;
 pub mod run;
 pub mod sip;

@@ -34,6 +34,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     seats: HashMap<String, Behaviour>,
+    /// Seats by the number that was registered last for them: for INVITEs past the registration.
+    numbers: HashMap<String, String>,
     /// Legs by Call-ID: what the switch dialled.
     legs: HashMap<String, Leg>,
     /// Calls by Call-ID: what a phone of ours dialled.
@@ -41,6 +43,8 @@ struct State {
     registered: HashMap<String, u16>,
     timers: BTreeMap<(Instant, u64), Timer>,
     diary: Vec<Entry>,
+    /// The diary keeps messages whole, not their first lines alone.
+    whole: bool,
     stop: bool,
 }
 
@@ -67,6 +71,8 @@ pub struct Entry {
     pub sent: bool,
     pub call_id: String,
     pub what: String,
+    /// None unless `keep_messages` was asked for.
+    pub message: Option<Message>,
 }
 
 /// One INVITE's life at a phone.
@@ -112,9 +118,13 @@ pub struct Call {
 }
 
 impl Phones {
+    /// The phones' address, for a switch that must know it beforehand.
+    pub fn socket() -> std::io::Result<UdpSocket> {
+        UdpSocket::bind("127.0.0.1:0")
+    }
+
     /// `switch` is the SIP address of the PBX, `domain` what the phones register with.
-    pub fn start(switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+    pub fn start(socket: UdpSocket, switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
         let inner = Arc::new(Inner {
             own: socket.local_addr()?,
             socket,
@@ -136,7 +146,10 @@ impl Phones {
 
     /// Registers a device; `seat` must be unique, it becomes the user part of the contact.
     pub fn register(&self, seat: &str, user: &str, does: Behaviour) -> Result<(), String> {
-        self.inner.lock().seats.insert(seat.to_string(), does);
+        let mut state = self.inner.lock();
+        state.seats.insert(seat.to_string(), does);
+        state.numbers.insert(user.to_string(), seat.to_string());
+        drop(state);
         self.inner
             .registration(seat, user, self.inner.contact_port(does), 7200)
     }
@@ -149,7 +162,10 @@ impl Phones {
             self.inner.contact_port(does.unwrap_or(Behaviour::Rings)),
             0,
         );
-        self.inner.lock().seats.remove(seat);
+        let mut state = self.inner.lock();
+        state.seats.remove(seat);
+        state.numbers.remove(user);
+        drop(state);
         done
     }
 
@@ -229,6 +245,11 @@ impl Phones {
         }
     }
 
+    /// From now on the diary keeps every message whole: for those who compare them.
+    pub fn keep_messages(&self) {
+        self.inner.lock().whole = true;
+    }
+
     /// Every message of these dialogs, for a failed scenario's report.
     pub fn diary(&self, of: impl Fn(&str) -> bool) -> Vec<Entry> {
         self.inner
@@ -277,11 +298,13 @@ impl Inner {
 
     fn send(&self, state: &mut State, call_id: &str, text: &str) {
         let what = text.lines().next().unwrap_or("").to_string();
+        let message = state.whole.then(|| Message::parse(text.as_bytes()));
         state.diary.push(Entry {
             at: Instant::now(),
             sent: true,
             call_id: call_id.to_string(),
             what,
+            message: message.flatten(),
         });
         // A lost datagram shows as a failed scenario; there is nobody to tell here.
         let _ = self.socket.send_to(text.as_bytes(), self.switch);
@@ -356,11 +379,13 @@ impl Inner {
                 let mut state = self.lock();
                 let what = message.start.clone();
                 let call_id = message.call_id().to_string();
+                let whole = state.whole.then(|| message.clone());
                 state.diary.push(Entry {
                     at,
                     sent: false,
                     call_id,
                     what,
+                    message: whole,
                 });
                 match message.status() {
                     Some(status) => self.response(&mut state, at, status, message),
@@ -428,7 +453,12 @@ impl Inner {
     }
 
     fn invited(&self, state: &mut State, at: Instant, call_id: String, message: Message) {
-        let seat = message.request_user().to_string();
+        let user = message.request_user();
+        let by_number = || state.numbers.get(user).cloned();
+        let seat = Some(user.to_string())
+            .filter(|seat| state.seats.contains_key(seat))
+            .or_else(by_number)
+            .unwrap_or(user.to_string());
         if let Some(leg) = state.legs.get_mut(&call_id) {
             leg.last_copy = at;
             if leg.invite.header("CSeq") != message.header("CSeq") {

@@ -2,7 +2,7 @@
 //! Started once for a test run, awaited by its event socket, ended by us alone.
 //! The dialplan and cti.conf.xml come from the very files in `conf/`.
 
-use super::esl::{Connection, Events, PASSWORD};
+use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use crate::scenarios::WENT_ON;
 use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
@@ -29,6 +29,8 @@ pub const LOADS: &[(&str, &str)] = &[
 
 pub struct Options<'a> {
     pub installed: &'a Installed,
+    /// Where the phones are: the gateway `carrier` leads there.
+    pub phones: SocketAddr,
     /// `libmod_cti.so`; None runs core alone.
     pub module: Option<&'a Path>,
     /// The application that rings: `cti_bridge`, or `bridge` to compare.
@@ -267,7 +269,7 @@ fn ready(child: &mut Started, port: u16, directory: &Path) -> Result<Events, Str
                 .api("status")
                 .is_ok_and(|text| text.contains("is ready"))
         {
-            return Events::listen(port).map_err(|error| format!("event socket: {error}"));
+            return Events::listen(port, USUAL).map_err(|error| format!("event socket: {error}"));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -380,23 +382,36 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
       <param name="inbound-use-callid-as-uuid" value="true"/>
       <param name="outbound-use-uuid-as-callid" value="true"/>
       <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
-    </settings></profile></profiles></configuration>
+    </settings><gateways>
+      <gateway name="carrier"><param name="proxy" value="{phones}"/><param name="register" value="false"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+      <gateway name="down"><param name="proxy" value="127.0.0.1:9"/><param name="register" value="true"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+    </gateways></profile></profiles></configuration>
   {cti}
 </section>
 <section name="dialplan"><context name="default">
-  <extension name="run" continue="true"><condition field="destination_number" expression="^(run|compare)$">
+  <extension name="run" continue="true"><condition field="destination_number" expression="^run$">
     {variables}
     <action application="set" data="cti_plan=${{url_decode(${{sip_h_X-Plan}})}}"/>
   </condition></extension>
+  {before}
+  <extension name="compare">
+    <condition field="destination_number" expression="^run$"/>
+    <condition field="${{sip_h_X-Application}}" expression="^bridge$">
+      <action application="bridge" data="${{cti_plan}}"/>
+      <action application="set" data="{WENT_ON}=true"/>
+    </condition>
+  </extension>
   <extension name="run"><condition field="destination_number" expression="^run$">
     <action application="{application}" data="${{cti_plan}}"/>
     <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
-  <extension name="compare"><condition field="destination_number" expression="^compare$">
-    <action application="bridge" data="${{cti_plan}}"/>
-    <action application="set" data="{WENT_ON}=true"/>
-  </condition></extension>
   {loopbacks}
+  <extension name="elsewhere"><condition field="destination_number" expression="^elsewhere$">
+    <action application="set" data="reached=elsewhere"/><action application="answer"/>
+    <action application="sleep" data="300"/><action application="hangup" data="NORMAL_CLEARING"/>
+  </condition></extension>
   {loads}
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context></section>
@@ -406,6 +421,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
 </domain></section>
 </document>
 "##,
+        phones = options.phones,
         level = options.log_level,
         log = directory.join("log").display(),
         json_cdr = of_readme("<param name=\"encode-values\""),
@@ -415,6 +431,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
         rtp_end = rtp + RTP_PORTS - 10,
         application = options.application,
         groups = groups(),
+        before = before(),
         loopbacks = loopbacks(),
         loads = loads(),
     )
@@ -428,6 +445,27 @@ fn levels(level: &str) -> String {
         .position(|name| *name == level)
         .unwrap_or(all.len() - 1);
     all[..=last].join(",")
+}
+
+/// Applications that a call may run before the one that rings: a header `X-Do-<name>` brings the argument.
+pub const BEFORE: &[(&str, &str)] = &[
+    ("export", "export"),
+    ("also-export", "export"),
+    ("privacy", "privacy"),
+    ("answer", "answer"),
+];
+
+fn before() -> String {
+    let extension = |(name, application): &(&str, &str)| {
+        format!(
+            "<extension name=\"before\" continue=\"true\">\
+             <condition field=\"destination_number\" expression=\"^run$\"/>\
+             <condition field=\"${{sip_h_X-Do-{name}}}\" expression=\"^.+$\">\
+             <action application=\"{application}\" data=\"${{url_decode(${{sip_h_X-Do-{name}}})}}\"/>\
+             </condition></extension>"
+        )
+    };
+    BEFORE.iter().map(extension).collect()
 }
 
 /// The extensions that `loopback/…` reaches.
