@@ -490,7 +490,9 @@ impl Inner {
         };
         state.legs.insert(call_id.clone(), leg);
         let (first, then) = match does {
-            Behaviour::Answers(after) => (180, Some((200, after))),
+            Behaviour::Answers(after) | Behaviour::RegistersThenAnswers(_, after) => {
+                (180, Some((200, after)))
+            }
             Behaviour::Rings => (180, None),
             Behaviour::Rejects(status, after) => (100, Some((status, after))),
             Behaviour::RingsThenRejects(status, after) => (180, Some((status, after))),
