@@ -535,10 +535,7 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
 
 /// A winner that was joined in early media answers at last: now the result is known.
 pub fn answered_late(call: &Call, leg: LegId) {
-    let awaited = {
-        let state = call.state.lock();
-        state.answer_awaited && state.ring.winner() == Some(leg)
-    };
+    let awaited = call.awaits_answer(leg);
     if let Some(caller) = awaited.then(|| LockedSession::locate(&call.uuid)).flatten() {
         result::answered(call, caller.channel(), leg);
     }

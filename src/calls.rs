@@ -255,11 +255,11 @@ impl Call {
                     caller.ring();
                 }
             }
-            Command::TooLate { branch, .. } => {
+            Command::TooLate { branch, cause, .. } => {
                 let peer = self.state.lock().peers.remove(&branch);
                 if let Some(peer) = peer {
                     peer.set("group_dial_status", Some("loser"));
-                    peer.hang_up(Cause::LOSE_RACE);
+                    peer.hang_up(cause);
                 }
             }
             Command::Resolve { .. } | Command::Join { .. } | Command::Finish { .. } => {}
@@ -360,6 +360,12 @@ impl Call {
         self.feed(Event::Started(leg));
     }
 
+    /// This leg was joined in early media, and nobody knows yet whether it answers.
+    pub fn awaits_answer(&self, leg: LegId) -> bool {
+        let state = self.state.lock();
+        state.answer_awaited && state.ring.winner() == Some(leg)
+    }
+
     /// A leg's channel has hung up, or its bridge is over.
     pub fn leg_over(self: &Arc<Call>, leg: LegId, session: &Session<'_>) {
         let status = session
@@ -378,6 +384,10 @@ impl Call {
             // The channel's own record stands in for a ringing event that is still queued.
             let rang = session.rang_at().map(|at| self.since_began(at));
             let cause = session.cause();
+            // A winner in early media: the event of its answer may come after its end.
+            if session.answered() && self.awaits_answer(leg) {
+                self.feed(Event::Answered(leg));
+            }
             self.feed(Event::Ended { leg, cause, rang });
         }
     }

@@ -239,7 +239,7 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    begin          -> dial 0 a b core
         1    started a
         1000 tick           -> cancel 0 NO_ANSWER
-        1005 won 0 b early  -> too late b; dial 1 c core
+        1005 won 0 b early  -> too late b NO_ANSWER; dial 1 c core
         1010 ended a BUSY
         next 2005"),
     ("fail_on_single_reject ends the call", "a,b|c", "reject=any", "
@@ -298,7 +298,7 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  answered a
         100  answered b
         101  won 1 b        -> cancel 0 LOSE_RACE; join b aside
-        101  won 0 a        -> too late a"),
+        101  won 0 a        -> too late a LOSE_RACE"),
     ("each part keeps its own stages' time", "a|b:_:c", "stage=1000", "
         0    begin          -> dial 0 a ignore aside; dial 1 c ignore aside
         1000 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
@@ -335,7 +335,7 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("early media in the very moment of the deadline is no answer", "a|b", "early=core stage=1000", "
         0    begin          -> dial 0 a core
         1000 tick           -> cancel 0 NO_ANSWER
-        1005 won 0 a early  -> too late a; dial 1 b core"),
+        1005 won 0 a early  -> too late a NO_ANSWER; dial 1 b core"),
     ("one leg of three is alive: it is a stage of one leg", "a/dead=ABSENT,b,c/dead=ABSENT|d", "", "
         0    begin          -> dial 0 b relay"),
     ("cti_early_media=ignore", "a", "early=ignore", "0 begin -> dial 0 a ignore"),
@@ -529,7 +529,7 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("the caller leaves in the moment of the answer", "a,b", "", "
         0    begin          -> dial 0 a b ignore
         100  caller gone    -> cancel 0 GONE
-        105  won 0 b        -> too late b; finish cancelled GONE"),
+        105  won 0 b        -> too late b GONE; finish cancelled GONE"),
     ("an operator cancels", "a:_:b", "", "
         0    begin          -> dial 0 a ignore aside; dial 1 b ignore aside
         100  cancel CLEARING -> cancel 0 CLEARING; cancel 1 CLEARING
@@ -715,7 +715,9 @@ impl Table {
             } => {
                 format!("join {}{}", self.names[*leg], aside(beside))
             }
-            Command::TooLate { leg, .. } => format!("too late {}", self.names[*leg]),
+            Command::TooLate { leg, cause, .. } => {
+                format!("too late {} {}", self.names[*leg], name_of(*cause))
+            }
             Command::Finish {
                 outcome,
                 cause,
@@ -997,6 +999,33 @@ fn a_winner_in_early_media_that_never_answers_has_a_result() {
     left.play("500 ended a GONE").expect("ended");
     let expected = (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL);
     assert_eq!(left.ring.unanswered(0), expected);
+    let mut gone = Table::new("a", "");
+    gone.play("0 begin -> dial 0 a core\n90 ended a BUSY\n100 won 0 a early -> join a")
+        .expect("joined");
+    assert_eq!(gone.ring.legs()[0].role, Some(Role::Failed));
+    let roles = [&rang_out, &busy, &left].map(|table| table.ring.legs()[0].role);
+    let failed = Some(Role::Failed);
+    assert_eq!(roles, [failed, failed, Some(Role::Cancelled)]);
+}
+
+/// The event of its ringing waits in the switch's queue, however busy that is; the channel's
+/// own record, which comes with its end, knows better.
+#[test]
+fn a_leg_rang_when_its_channel_says_so() {
+    let mut table = Table::new("a", "");
+    let story = "0 begin -> dial 0 a core\n600 ringing a";
+    table.play(story).expect("rings");
+    let end = Event::Ended {
+        leg: 0,
+        cause: Cause::USER_BUSY,
+        rang: Some(ms(20)),
+    };
+    table.ring.handle(ms(900), end);
+    assert_eq!(table.ring.legs()[0].ringing, Some(ms(20)));
+    let mut overtaken = Table::new("a", "");
+    let story = "0 begin -> dial 0 a core\n300 won 0 a -> join a\n310 ringing a";
+    overtaken.play(story).expect("joined");
+    assert_eq!(overtaken.ring.legs()[0].ringing, Some(ms(300)));
 }
 
 /// Legs that core could not create are never heard of again, also when a sibling wins.

@@ -4,6 +4,9 @@
 
 use super::*;
 
+/// The switch's clock ticks every 20 ms, when it can.
+const CLOCK: Duration = Duration::from_millis(50);
+
 impl Ring {
     /// `parts`: for each part its settings and how many stages it has (at least one).
     pub fn new(parts: Vec<(Settings, usize)>) -> Ring {
@@ -232,7 +235,9 @@ impl Ring {
         it.started = true;
         match state {
             LegState::Ringing | LegState::EarlyMedia => {
-                it.ringing.get_or_insert(now);
+                // Its event may come after that of the answer.
+                let at = it.answered.unwrap_or(now);
+                it.ringing.get_or_insert(at);
             }
             LegState::Answered => {
                 it.answered.get_or_insert(now);
@@ -271,7 +276,11 @@ impl Ring {
             return;
         };
         if let Some(at) = rang {
-            it.ringing.get_or_insert(at.min(now));
+            // The event of its ringing may have waited long in the switch's queue; the record
+            // is by the switch's own clock, which is coarse.
+            let at = at.min(now).max(it.dialled.unwrap_or(at));
+            let late = it.ringing.is_none_or(|event| event > at + CLOCK);
+            it.ringing = it.ringing.filter(|_| !late).or(Some(at));
         }
         let never_dialled = it.dialled.is_none() && it.plan.dead.is_none();
         let branch = it.branch.map(|branch| &self.branches[branch]);
@@ -287,7 +296,13 @@ impl Ring {
         it.cause = cause;
         it.cut = cancelled && !it.timed_out;
         let dropped = it.hung_up && cause == Cause::ORIGINATOR_CANCEL;
-        it.role = Some(if won == Some(leg) {
+        // Joined in early media, it may end without an answer.
+        let unanswered = won == Some(leg) && it.answered.is_none();
+        it.role = Some(if unanswered && cause == Cause::ORIGINATOR_CANCEL {
+            Role::Cancelled
+        } else if unanswered {
+            Role::Failed
+        } else if won == Some(leg) {
             Role::Winner
         } else if won.is_some() {
             Role::Loser
@@ -382,9 +397,11 @@ impl Ring {
         };
         // Its time was over, and early media is no answer.
         let late = it.cancelled.filter(|_| !answered);
-        if self.end.is_some() || late.is_some() {
-            self.commands.push(Command::TooLate { branch, leg });
-            if let Some(cause) = late {
+        let cause = late.or(self.end.map(End::tells));
+        if let Some(cause) = cause {
+            self.commands.push(Command::TooLate { branch, leg, cause });
+            // A loser's own end is about to come; where nobody won, nobody waits for it.
+            if self.winner().is_none() {
                 self.leg_ended(leg, cause, None);
             }
             self.settle_siblings(branch, leg);
@@ -398,7 +415,10 @@ impl Ring {
                 LegState::EarlyMedia
             },
         );
-        self.legs[leg].role = Some(Role::Winner);
+        // In early media it may have ended by now, without an answer.
+        if answered || self.legs[leg].state != LegState::Ended {
+            self.legs[leg].role = Some(Role::Winner);
+        }
         self.end = Some(End::Won(leg));
         self.settle_siblings(branch, leg);
         self.cancel_branches(|_| true, Cause::LOSE_RACE);
@@ -431,14 +451,7 @@ impl Ring {
             return;
         }
         self.end = Some(end);
-        self.cancel_branches(
-            |_| true,
-            match end {
-                End::CallerGone => Cause::ORIGINATOR_CANCEL,
-                End::Cancelled(cause) => cause,
-                _ => Cause::NO_ANSWER,
-            },
-        );
+        self.cancel_branches(|_| true, end.tells());
         if end == End::CallerGone {
             // Core may have ended its legs before it told us that the caller is gone.
             let (legs, branches) = (&mut self.legs, &self.branches);
@@ -620,6 +633,18 @@ impl Ring {
             cause,
             hang_up_caller,
         });
+    }
+}
+
+impl End {
+    /// What the phones are told that ring, or answer, when the call has ended so.
+    fn tells(self) -> Cause {
+        match self {
+            End::Won(_) => Cause::LOSE_RACE,
+            End::CallerGone => Cause::ORIGINATOR_CANCEL,
+            End::Cancelled(cause) => cause,
+            End::SingleReject { .. } => Cause::NO_ANSWER,
+        }
     }
 }
 

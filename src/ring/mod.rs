@@ -136,8 +136,12 @@ pub enum Command {
         branch: BranchId,
         aside: bool,
     },
-    /// This branch won too late: end its leg with LOSE_RACE.
-    TooLate { branch: BranchId, leg: LegId },
+    /// This branch won too late: end its leg with this cause.
+    TooLate {
+        branch: BranchId,
+        leg: LegId,
+        cause: Cause,
+    },
     /// Nobody won and nothing rings any more.
     Finish {
         outcome: Outcome,

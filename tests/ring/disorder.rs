@@ -66,7 +66,7 @@ impl Watched {
                     self.verdicts += 1;
                     self.rung.contains(leg) && self.dialled.contains(branch)
                 }
-                Command::TooLate { leg, branch } => {
+                Command::TooLate { leg, branch, .. } => {
                     self.rung.contains(leg) && self.dialled.contains(branch)
                 }
                 Command::Finish { .. } => {

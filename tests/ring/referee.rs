@@ -428,7 +428,7 @@ impl Referee {
                 self.verdict.get_or_insert_with(|| command.clone());
                 self.ended.get_or_insert(Ended::Won(*leg));
             }
-            Command::TooLate { leg, branch } => {
+            Command::TooLate { leg, branch, .. } => {
                 let known = self
                     .branches
                     .get(branch)
@@ -758,14 +758,17 @@ impl Referee {
                 continue;
             }
             let is_winner = leg.role == Some(Role::Winner);
-            self.law(Law::TrueRoles, is_winner == (winner == Some(id)), say);
+            // Joined in early media, it has won nothing unless it answers.
+            let has_won = winner == Some(id) && leg.answered.is_some();
+            self.law(Law::TrueRoles, is_winner == has_won, say);
             let loser = leg.role == Some(Role::Loser);
             self.law(Law::TrueRoles, !loser || winner.is_some(), say);
             // Nobody but a winner ends a leg with this cause, or `cti_missed=never`.
             let never = self.parts[leg.part].settings.missed == Missed::Never;
             let lost = leg.cause == Cause::LOSE_RACE && !never && winner.is_some();
             let lost = lost && !self.legs[id].hung_up && !self.cancelled(id);
-            self.law(Law::TrueRoles, !lost || loser || is_winner, say);
+            let joined = winner == Some(id);
+            self.law(Law::TrueRoles, !lost || loser || joined, say);
             let told = self.legs[id].told == Some(Cause::ORIGINATOR_CANCEL);
             let gone = told && self.ended == Some(Ended::CallerGone);
             self.law(

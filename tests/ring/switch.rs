@@ -373,10 +373,10 @@ impl<'d> Switch<'d> {
                 }
                 self.after(talk, Happening::Feed(Event::CallerGone));
             }
-            Command::TooLate { leg, .. } => {
+            Command::TooLate { leg, cause, .. } => {
                 self.note("answered too late");
                 let lag = self.dice.lag(5);
-                self.after(lag, Happening::Phone(leg, Deed::End(Cause::LOSE_RACE)));
+                self.after(lag, Happening::Phone(leg, Deed::End(cause)));
             }
             Command::Finish { outcome, .. } => self.note(outcome.name()),
             Command::RingCaller => {}
