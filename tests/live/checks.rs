@@ -3,6 +3,7 @@
 //! Each check is a name and a function that says what is wrong; a note is printed with the result.
 
 use super::run::{Course, Dial, Order, Rig};
+use super::soak::{self, Soak};
 use super::switch::{from_slot, in_slot};
 use crate::scenarios::{Behaviour::*, Caller, Expect, Phone, Ring, Scenario, Told::*, check};
 use std::sync::Mutex;
@@ -92,6 +93,11 @@ pub const CHECKS: &[Check] = &[
         name: "deadlines_are_exact",
         when: When::Alone,
         run: deadlines,
+    },
+    Check {
+        name: "soak_of_150_calls",
+        when: When::Alone,
+        run: soak_of_150_calls,
     },
     Check {
         name: "unload_while_ringing",
@@ -764,6 +770,28 @@ fn unload_while_ringing(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: format!("unload said {:?}", reply.trim()),
+        ..Verdict::default()
+    })
+}
+
+/// What `examples/soak.rs` does with thousands of calls; `SOAK_SEED` draws others.
+fn soak_of_150_calls(rig: &Rig, _: usize) -> Result<Verdict, String> {
+    let seed = std::env::var("SOAK_SEED").ok();
+    let soak = Soak {
+        calls: 150,
+        seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(4),
+        lanes: 20,
+        first: 0,
+        round: 150,
+    };
+    let outcome = soak::run(rig, &soak, &|_| {})?;
+    let results = outcome.results.iter();
+    let results: Vec<String> = results
+        .map(|(result, calls)| format!("{result} {calls}"))
+        .collect();
+    Ok(Verdict {
+        note: format!("seed {}: {}", soak.seed, results.join(", ")),
+        wrong: outcome.wrong,
         ..Verdict::default()
     })
 }

@@ -216,6 +216,17 @@ impl Events {
             .collect()
     }
 
+    pub fn forget(&self, channels: &[&str]) {
+        let mut by_channel = self
+            .shared
+            .by_channel
+            .lock()
+            .expect("events: the lock is whole");
+        channels.iter().for_each(|channel| {
+            by_channel.remove(*channel);
+        });
+    }
+
     pub fn of(&self, channel: &str) -> Vec<Arc<Packet>> {
         let by_channel = self
             .shared

@@ -11,4 +11,5 @@ pub mod parity;
 pub mod phones;
 pub mod run;
 pub mod sip;
+pub mod soak;
 pub mod switch;

@@ -4,7 +4,7 @@
 
 use super::sip::{self, Message};
 use crate::scenarios::Behaviour;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How long anything on loopback may take before a test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// A REGISTER is repeated so often until it has its reply.
+const REGISTERS_AGAIN: Duration = Duration::from_secs(1);
 /// A final response is repeated after these waits until its ACK arrives.
 const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
 
@@ -43,6 +45,8 @@ struct State {
     registered: HashMap<String, u16>,
     timers: BTreeMap<(Instant, u64), Timer>,
     diary: Vec<Entry>,
+    /// Legs that nobody asks for any more: a late copy of their INVITE is no new leg.
+    forgotten: HashSet<String>,
     /// The diary keeps messages whole, not their first lines alone.
     whole: bool,
     stop: bool,
@@ -108,7 +112,9 @@ pub struct Call {
     /// A final response other than 2xx, a BYE, or our own hang-up confirmed.
     pub over: Option<Instant>,
     /// A CANCEL was sent; should the answer have crossed it, a BYE follows.
-    cancelled: bool,
+    pub gave_up: Option<Instant>,
+    /// Its caller hangs up so long after the answer.
+    talks: Option<Duration>,
     user: String,
     exten: String,
     branch: String,
@@ -152,6 +158,11 @@ impl Phones {
         drop(state);
         self.inner
             .registration(seat, user, self.inner.contact_port(does), 7200)
+    }
+
+    /// From now on this seat does so, registered or not.
+    pub fn seat(&self, seat: &str, does: Behaviour) {
+        self.inner.lock().seats.insert(seat.to_string(), does);
     }
 
     pub fn unregister(&self, seat: &str, user: &str) -> Result<(), String> {
@@ -204,6 +215,25 @@ impl Phones {
             },
         );
         self.inner.wake();
+    }
+
+    /// The caller of this call hangs up so long after its answer.
+    pub fn talk(&self, call_id: &str, talks: Duration) {
+        if let Some(call) = self.inner.lock().calls.get_mut(call_id) {
+            call.talks = Some(talks);
+        }
+    }
+
+    /// These dialogs are over and done with.
+    pub fn forget(&self, call_ids: &[&str]) {
+        let mut state = self.inner.lock();
+        for call_id in call_ids {
+            state.legs.remove(*call_id);
+            state.calls.remove(*call_id);
+            state.forgotten.insert(call_id.to_string());
+        }
+        let is_kept = |entry: &Entry| !call_ids.contains(&entry.call_id.as_str());
+        state.diary.retain(is_kept);
     }
 
     pub fn call(&self, call_id: &str) -> Option<Call> {
@@ -321,6 +351,7 @@ impl Inner {
              Expires: {expires}\r\nContent-Length: 0\r\n\r\n"
         );
         let until = Instant::now() + PATIENCE;
+        let mut again = Instant::now() + REGISTERS_AGAIN;
         let mut state = self.lock();
         self.send(&mut state, &call_id, &request);
         loop {
@@ -333,9 +364,14 @@ impl Inner {
             if left.is_zero() {
                 return Err(format!("REGISTER of {user} got no reply"));
             }
+            // A datagram may get lost where hundreds come at once.
+            if Instant::now() >= again {
+                again += REGISTERS_AGAIN;
+                self.send(&mut state, &call_id, &request);
+            }
             state = self
                 .changed
-                .wait_timeout(state, left)
+                .wait_timeout(state, left.min(REGISTERS_AGAIN))
                 .expect("phones: the lock is whole")
                 .0;
         }
@@ -468,6 +504,9 @@ impl Inner {
             } else if let Some(response) = leg.response.clone() {
                 self.send(state, &call_id, &response);
             }
+            return;
+        }
+        if state.forgotten.contains(&call_id) {
             return;
         }
         let Some(does) = state.seats.get(&seat).copied() else {
@@ -606,8 +645,11 @@ impl Inner {
                 };
                 let ack = sip::finish(self.request(&call_now, &call_id, "ACK", 1, &branch), None);
                 self.send(state, &call_id, &ack);
-                if call_now.answered.is_some() && call_now.cancelled {
+                if call_now.answered.is_some() && call_now.gave_up.is_some() {
                     self.hang_up_now(state, &call_id);
+                } else if let (Some(answered), Some(talks)) = (call_now.answered, call_now.talks) {
+                    let due = (answered + talks, self.number());
+                    state.timers.insert(due, Timer::HangUp { call_id });
                 }
             }
             "BYE" => {
@@ -627,7 +669,9 @@ impl Inner {
         else {
             return;
         };
-        call.cancelled = call.answered.is_none();
+        if call.answered.is_none() {
+            call.gave_up.get_or_insert(Instant::now());
+        }
         let call = call.clone();
         let request = if call.answered.is_some() {
             self.request(

@@ -23,7 +23,7 @@ pub struct Rig {
     pub switch: Switch,
     pub phones: Phones,
     /// Where the phones are.
-    address: SocketAddr,
+    pub address: SocketAddr,
     pub application: String,
     runs: AtomicU64,
 }
@@ -437,7 +437,7 @@ fn settled(legs: &std::collections::HashMap<String, Leg>, phones: &[Phone], suff
 }
 
 /// The Call-ID of the caller's INVITE becomes the channel's uuid, so it should look like one.
-fn call_uuid() -> String {
+pub fn call_uuid() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

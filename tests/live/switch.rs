@@ -4,6 +4,7 @@
 
 use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
+use super::soak;
 use crate::scenarios::WENT_ON;
 use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
 use std::fs;
@@ -345,7 +346,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   <configuration name="modules.conf"><modules>{load}</modules></configuration>
   <configuration name="switch.conf"><settings>
     <param name="loglevel" value="{level}"/><param name="max-sessions" value="4000"/>
-    <param name="sessions-per-second" value="1000"/><param name="rtp-start-port" value="{rtp}"/>
+    <param name="sessions-per-second" value="10000"/><param name="rtp-start-port" value="{rtp}"/>
     <param name="1ms-timer" value="{exact}"/>
     <param name="rtp-end-port" value="{rtp_end}"/><param name="switchname" value="cti-live"/>
   </settings></configuration>
@@ -413,6 +414,9 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     <action application="sleep" data="300"/><action application="hangup" data="NORMAL_CLEARING"/>
   </condition></extension>
   {loads}
+  <extension name="soak"><condition field="destination_number" expression="^soak$">
+    <action application="cti_bridge" data="${{url_decode(${{sip_h_X-Plan}})}}"/>
+  </condition></extension>
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context></section>
 <section name="directory"><domain name="{DOMAIN}">
@@ -518,6 +522,11 @@ fn groups() -> String {
                 "<user id=\"{user}\"><params>{params}</params></user>"
             ));
         }
+    }
+    text.push_str("</users></group>");
+    text.push_str("<group name=\"soak\"><users>");
+    for user in soak::users() {
+        text.push_str(&format!("<user id=\"{user}\"/>"));
     }
     text.push_str("</users></group>");
     for slot in 0..SLOTS {
