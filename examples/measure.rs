@@ -1,6 +1,7 @@
 //! Times that a caller feels, side by side for `bridge` and `cti_bridge` on one private FreeSWITCH:
 //! from a rejection to the next stage's INVITE, and from a phone's answer to the caller's own 200.
-//! Deadlines are measured by `deadlines_are_exact` of the live tests. `cargo run --release --example measure [calls]`
+//! Deadlines are measured by `deadlines_are_exact` of the live tests. `cargo run --release --example measure [calls]`,
+//! and `… measure legs [calls]` for stages of very many legs.
 
 #[path = "../tests/live/mod.rs"]
 mod live;
@@ -41,11 +42,14 @@ const PLANS: &[(&str, &[Phone])] = &[
 ];
 
 fn main() -> ExitCode {
-    let calls = std::env::args()
-        .nth(1)
-        .and_then(|calls| calls.parse().ok())
-        .unwrap_or(30);
-    match Found::look("cti_bridge").and_then(|found| measure(&found, calls)) {
+    let mut words = std::env::args().skip(1).peekable();
+    let legs = words.next_if(|word| word == "legs").is_some();
+    let calls = words.next().and_then(|calls| calls.parse().ok());
+    let measured = Found::look("cti_bridge").and_then(|found| match legs {
+        true => many_legs(&found, calls.unwrap_or(5)),
+        false => measure(&found, calls.unwrap_or(30)),
+    });
+    match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("measure: {error}");
@@ -131,4 +135,114 @@ fn line(what: &str, core: &mut [f64], ours: &mut [f64]) {
         println!("  {what:<30} bridge      {}", numbers(core));
         println!("  {:<30} cti_bridge  {}", "", numbers(ours));
     }
+}
+
+/// One stage of so many legs; the middle one answers when all ring.
+struct Crowd {
+    phones: Vec<Phone>,
+    /// By each phone's own address: `bridge` rings one device of a user only.
+    plan: String,
+}
+
+impl Crowd {
+    fn new(legs: usize) -> Crowd {
+        // The names live as long as the program, as those of the table do.
+        let name = |n: usize| -> &'static str { Box::leak(format!("m{n:04}").into_boxed_str()) };
+        let does = |n: usize| match n == legs / 2 {
+            true => Behaviour::Answers(1000 + 10 * legs as u64),
+            false => Behaviour::Rings,
+        };
+        let phones = (0..legs).map(|n| Phone {
+            name: name(n),
+            user: "1002",
+            does: does(n),
+        });
+        let target = |n: usize| format!("sofia/phones/m{n:04}SUFFIX@PHONES");
+        Crowd {
+            phones: phones.collect(),
+            plan: (0..legs).map(target).collect::<Vec<_>>().join(","),
+        }
+    }
+}
+
+/// First and last INVITE since the application began, and from the answer to the caller's 200.
+#[derive(Default)]
+struct Spread {
+    first: Vec<f64>,
+    spread: Vec<f64>,
+    answer: Vec<f64>,
+    rang: usize,
+}
+
+fn many_legs(found: &Found, calls: usize) -> Result<(), String> {
+    let settings = Settings {
+        application: "cti_bridge".to_string(),
+        log_level: "warning".to_string(),
+        exact_clock: true,
+    };
+    let rig = Rig::start(found, &settings)?;
+    println!("one stage, medians of {calls} calls each, in ms\n");
+    println!("  legs  application   rang  first INVITE  first to last  answer to caller's 200");
+    let line = |legs: usize, what: &str, spread: &mut Spread| {
+        let median = |times: &mut Vec<f64>| {
+            times.sort_by(f64::total_cmp);
+            times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        println!(
+            "{legs:>6}  {what:<12} {:>5} {:>13.1} {:>14.1} {:>23.1}",
+            spread.rang,
+            median(&mut spread.first),
+            median(&mut spread.spread),
+            median(&mut spread.answer)
+        );
+    };
+    for legs in [1, 10, 100] {
+        let crowd = Crowd::new(legs);
+        let (mut core, mut ours) = (Spread::default(), Spread::default());
+        for _ in 0..calls {
+            ring(&rig, Dial::Compare(&crowd.plan), &crowd.phones, &mut core)?;
+            ring(&rig, Dial::Plan(&crowd.plan), &crowd.phones, &mut ours)?;
+        }
+        line(legs, "bridge", &mut core);
+        line(legs, "cti_bridge", &mut ours);
+    }
+    println!("\nevery device of one user (bridge rings at most 127 legs)");
+    for legs in [1, 130, 300, 1000] {
+        let crowd = Crowd::new(legs);
+        let mut ours = Spread::default();
+        for _ in 0..calls {
+            ring(&rig, Dial::Plan("user/1002"), &crowd.phones, &mut ours)?;
+        }
+        line(legs, "cti_bridge", &mut ours);
+    }
+    let Rig { switch, phones, .. } = rig;
+    drop(phones);
+    switch.stop()
+}
+
+fn ring(rig: &Rig, dial: Dial, phones: &[Phone], spread: &mut Spread) -> Result<(), String> {
+    let order = Order {
+        dial,
+        caller: Caller::Waits,
+        variables: &[],
+        phones,
+    };
+    let course = rig.call(&order, 0)?;
+    let ms = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64() * 1000.0;
+    let invites = course.legs.iter().map(|(_, _, leg)| leg.at);
+    let (Some(first), Some(last)) = (invites.clone().min(), invites.max()) else {
+        return Err("nobody rang".to_string());
+    };
+    spread.rang = course.legs.len();
+    spread.first.push(ms(course.began, first));
+    spread.spread.push(ms(first, last));
+    let answers = course.legs.iter().filter_map(|(_, _, leg)| leg.last);
+    let answer = answers
+        .filter(|(_, status)| *status == 200)
+        .map(|(at, _)| at)
+        .next();
+    if let Some((answer, answered)) = answer.zip(course.answered) {
+        spread.answer.push(ms(answer, answered));
+    }
+    Ok(())
 }
