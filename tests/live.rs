@@ -7,6 +7,8 @@ mod live;
 mod scenarios;
 
 use live::checks::{CHECKS, Check, Verdict, When};
+use live::media::{SOUNDS, Sound};
+use live::modes::{MODES, Mode};
 use live::run::{Course, Found, Rig, Settings};
 use scenarios::table::SCENARIOS;
 use scenarios::{Scenario, check};
@@ -64,7 +66,18 @@ impl Arguments {
             .iter()
             .filter(|_| self.application == "cti_bridge")
             .map(Job::Check);
-        let all = checks.chain(SCENARIOS.iter().map(Job::Scenario));
+        let sounds = SOUNDS
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Sound);
+        let modes = MODES
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Mode);
+        let all = checks
+            .chain(sounds)
+            .chain(modes)
+            .chain(SCENARIOS.iter().map(Job::Scenario));
         all.filter(|job| self.wants(job.name())).collect()
     }
 
@@ -157,6 +170,8 @@ fn main() -> ExitCode {
 enum Job {
     Scenario(&'static Scenario),
     Check(&'static Check),
+    Sound(&'static Sound),
+    Mode(&'static Mode),
 }
 
 impl Job {
@@ -164,12 +179,14 @@ impl Job {
         match self {
             Job::Scenario(scenario) => scenario.name,
             Job::Check(check) => check.name,
+            Job::Sound(sound) => sound.name,
+            Job::Mode(mode) => mode.name,
         }
     }
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) => When::Any,
+            Job::Scenario(_) | Job::Sound(_) | Job::Mode(_) => When::Any,
             Job::Check(check) => check.when,
         }
     }
@@ -191,6 +208,8 @@ impl Job {
                 }
             }),
             Job::Check(check) => (check.run)(rig, slot),
+            Job::Sound(sound) => sound.run(rig, slot),
+            Job::Mode(mode) => mode.run(rig, slot),
         };
         verdict.unwrap_or_else(|error| Verdict {
             wrong: vec![error],

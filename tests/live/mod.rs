@@ -6,7 +6,10 @@
 pub mod checks;
 pub mod esl;
 pub mod find;
+pub mod media;
+pub mod modes;
 pub mod phones;
+pub mod rtp;
 pub mod run;
 pub mod sip;
 pub mod switch;

@@ -119,6 +119,11 @@ impl Rig {
                 .register(&seat(phone), &in_slot(phone.user, slot), phone.does)?;
         }
         let course = self.course(order, slot, &suffix);
+        if order.caller == Caller::IsAnswered {
+            // Else the next answered caller of this slot would ring here, too.
+            self.phones
+                .unregister(&format!("caller{suffix}"), &in_slot("1001", slot))?;
+        }
         for phone in order.phones {
             self.phones
                 .unregister(&seat(phone), &in_slot(phone.user, slot))?;
@@ -191,8 +196,10 @@ impl Rig {
     fn place(&self, order: &Order, slot: usize, suffix: &str, uuid: &str) -> Result<(), String> {
         let caller = in_slot("1001", slot);
         if order.caller == Caller::IsAnswered {
-            let Dial::Plan(plan) = order.dial else {
-                return Err("an answered caller needs a plan".to_string());
+            let (application, plan) = match order.dial {
+                Dial::Plan(plan) => (self.application.as_str(), plan),
+                Dial::Compare(plan) => ("bridge", plan),
+                Dial::Extension(_) => return Err("an answered caller needs a plan".to_string()),
             };
             let seat = format!("caller{suffix}");
             self.phones
@@ -207,7 +214,7 @@ impl Rig {
             let command = format!(
                 "bgapi originate {{^^;{}}}user/{caller} &{}({})",
                 globals.join(";"),
-                self.application,
+                application,
                 in_slot(plan, slot)
             );
             self.switch.connect()?.background(&command)?;
@@ -278,8 +285,10 @@ impl Rig {
     }
 
     fn talk(&self, order: &Order, suffix: &str) {
-        // An extension may have more to do after the answer: a pause, then voicemail.
-        let more = matches!(order.dial, Dial::Extension(_));
+        // An extension may have more to do after the answer: a pause, then voicemail. So has
+        // bypassed media: the re-INVITEs of a joined call.
+        let bypass = |(name, _): &(&str, &str)| name.starts_with("bypass_media");
+        let more = matches!(order.dial, Dial::Extension(_)) || order.variables.iter().any(bypass);
         std::thread::sleep(if more { 3 * TALK } else { TALK });
         self.phones
             .wait(Instant::now() + Duration::from_secs(1), |legs, _| {

@@ -43,6 +43,8 @@ pub struct Switch {
     child: Child,
     pub directory: PathBuf,
     pub sip: SocketAddr,
+    /// The profile that agrees on codecs late, when the plan is known; nobody registers there.
+    pub late: SocketAddr,
     pub port: u16,
     pub events: Events,
     keep: bool,
@@ -62,18 +64,20 @@ impl Switch {
             fs::create_dir_all(directory.join(name)).map_err(said("the switch's directory"))?;
         }
         link_modules(options, &directory.join("mod")).map_err(said("the switch's modules"))?;
-        // Both ports are held until the moment before the switch wants them.
+        // The ports are held until the moment before the switch wants them.
         let sip_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
+        let late_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
         let event_port = TcpListener::bind("127.0.0.1:0").map_err(said("an event port"))?;
         let sip = sip_port.local_addr().map_err(said("a SIP port"))?;
+        let late = late_port.local_addr().map_err(said("a SIP port"))?;
         let port = event_port
             .local_addr()
             .map_err(said("an event port"))?
             .port();
         let (rtp, guard) = rtp_range().ok_or("no range of RTP ports is free")?;
-        let text = configuration(options, sip.port(), port, rtp);
+        let text = configuration(options, [sip.port(), late.port()], port, rtp);
         fs::write(directory.join("conf/freeswitch.xml"), text).map_err(said("freeswitch.xml"))?;
-        drop((sip_port, event_port));
+        drop((sip_port, late_port, event_port));
         let child = command(options, &directory)
             .spawn()
             .map_err(said("freeswitch"))?;
@@ -87,6 +91,7 @@ impl Switch {
             child,
             directory,
             sip,
+            late,
             port,
             events,
             keep: std::env::var_os("LIVE_KEEP").is_some(),
@@ -269,7 +274,7 @@ fn rtp_range() -> Option<(u16, UdpSocket)> {
     })
 }
 
-fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
+fn configuration(options: &Options, sip: [u16; 2], port: u16, rtp: u16) -> String {
     let has = |module: &&str| {
         options
             .installed
@@ -339,18 +344,7 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
     <param name="tone-spec" value="%(200,0,800)"/><param name="max-login-attempts" value="1"/>
   </profile></profiles></configuration>
   <configuration name="sofia.conf"><global_settings><param name="log-level" value="0"/></global_settings>
-    <profiles><profile name="phones"><domains><domain name="all" alias="true" parse="false"/></domains><settings>
-      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
-      <param name="sip-port" value="{sip}"/><param name="context" value="default"/>
-      <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
-      <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
-      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
-      <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
-      <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
-      <param name="inbound-use-callid-as-uuid" value="true"/>
-      <param name="outbound-use-uuid-as-callid" value="true"/>
-      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
-    </settings></profile></profiles></configuration>
+    <profiles>{profiles}</profiles></configuration>
   {cti}
 </section>
 <section name="dialplan"><context name="default">
@@ -384,7 +378,31 @@ fn configuration(options: &Options, sip: u16, port: u16, rtp: u16) -> String {
         groups = groups(),
         loopbacks = loopbacks(),
         loads = loads(),
+        profiles = profiles(sip),
     )
+}
+
+/// The phones' profile, and a second one that differs in when it agrees on codecs.
+fn profiles([phones, late]: [u16; 2]) -> String {
+    let profile = |name: &str, port: u16, domains: &str, own: &str| {
+        format!(
+            r#"<profile name="{name}"><domains>{domains}</domains><settings>{own}
+      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
+      <param name="sip-port" value="{port}"/><param name="context" value="default"/>
+      <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
+      <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
+      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
+      <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
+      <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
+      <param name="inbound-use-callid-as-uuid" value="true"/>
+      <param name="outbound-use-uuid-as-callid" value="true"/>
+      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
+    </settings></profile>"#
+        )
+    };
+    let all = r#"<domain name="all" alias="true" parse="false"/>"#;
+    let late_negotiation = r#"<param name="inbound-late-negotiation" value="true"/>"#;
+    profile("phones", phones, all, "") + &profile("late", late, "", late_negotiation)
 }
 
 /// mod_logfile wants every level named, not the highest one.
