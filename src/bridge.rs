@@ -83,6 +83,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     result::began(caller, &call);
     module.metrics.call_started();
     call.announce(events::started(&call));
+    caller.choose_media();
     call.feed(Event::Begin);
     for part in 1..part_count {
         let (ours, lost) = (Arc::clone(&call), Arc::clone(&call));
