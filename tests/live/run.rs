@@ -409,8 +409,10 @@ impl Rig {
     }
 
     fn talk(&self, order: &Order, suffix: &str) {
-        // An extension may have more to do after the answer: a pause, then voicemail.
-        let more = matches!(order.dial, Dial::Extension(_));
+        // An extension may have more to do after the answer: a pause, then voicemail. So has
+        // bypassed media: the re-INVITEs of a joined call.
+        let bypass = |(name, _): &(&str, &str)| name.starts_with("bypass_media");
+        let more = matches!(order.dial, Dial::Extension(_)) || order.variables.iter().any(bypass);
         std::thread::sleep(if more { 3 * TALK } else { TALK });
         self.phones
             .wait(Instant::now() + Duration::from_secs(1), |legs, _| {
