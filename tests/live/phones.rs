@@ -3,6 +3,7 @@
 //! A phone is told apart by the user part of its contact, so a hundred of them share the port.
 
 use super::sip::{self, Message};
+use super::switch::ELSEWHERE;
 use crate::scenarios::Behaviour;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, UdpSocket};
@@ -509,13 +510,18 @@ impl Inner {
     }
 
     fn invite_answer(&self, invite: &Message, status: u16, to_tag: &str, seat: &str) -> String {
-        let contact = format!("<sip:{seat}@{}>", self.own);
+        // A redirecting phone sends its caller to an extension of the switch.
+        let contact = if (300..400).contains(&status) {
+            format!("<sip:{ELSEWHERE}@127.0.0.1>")
+        } else {
+            format!("<sip:{seat}@{}>", self.own)
+        };
         let sdp = sip::sdp(self.own.port());
         let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
         invite.answer(
             status,
             to_tag,
-            (status < 300).then_some(contact.as_str()),
+            (status < 400).then_some(contact.as_str()),
             sdp,
         )
     }
