@@ -571,6 +571,12 @@ unsafe extern "C" {
         func: *const ::std::os::raw::c_char,
         line: ::std::os::raw::c_int,
     ) -> *mut switch_core_session_t;
+    pub fn switch_core_session_perform_force_locate(
+        uuid_str: *const ::std::os::raw::c_char,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+    ) -> *mut switch_core_session_t;
     pub fn switch_core_session_rwunlock(session: *mut switch_core_session_t);
     pub fn switch_core_session_get_channel(
         session: *mut switch_core_session_t,

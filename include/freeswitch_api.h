@@ -383,6 +383,8 @@ char *switch_core_get_domain(switch_bool_t dup);
 /* sessions and channels */
 switch_core_session_t *switch_core_session_perform_locate(const char *uuid_str, const char *file, const char *func,
                                                           int line);
+switch_core_session_t *switch_core_session_perform_force_locate(const char *uuid_str, const char *file,
+                                                                const char *func, int line);
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 char *switch_core_session_get_uuid(switch_core_session_t *session);

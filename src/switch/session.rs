@@ -324,6 +324,21 @@ unsafe extern "C" fn terminate_key(
 }
 
 impl LockedSession {
+    /// Also one that is hung up, as long as it has not been destroyed.
+    pub fn locate_ended(uuid: &str) -> Option<LockedSession> {
+        let uuid = c(uuid);
+        // SAFETY: as in `locate`.
+        unsafe {
+            let session = ffi::switch_core_session_perform_force_locate(
+                uuid.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            );
+            LockedSession::from_locked(session)
+        }
+    }
+
     /// The session with this uuid, if it still lives.
     pub fn locate(uuid: &str) -> Option<LockedSession> {
         let uuid = c(uuid);

@@ -4,6 +4,7 @@
 
 use super::rtp::Line;
 use super::sip::{self, Message};
+use super::switch::ELSEWHERE;
 use crate::scenarios::Behaviour;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, UdpSocket};
@@ -585,13 +586,18 @@ impl Inner {
         seat: &str,
         line: Option<&Line>,
     ) -> String {
-        let contact = format!("<sip:{seat}@{}>", self.own);
+        // A redirecting phone sends its caller to an extension of the switch.
+        let contact = if (300..400).contains(&status) {
+            format!("<sip:{ELSEWHERE}@127.0.0.1>")
+        } else {
+            format!("<sip:{seat}@{}>", self.own)
+        };
         let sdp = self.sdp(line);
         let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
         invite.answer(
             status,
             to_tag,
-            (status < 300).then_some(contact.as_str()),
+            (status < 400).then_some(contact.as_str()),
             sdp,
         )
     }

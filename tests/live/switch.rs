@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// An extension that answers: where a caller is transferred or redirected to.
+pub const ELSEWHERE: &str = "elsewhere";
 pub const DOMAIN: &str = "cti.test";
 /// Scenarios that run side by side have users of their own: 1002 is 1302 in slot 3.
 pub const SLOTS: usize = 10;
@@ -404,9 +406,15 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
   {loopbacks}
-  <extension name="elsewhere"><condition field="destination_number" expression="^elsewhere$">
-    <action application="set" data="reached=elsewhere"/><action application="answer"/>
-    <action application="sleep" data="300"/><action application="hangup" data="NORMAL_CLEARING"/>
+  <extension name="via"><condition field="destination_number" expression="^via_(\d+)$">
+    <action application="bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="by_cti"><condition field="destination_number" expression="^by_cti_(\d+)$">
+    <action application="cti_bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="{ELSEWHERE}"><condition field="destination_number" expression="^{ELSEWHERE}$">
+    <action application="set" data="reached={ELSEWHERE}"/><action application="answer"/>
+    <action application="park"/>
   </condition></extension>
   {loads}
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>

@@ -12,11 +12,15 @@ use super::run::{Beside, Dial, Order, Rig};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone};
 use differences::{DIFFERENCES, Difference};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use story::{Side, Story};
 use table::PLANS;
 
 /// The plans of `PLANS` run in so many jobs.
 pub const PLANS_JOBS: usize = 6;
+
+/// Enough for both ends to see that they were joined.
+const TALK: Duration = Duration::from_millis(150);
 
 /// A call that is made twice.
 pub struct Pair {
@@ -90,6 +94,7 @@ impl Pair {
             phones: self.phones,
         };
         let beside = Beside {
+            talk: Some(TALK),
             before: self.before,
             typed: self.typed,
         };

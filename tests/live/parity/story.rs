@@ -89,6 +89,7 @@ const RACING: &[&str] = &[
     "last_bridge_*",
     "playback_*",
     "current_application_response",
+    "read_result",
 ];
 
 impl Story {
@@ -221,7 +222,7 @@ impl<'a> Channels<'a> {
         for (uuid, name) in &self.names {
             text = text.replace(uuid, &format!("<{name}>"));
         }
-        from_slot(&without_tags(&without_numbers(&text)), self.course.slot)
+        from_slot(&without_numbers(&without_tags(&text)), self.course.slot)
     }
 }
 
@@ -383,6 +384,11 @@ fn media(body: &str) -> Vec<String> {
 fn switch(side: &mut Side, events: &[std::sync::Arc<Packet>], channels: &Channels) {
     for event in events {
         let name = event.get("Event-Name").unwrap_or("");
+        // A leg that is taken away from its caller goes through parking, if it still has the time to.
+        let is_caller = event.get("Unique-ID") == Some(&channels.course.uuid);
+        if !is_caller && name.ends_with("PARK") {
+            continue;
+        }
         let line = match name {
             "CHANNEL_EXECUTE" => {
                 let application = event.get("Application").unwrap_or("");
