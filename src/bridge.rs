@@ -118,6 +118,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     result::began(caller, &call);
     module.metrics.call_started();
     call.announce(events::started(&call));
+    caller.choose_media();
     call.feed(Event::Begin);
     if let Some(key) = call.hold.cancel_key {
         let ours = Arc::clone(&call);

@@ -9,6 +9,8 @@ mod scenarios;
 use live::checks::{CHECKS, Check, Verdict, When};
 use live::esl::Events;
 use live::knowing;
+use live::media::{SOUNDS, Sound};
+use live::modes::{MODES, Mode};
 use live::parity::table::PAIRS;
 use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
@@ -78,7 +80,17 @@ impl Arguments {
             .enumerate()
             .filter(|_| self.application == "cti_bridge")
             .map(|(part, name)| Job::Plans(part, name));
+        let sounds = SOUNDS
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Sound);
+        let modes = MODES
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Mode);
         let all = checks
+            .chain(sounds)
+            .chain(modes)
             .chain(plans)
             .chain(pairs)
             .chain(SCENARIOS.iter().map(Job::Scenario));
@@ -186,6 +198,8 @@ enum Job {
     Pair(&'static Pair),
     /// How plans are written: so many jobs, this is one.
     Plans(usize, &'static str),
+    Sound(&'static Sound),
+    Mode(&'static Mode),
 }
 
 const PLANS_NAMES: [&str; PLANS_JOBS] = [
@@ -204,12 +218,16 @@ impl Job {
             Job::Check(check) => check.name,
             Job::Pair(pair) => pair.name,
             Job::Plans(_, name) => name,
+            Job::Sound(sound) => sound.name,
+            Job::Mode(mode) => mode.name,
         }
     }
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) | Job::Pair(_) | Job::Plans(..) => When::Any,
+            Job::Scenario(_) | Job::Pair(_) | Job::Plans(..) | Job::Sound(_) | Job::Mode(_) => {
+                When::Any
+            }
             Job::Check(check) => check.when,
         }
     }
@@ -237,6 +255,8 @@ impl Job {
             Job::Plans(part, _) => events
                 .ok_or("nobody listens to the channels".to_string())
                 .and_then(|events| live::parity::plans(rig, events, slot, *part)),
+            Job::Sound(sound) => sound.run(rig, slot),
+            Job::Mode(mode) => mode.run(rig, slot),
         };
         verdict.unwrap_or_else(|error| Verdict {
             wrong: vec![error],

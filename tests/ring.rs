@@ -850,7 +850,10 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
                         _ => Confirm::Anew(time()),
                     })
                 }
-                "dead" => leg.dead = Some(cause(value)),
+                "dead" => {
+                    leg.dead = Some(cause(value));
+                    leg.may_register = value == "UNREGISTERED";
+                }
                 _ => panic!("{word:?} says nothing of a leg"),
             }
         }

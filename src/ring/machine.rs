@@ -100,8 +100,7 @@ impl Ring {
         let first = self.legs.len();
         let stage = it.stage;
         let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
-        let may_register = |leg: &NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
-        let may_wait = alive == 0 && new.iter().any(may_register);
+        let may_wait = alive == 0 && new.iter().any(|leg| leg.may_register);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();

@@ -44,6 +44,8 @@ pub struct NewLeg {
     pub confirm: Option<Confirm>,
     /// It cannot be dialled at all: unknown user, nobody registered, no such endpoint.
     pub dead: Option<Cause>,
+    /// … but it would ring if a device of its user registered.
+    pub may_register: bool,
 }
 
 /// What becomes of a leg's own deadline while it is being confirmed.

@@ -133,6 +133,21 @@ impl<'a> Session<'a> {
         )
     }
 
+    /// Bypass or proxy the media from now on, where the caller's variables ask for it. Core
+    /// does so too, but only in an originate with the caller's session: a leg that another
+    /// branch dials before would be offered media that nobody passes on.
+    pub fn choose_media(&self) {
+        let asked = |name: &str| {
+            let value = self.channel.variable(name);
+            value.is_some_and(|value| crate::plan::time::is_true(&value))
+        };
+        if asked("proxy_media") {
+            self.channel.set_flag(ffi::CF_PROXY_MEDIA);
+        } else if asked("bypass_media") && !self.channel.answered() {
+            self.channel.set_flag(ffi::CF_PROXY_MODE);
+        }
+    }
+
     /// Join the two until one of them leaves; core answers the caller if the peer is
     /// answered. As core's `bridge` does it: signalling only in proxy mode, terminate keys,
     /// bypass after the bridge.

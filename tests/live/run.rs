@@ -143,7 +143,8 @@ impl Rig {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let suffix = format!("-r{run}");
         let seat = |phone: &Phone| format!("{}{suffix}", phone.name);
-        for phone in order.phones {
+        let early = |phone: &&Phone| phone.does.registers_at().is_none();
+        for phone in order.phones.iter().filter(early) {
             self.phones
                 .register(&seat(phone), &in_slot(phone.user, slot), phone.does)?;
         }
@@ -187,6 +188,7 @@ impl Rig {
         }
         let answered = std::thread::scope(|scope| {
             let typing = scope.spawn(|| self.type_commands(beside, slot, &uuid, suffix, began));
+            scope.spawn(|| self.register_late(order, slot, suffix, began));
             let answered = self.await_end(order, beside, &uuid, suffix, limit)?;
             typing
                 .join()
@@ -233,6 +235,22 @@ impl Rig {
             slot,
             suffix: suffix.to_string(),
         })
+    }
+
+    /// The phones that come to be registered during the call, in order of their times.
+    fn register_late(&self, order: &Order, slot: usize, suffix: &str, began: Instant) {
+        for phone in order.phones {
+            let Some(at) = phone.does.registers_at() else {
+                continue;
+            };
+            let due = began + Duration::from_millis(at);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let seat = format!("{}{suffix}", phone.name);
+            // Should it fail, the scenario misses its ring.
+            let _ = self
+                .phones
+                .register(&seat, &in_slot(phone.user, slot), phone.does);
+        }
     }
 
     fn type_commands(
@@ -394,8 +412,10 @@ impl Rig {
     }
 
     fn talk(&self, order: &Order, beside: &Beside, suffix: &str) {
-        // An extension may have more to do after the answer: a pause, then voicemail.
-        let more = matches!(order.dial, Dial::Extension(_));
+        // An extension may have more to do after the answer: a pause, then voicemail. So has
+        // bypassed media: the re-INVITEs of a joined call.
+        let bypass = |(name, _): &(&str, &str)| name.starts_with("bypass_media");
+        let more = matches!(order.dial, Dial::Extension(_)) || order.variables.iter().any(bypass);
         let talk = beside.talk.unwrap_or(TALK);
         std::thread::sleep(if more { 3 * talk } else { talk });
         self.phones

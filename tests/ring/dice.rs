@@ -147,6 +147,7 @@ impl Dice {
             progress_timeout: self.maybe(6, |dice| ms(50 + dice.time(2_000))),
             required: self.one_in(10),
             confirm: None,
+            may_register: false,
             dead: self.maybe(8, |_| Cause::SUBSCRIBER_ABSENT),
         }
     }

@@ -960,6 +960,51 @@ scenarios! {
 
     // Phones that are not there yet
 
+    late_join_rings_beside_and_answers "{cti_late_join=true}user/1002,user/1003" {
+        phones: "1002" RegistersThenAnswers(600, 400), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1003" Elsewhere, NOW => soon(1000), "1002" Joined, soon(600) => soon(1000);
+        shows: "cti_winner" = "user/1002";
+    }
+    late_join_of_a_second_device_in_the_running_stage "{cti_late_join=true,cti_stage_timeout=1}user/1003|user/1002|user/1004" {
+        phones: "1003" Rings, "1002-desk" Rings, "1002-mobile" RegistersThenAnswers(1400, 300), "1004" Rings;
+        ends: answered("1002-mobile", 2);
+        rings: "1003" NoAnswer, NOW => exactly(1000), "1002-desk" Elsewhere, exactly(1000) => soon(1700),
+            "1002-mobile" Joined, soon(1400) => soon(1700);
+    }
+    late_join_not_after_its_stage "{cti_late_join=true,cti_stage_timeout=500ms}user/1002,user/1003|user/1004" {
+        phones: "1003" Rings, "1004" Answers(350), "1002" RegistersThenAnswers(650, 100);
+        ends: answered("1004", 2);
+        rings: "1003" NoAnswer, NOW => exactly(500), "1004" Joined, exactly(500) => soon(850);
+    }
+    late_join_only_if_asked "user/1002,user/1003" {
+        phones: "1003" Answers(1000), "1002" RegistersThenAnswers(400, 100);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(1000);
+    }
+    late_join_in_a_progressive_stage_before "{cti_late_join=true,cti_mode=progressive,cti_stage_timeout=700ms}user/1002,user/1003|user/1004" {
+        phones: "1003" Rings, "1004" Rings, "1002" RegistersThenAnswers(900, 200);
+        ends: answered("1002", 1);
+        rings: "1003" Elsewhere, NOW => soon(1100), "1004" Elsewhere, exactly(700) => soon(1100),
+            "1002" Joined, soon(900) => soon(1100);
+    }
+    wait_register_wakes_a_phone "{cti_wait_register=2}user/1002|user/1003" {
+        phones: "1002" RegistersThenAnswers(700, 300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, soon(700) => soon(1000);
+    }
+    wait_register_not_for_a_group "{cti_wait_register=5}group/team1000|user/1004" {
+        phones: "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1004" Joined, NOW => soon(300);
+    }
+    wait_register_not_past_the_caller "{cti_wait_register=5}user/1002" {
+        caller: HangsUpAfter(500);
+        phones: "1003" Rings;
+        ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
+        rings: ;
+    }
+
     wait_register_in_vain "{cti_wait_register=800ms}user/1009|user/1003" {
         phones: "1003" Answers(300);
         ends: answered("1003", 2);
