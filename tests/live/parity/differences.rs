@@ -190,6 +190,19 @@ pub const DIFFERENCES: &[Intended] = &[
         },
     },
     Intended {
+        name: "a caller who lost a race or was picked off",
+        reason: "his phones' call was taken elsewhere: with ORIGINATOR_CANCEL they would show a missed call",
+        always: false,
+        covers: |found| match found.what.as_str() {
+            "CANCEL Reason" | "variable sip_reason" => found
+                .ours
+                .as_deref()
+                .is_some_and(|ours| ours.contains("Call completed elsewhere")),
+            "variable call_completed_elsewhere" => found.core.is_none(),
+            _ => false,
+        },
+    },
+    Intended {
         name: "`fail_on_single_reject`",
         reason: "one rejection ends the call, and its cause is the call's; `bridge` ends the stage, for the caller \
                  with NO_ANSWER or the cause of the first leg, and rings the next",

@@ -624,6 +624,7 @@ pairs! {
         phones: "1002" Rings, "1003" Rings, "1005" Answers(0);
         typed: 400 "originate user/1005 &intercept(LEG(1002))";
         sees: "1002: gets CANCEL", "1003: gets CANCEL", "1005: gets ACK";
+        differs: "a caller who lost a race or was picked off";
     }
     intercept_of_the_caller "user/1002,user/1003" {
         phones: "1002" Rings, "1003" Rings, "1005" Answers(0);
