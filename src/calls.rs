@@ -382,6 +382,22 @@ impl Call {
         }
     }
 
+    /// A leg rings or has early media; `fired`: the switch's clock when it told so.
+    pub fn leg_rang(self: &Arc<Call>, leg: LegId, fired: Option<i64>, event: Event) {
+        /// The switch's clock moves in steps of 20 ms: below, our own is the better one.
+        const LATE: Duration = Duration::from_millis(40);
+        let now = self.began.elapsed();
+        let late = fired
+            .map(|at| self.since_began(at))
+            .filter(|&at| now.saturating_sub(at) > LATE);
+        self.feed_with(|state| {
+            if let Some(at) = late {
+                state.ring.rang(leg, at);
+            }
+            event
+        });
+    }
+
     /// A moment of the switch's clock (microseconds since the epoch) as time of this call.
     fn since_began(&self, epoch: i64) -> Time {
         Time::from_micros((epoch - self.began_epoch).max(0) as u64)
