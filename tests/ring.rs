@@ -46,8 +46,8 @@ fn name_of(cause: Cause) -> String {
 /// What each row says: the contacts (`,` together, `|` one after another, `:_:` side by
 /// side; `a/delay=100/timeout=50/progress=50/required/dead=ABSENT`), the settings, and the
 /// story: `time event -> commands`, times in milliseconds. `tick` is the deadline thread;
-/// `next` says when it is due; `legs` tells how each leg has ended. Stages are resolved at
-/// once, unless the settings say `slow`.
+/// `next` says when it is due; `legs` tells how each leg has ended; `added` joins the stage
+/// that rings, `added@0` the first. Stages are resolved at once, unless the settings say `slow`.
 #[rustfmt::skip]
 const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("both ring, the second answers", "a,b", "", "
@@ -442,6 +442,25 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1500 tick           -> cancel 0 NO_ANSWER
         1600 found 0
         1610 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… and if the contacts come first", "a|b", "progressive stage=1000 timeout=1500 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a ignore aside
+        1000 tick           -> resolve 0.1
+        1501 found 0        -> cancel 0 NO_ANSWER
+        1510 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("progressive: early media that wins while the next stage is looked up has that one's time", "a|b", "progressive early=core stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a core aside
+        1000 tick           -> resolve 0.1
+        1005 won 0 a early  -> ring caller; join a aside
+        next 2000
+        2000 tick           -> hang up a NO_ANSWER"),
+    ("progressive: who rings of an earlier stage is no progress of the newest", "a|b", "progressive stage=1000 progress=400", "
+        0    begin          -> dial 0 a ignore aside
+        400  tick           -> dial 1 b ignore aside
+        500  added@0 x      -> dial 2 x ignore aside
+        600  ringing x      -> ring caller
+        800  tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER; cancel 2 NO_ANSWER"),
     ("progressive: a late start of an earlier stage still starts", "a,b/delay=1500|c", "progressive stage=1000", "
         0    begin          -> dial 0 a ignore aside
         1000 tick           -> dial 2 c ignore aside
@@ -453,6 +472,33 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1200 ended a BUSY   -> cancel 0 NO_ANSWER
         1210 failed 0 NO_ANSWER
         2000 tick           -> dial 2 d ignore aside"),
+    ("… also while the next one is looked up", "a/required,b|c", "progressive stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a b ignore aside
+        1000 tick           -> resolve 0.1
+        1100 ended a BUSY   -> cancel 0 NO_ANSWER
+        1105 failed 0 NO_ANSWER
+        1110 found 0        -> dial 1 c ignore aside"),
+    ("… and what it took with it has not run out of time", "a/required,b", "progressive", "
+        0    begin          -> dial 0 a b ignore
+        50   ringing b
+        100  ended a BUSY   -> cancel 0 NO_ANSWER
+        101  skip
+        105  ended b NO_ANSWER
+        110  failed 0 NO_ANSWER -> finish busy BUSY"),
+    ("… nor does anybody join what it has ended", "a|b", "progressive stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        1100 added@1 c/required/dead=ABSENT,d -> cancel 1 NO_ANSWER
+        1110 failed 1 NO_ANSWER
+        next 2000"),
+    ("… and who starts late in the next stage need not wait for it", "a/required,b|c/delay=3000", "progressive missed=never stage=1000", "
+        0    begin          -> dial 0 a b ignore aside
+        1000 tick
+        next 2000
+        1100 ended a BUSY   -> cancel 0 LOSE_RACE
+        1105 ended b LOSE_RACE
+        1110 failed 0 LOSE_RACE -> dial 1 c ignore aside"),
     ("progressive: the caller leaves while the next stage is looked up", "a|b", "progressive stage=1000 slow", "
         0    begin          -> resolve 0.0
         0    found 0        -> dial 0 a ignore aside
@@ -492,6 +538,21 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("… where somebody is registered, nobody waits", "a/dead=UNREGISTERED,b|c", "wait=3000", "
         0    begin          -> dial 0 b relay
         100  failed 0 BUSY  -> dial 1 c core"),
+    ("… and what happens to an earlier stage does not end its wait", "a/required|b/dead=UNREGISTERED|c", "progressive wait=700 stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick
+        next 1700
+        1100 added@0 x      -> dial 1 x ignore aside
+        1200 ended a BUSY   -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
+        1210 failed 0 NO_ANSWER
+        1220 failed 1 NO_ANSWER
+        next 1700
+        1700 tick           -> dial 2 c ignore aside"),
+    ("… and the next attempt begins after it, without a rest too", "a/dead=UNREGISTERED", "wait=500 attempts=2 sleep=0", "
+        0    begin
+        500  tick
+        next 1000
+        1000 tick           -> finish unreachable UNREGISTERED"),
     ("… nor for a user that does not exist", "a/dead=ABSENT|c", "wait=3000", "
         0    begin          -> dial 0 c core"),
     ("originate_retries runs the part again", "a|b", "attempts=2 sleep=700", "
@@ -589,6 +650,12 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  skip           -> cancel 0 NO_ANSWER
         101  added c
         110  failed 0 NO_ANSWER -> dial 1 b core"),
+    ("what is added to a stage that does not ring decides nothing", "a|b", "reject=any stage=1000", "
+        0    begin          -> dial 0 a relay
+        100  added@1 c/required/dead=ABSENT,d
+        next 1000
+        1000 tick           -> cancel 0 NO_ANSWER
+        1010 failed 0 NO_ANSWER -> dial 1 b core"),
     ("a call that is ended before it begins rings nobody", "a|b", "", "
         0    caller gone
         0    begin          -> finish cancelled GONE"),
@@ -762,12 +829,14 @@ impl Table {
                 time => {
                     let now = time.parse().expect("a line begins with a time");
                     let got = match words[1..] {
-                        ["added", legs] => {
+                        [added, legs] if added.starts_with("added") => {
                             let (names, legs): (Vec<_>, Vec<_>) =
                                 read_legs(legs).into_iter().unzip();
                             self.names.extend(names);
                             let ringing = self.ring.ringing(ms(now));
                             let stage = ringing.first().map_or(0, |part| part.stage - 1);
+                            let at = added.split_once('@');
+                            let stage = at.map_or(stage, |(_, at)| at.parse().expect("a stage"));
                             let part = 0;
                             self.feed(now, Event::Added { part, stage, legs })
                         }

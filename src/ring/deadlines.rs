@@ -119,7 +119,8 @@ impl Ring {
             self.stage_over(part);
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
-            let rang = |leg: &Leg| leg.part == part && leg.ringing.is_some();
+            let of_stage = (part, it.stage);
+            let rang = |leg: &Leg| (leg.part, leg.stage) == of_stage && leg.ringing.is_some();
             if !self.legs[it.first..].iter().any(rang) {
                 self.stage_time_over(part);
             }

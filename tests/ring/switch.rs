@@ -3,7 +3,7 @@
 //! who type, and a thread that keeps the deadlines.
 
 use super::{Dice, Fault, Law, Referee, ms};
-use mod_cti::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Ring};
+use mod_cti::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, NewLeg, PartId, Ring};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ enum Happening {
     CallerHangsUp,
     /// An operator.
     Types,
+    /// A device of a user of this stage.
+    Registers(PartId, usize),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -207,6 +209,19 @@ impl<'d> Switch<'d> {
         }
     }
 
+    /// It joins its stage, if that still rings; a second one has registered meanwhile.
+    fn registers(&mut self, part: PartId, stage: usize) {
+        let legs = 1 + self.dice.below(2);
+        let legs = (0..legs).map(|_| NewLeg {
+            dead: None,
+            ..self.dice.leg()
+        });
+        let legs = legs.collect();
+        if self.feed(Event::Added { part, stage, legs }) > 0 {
+            self.note("registered late");
+        }
+    }
+
     fn note(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }
@@ -215,6 +230,7 @@ impl<'d> Switch<'d> {
         match what {
             Happening::Feed(event) => drop(self.feed(event)),
             Happening::Types => self.types(),
+            Happening::Registers(part, stage) => self.registers(part, stage),
             Happening::Tick => {
                 let due = self.ticks.first_key_value().map(|(&due, _)| due);
                 let due = due
@@ -305,8 +321,17 @@ impl<'d> Switch<'d> {
 
     fn carry_out(&mut self, command: Command) {
         match command {
-            Command::Resolve { part, .. } => {
+            Command::Resolve { part, stage } => {
                 let (legs, lag) = (self.dice.legs(), self.dice.lag(300));
+                let absent = legs
+                    .iter()
+                    .filter(|leg| leg.dead == Some(Cause::USER_NOT_REGISTERED));
+                for _ in absent {
+                    if !self.silent_phones && self.dice.one_in(2) {
+                        let at = lag + self.dice.time(6_000);
+                        self.after(at, Happening::Registers(part, stage));
+                    }
+                }
                 self.after(lag, Happening::Feed(Event::Resolved { part, legs }));
             }
             Command::Dial {
