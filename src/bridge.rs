@@ -455,6 +455,7 @@ fn build(
         // The caller has heard it in an earlier stage: no pause until this one's phone rings.
         globals.set("instant_ringback", "true");
     }
+    handle.nested_variables = globals.get("origination_nested_vars").is_some_and(is_true);
     handle.global(
         globals
             .iter()

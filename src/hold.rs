@@ -112,6 +112,10 @@ fn sound(text: &str) -> Sound {
 /// The caller's thread has nothing to do: let it hear its ringback until there is.
 pub fn wait(call: &Arc<Call>, caller: &Session<'_>) {
     let hold = &call.hold;
+    let rung = call.state.lock().ring.has_rung();
+    if !rung {
+        call.look_for_ringing();
+    }
     let due = || hold.at_once || call.state.lock().ring.has_rung();
     match hold.sound.as_ref().filter(|_| hold.sounds() && due()) {
         Some(sound) => {

@@ -431,9 +431,11 @@ unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
         if known.is_some() && known != event.header("Unique-ID") {
             return;
         }
+        let fired = event.header("Event-Date-Timestamp");
+        let fired = fired.and_then(|at| at.parse().ok());
         match event.header("Event-Name").as_deref() {
-            Some("CHANNEL_PROGRESS") => call.feed(Event::Ringing(leg)),
-            Some("CHANNEL_PROGRESS_MEDIA") => call.feed(Event::EarlyMedia(leg)),
+            Some("CHANNEL_PROGRESS") => call.leg_rang(leg, fired, Event::Ringing(leg)),
+            Some("CHANNEL_PROGRESS_MEDIA") => call.leg_rang(leg, fired, Event::EarlyMedia(leg)),
             Some("CHANNEL_ANSWER") => {
                 call.feed(Event::Answered(leg));
                 bridge::answered_late(&call, leg);

@@ -1183,3 +1183,21 @@ fn soak() {
     let rare: Vec<_> = HAPPENINGS.iter().filter(seldom).collect();
     assert!(rare.is_empty(), "hardly ever happened: {rare:?}");
 }
+
+#[test]
+fn a_180_that_is_told_late_rang_when_it_did() {
+    let mut ring = Ring::new(vec![(Settings::default(), 1)]);
+    ring.handle(ms(0), Event::Begin);
+    let legs = vec![NewLeg::default(); 3];
+    ring.handle(ms(50), Event::Resolved { part: 0, legs });
+    // On time, late, and by a clock that is a step behind ours.
+    for (leg, rang, told) in [(0, None, 60), (1, Some(70), 400), (2, Some(40), 410)] {
+        if let Some(at) = rang {
+            ring.rang(leg, ms(at));
+        }
+        ring.handle(ms(told), Event::Ringing(leg));
+    }
+    ring.rang(9, ms(80));
+    let rang: Vec<_> = ring.legs().iter().map(|leg| leg.ringing).collect();
+    assert_eq!(rang, [60, 70, 50].map(|at| Some(ms(at))));
+}

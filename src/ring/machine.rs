@@ -220,6 +220,15 @@ impl Ring {
         });
     }
 
+    /// The leg rang at this time, and the event that says so comes late.
+    pub fn rang(&mut self, leg: LegId, at: Time) {
+        let dialled = |leg: &&mut Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
+        if let Some(it) = self.legs.get_mut(leg).filter(dialled) {
+            let earliest = it.dialled.unwrap_or_default();
+            it.ringing.get_or_insert(at.max(earliest));
+        }
+    }
+
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
         let now = self.now;
         let Some(it) = self

@@ -14,6 +14,16 @@ impl Ring {
         }
     }
 
+    /// A deadline counts for those alone that do not ring.
+    pub fn minds_silence(&self) -> bool {
+        let silent =
+            |leg: &Leg| leg.state == LegState::Dialled && leg.plan.progress_timeout.is_some();
+        self.parts
+            .iter()
+            .any(|part| part.progress_deadline.is_some())
+            || self.legs.iter().any(silent)
+    }
+
     /// Some phone has rung, in whichever stage.
     pub fn has_rung(&self) -> bool {
         self.legs.iter().any(|leg| leg.ringing.is_some())

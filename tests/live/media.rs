@@ -45,10 +45,10 @@ pub const fn phone(name: &'static str, does: crate::scenarios::Behaviour) -> Pho
 /// Always on, so that every pause in it is a fault.
 pub const TONE: (&str, &str) = ("ringback", "%(1000,0,400)");
 const TRANSFER_TONE: (&str, &str) = ("transfer_ringback", "%(1000,0,400)");
-/// Shorter pauses in a ringing tone go unnoticed; core's own reach 70 ms at the answer.
-const UNHEARD: Ms = 120;
+/// Faults were a second long; a busy machine makes pauses of 220 ms in core's own tone, too.
+const UNHEARD: Ms = 450;
 /// Ringing that begins later than this after the phones' own is late.
-const PROMPT: Ms = 300;
+const PROMPT: Ms = 700;
 
 const RINGS: Sound = Sound {
     name: "",
