@@ -125,6 +125,8 @@ pub struct Call {
     branch: String,
     from_tag: String,
     to: String,
+    /// With the tag that ringing brought: what `Replaces` must name.
+    dialog_to: String,
     target: String,
 }
 
@@ -241,6 +243,34 @@ impl Phones {
             found.is_some()
         });
         found
+    }
+
+    /// The phone that placed both calls connects them: a transfer while the second still rings.
+    pub fn refer(&self, call_id: &str, to_replace: &str) -> Result<(), String> {
+        let number = self.inner.number();
+        let mut state = self.inner.lock();
+        let call = state.calls.get(call_id).cloned().ok_or("no such call")?;
+        let other = state.calls.get(to_replace).ok_or("no call to replace")?;
+        let to_tag = other
+            .dialog_to
+            .split_once(";tag=")
+            .map_or("", |(_, tag)| tag);
+        let replaces = format!(
+            "{to_replace}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3D{}",
+            other.from_tag
+        );
+        let domain = &self.inner.domain;
+        let refer_to = format!("<sip:{}@{domain}?Replaces={replaces}>", other.exten);
+        let mut refer =
+            self.inner
+                .request(&call, call_id, "REFER", 3, &format!("z9hG4bK-f{number}"));
+        refer.push_str(&format!(
+            "Contact: <sip:{}@{}>\r\nRefer-To: {refer_to}\r\nReferred-By: <sip:{}@{domain}>\r\n",
+            call.user, self.inner.own, call.user
+        ));
+        self.inner
+            .send(&mut state, call_id, &sip::finish(refer, None));
+        Ok(())
     }
 
     pub fn call(&self, call_id: &str) -> Option<Call> {
@@ -670,12 +700,14 @@ impl Inner {
                 call.responses.push((at, status));
                 let line = state.lines.get(&call.user).map(Arc::as_ref);
                 hears_of(line, &mut call.sdps, at, &message);
+                let to = message.header("To").unwrap_or("");
+                if status > 100 {
+                    call.dialog_to = to.to_string();
+                }
                 if status < 200 {
                     return;
                 }
-                if let Some(to) = message.header("To") {
-                    call.to = to.to_string();
-                }
+                call.to = to.to_string();
                 let call_now = if status < 300 {
                     call.answered.get_or_insert(at);
                     if let Some(contact) = message.header("Contact") {
