@@ -58,6 +58,7 @@ pub const CF_REDIRECT: switch_channel_flag_t = 8;
 pub const CF_PROXY_MODE: switch_channel_flag_t = 17;
 pub const CF_RING_READY: switch_channel_flag_t = 22;
 pub const CF_PROXY_MEDIA: switch_channel_flag_t = 32;
+pub const CF_DISABLE_RINGBACK: switch_channel_flag_t = 47;
 pub const CF_BYPASS_MEDIA_AFTER_BRIDGE: switch_channel_flag_t = 51;
 pub type switch_channel_flag_t = ::std::os::raw::c_uint;
 pub const SWITCH_RING_READY_RINGING: switch_ring_ready_t = 1;
@@ -413,16 +414,40 @@ pub struct switch_caller_profile {
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
-pub struct switch_input_args {
+pub struct switch_frame {
     _unused: [u8; 0],
 }
-pub type switch_input_args_t = switch_input_args;
+pub type switch_frame_t = switch_frame;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct switch_ivr_dmachine {
+    _unused: [u8; 0],
+}
+pub type switch_ivr_dmachine_t = switch_ivr_dmachine;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct switch_file_handle {
     _unused: [u8; 0],
 }
 pub type switch_file_handle_t = switch_file_handle;
+pub type switch_read_frame_callback_function_t = ::std::option::Option<
+    unsafe extern "C" fn(
+        arg1: *mut switch_core_session_t,
+        arg2: *mut switch_frame_t,
+        arg3: *mut ::std::os::raw::c_void,
+    ) -> switch_status_t,
+>;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct switch_input_args_t {
+    pub input_callback: switch_input_callback_function_t,
+    pub buf: *mut ::std::os::raw::c_void,
+    pub buflen: u32,
+    pub read_frame_callback: switch_read_frame_callback_function_t,
+    pub user_data: *mut ::std::os::raw::c_void,
+    pub dmachine: *mut switch_ivr_dmachine_t,
+    pub loops: ::std::os::raw::c_int,
+}
 unsafe extern "C" {
     pub fn switch_loadable_module_create_module_interface(
         pool: *mut switch_memory_pool_t,
@@ -489,6 +514,11 @@ unsafe extern "C" {
         event: *mut *mut switch_event_t,
         user_data: *mut ::std::os::raw::c_void,
     ) -> switch_status_t;
+    pub fn switch_event_serialize(
+        event: *mut switch_event_t,
+        text: *mut *mut ::std::os::raw::c_char,
+        encode: switch_bool_t,
+    ) -> switch_status_t;
     pub fn switch_event_destroy(event: *mut *mut switch_event_t);
     pub fn switch_event_reserve_subclass_detailed(
         owner: *const ::std::os::raw::c_char,
@@ -536,6 +566,12 @@ unsafe extern "C" {
     ) -> switch_status_t;
     pub fn switch_core_get_domain(dup: switch_bool_t) -> *mut ::std::os::raw::c_char;
     pub fn switch_core_session_perform_locate(
+        uuid_str: *const ::std::os::raw::c_char,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+    ) -> *mut switch_core_session_t;
+    pub fn switch_core_session_perform_force_locate(
         uuid_str: *const ::std::os::raw::c_char,
         file: *const ::std::os::raw::c_char,
         func: *const ::std::os::raw::c_char,
@@ -641,6 +677,23 @@ unsafe extern "C" {
         channel: *mut switch_channel_t,
         dtmf: *mut switch_dtmf_t,
     ) -> switch_status_t;
+    pub fn switch_channel_queue_dtmf(
+        channel: *mut switch_channel_t,
+        dtmf: *const switch_dtmf_t,
+    ) -> switch_status_t;
+    pub fn switch_channel_execute_on(
+        channel: *mut switch_channel_t,
+        variable_prefix: *const ::std::os::raw::c_char,
+    ) -> switch_status_t;
+    pub fn switch_channel_api_on(
+        channel: *mut switch_channel_t,
+        variable_prefix: *const ::std::os::raw::c_char,
+    ) -> switch_status_t;
+    pub fn switch_channel_get_variables_prefix(
+        channel: *mut switch_channel_t,
+        prefix: *const ::std::os::raw::c_char,
+        event: *mut *mut switch_event_t,
+    ) -> switch_status_t;
     pub fn switch_dial_handle_create(handle: *mut *mut switch_dial_handle_t) -> switch_status_t;
     pub fn switch_dial_handle_destroy(handle: *mut *mut switch_dial_handle_t);
     pub fn switch_dial_handle_add_global_var(
@@ -693,6 +746,12 @@ unsafe extern "C" {
         ms: u32,
         sync: switch_bool_t,
         args: *mut switch_input_args_t,
+    ) -> switch_status_t;
+    pub fn switch_ivr_session_transfer(
+        session: *mut switch_core_session_t,
+        extension: *const ::std::os::raw::c_char,
+        dialplan: *const ::std::os::raw::c_char,
+        context: *const ::std::os::raw::c_char,
     ) -> switch_status_t;
     pub fn switch_ivr_gentones(
         session: *mut switch_core_session_t,

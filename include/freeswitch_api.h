@@ -78,6 +78,7 @@ typedef enum {
   CF_PROXY_MODE = 17,
   CF_RING_READY = 22,
   CF_PROXY_MEDIA = 32,
+  CF_DISABLE_RINGBACK = 47,
   CF_BYPASS_MEDIA_AFTER_BRIDGE = 51
 } switch_channel_flag_t;
 
@@ -314,8 +315,20 @@ struct switch_caller_profile {
   char *transfer_source;
 };
 
-typedef struct switch_input_args switch_input_args_t;
+/* what goes on while something is played to a session: keys and frames that arrive */
+typedef struct switch_frame switch_frame_t;
+typedef struct switch_ivr_dmachine switch_ivr_dmachine_t;
 typedef struct switch_file_handle switch_file_handle_t;
+typedef switch_status_t (*switch_read_frame_callback_function_t)(switch_core_session_t *, switch_frame_t *, void *);
+typedef struct {
+  switch_input_callback_function_t input_callback;
+  void *buf;
+  uint32_t buflen;
+  switch_read_frame_callback_function_t read_frame_callback;
+  void *user_data;
+  switch_ivr_dmachine_t *dmachine;
+  int loops;
+} switch_input_args_t;
 
 /* ---- functions -------------------------------------------------------- */
 
@@ -347,6 +360,7 @@ char *switch_event_get_header_idx(switch_event_t *event, const char *header_name
 switch_status_t switch_event_set_body(switch_event_t *event, const char *body);
 switch_status_t switch_event_fire_detailed(const char *file, const char *func, int line, switch_event_t **event,
                                            void *user_data);
+switch_status_t switch_event_serialize(switch_event_t *event, char **text, switch_bool_t encode);
 void switch_event_destroy(switch_event_t **event);
 switch_status_t switch_event_reserve_subclass_detailed(const char *owner, const char *subclass_name);
 switch_status_t switch_event_free_subclass_detailed(const char *owner, const char *subclass_name);
@@ -369,6 +383,8 @@ char *switch_core_get_domain(switch_bool_t dup);
 /* sessions and channels */
 switch_core_session_t *switch_core_session_perform_locate(const char *uuid_str, const char *file, const char *func,
                                                           int line);
+switch_core_session_t *switch_core_session_perform_force_locate(const char *uuid_str, const char *file,
+                                                                const char *func, int line);
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 char *switch_core_session_get_uuid(switch_core_session_t *session);
@@ -401,6 +417,11 @@ void switch_process_import(switch_core_session_t *session, switch_channel_t *pee
                            const char *prefix);
 switch_size_t switch_channel_has_dtmf(switch_channel_t *channel);
 switch_status_t switch_channel_dequeue_dtmf(switch_channel_t *channel, switch_dtmf_t *dtmf);
+switch_status_t switch_channel_queue_dtmf(switch_channel_t *channel, const switch_dtmf_t *dtmf);
+switch_status_t switch_channel_execute_on(switch_channel_t *channel, const char *variable_prefix);
+switch_status_t switch_channel_api_on(switch_channel_t *channel, const char *variable_prefix);
+switch_status_t switch_channel_get_variables_prefix(switch_channel_t *channel, const char *prefix,
+                                                    switch_event_t **event);
 
 /* placing and joining calls */
 switch_status_t switch_dial_handle_create(switch_dial_handle_t **handle);
@@ -421,6 +442,8 @@ switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session,
 switch_status_t switch_ivr_signal_bridge(switch_core_session_t *session, switch_core_session_t *peer_session);
 switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, switch_bool_t sync,
                                  switch_input_args_t *args);
+switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension, const char *dialplan,
+                                            const char *context);
 switch_status_t switch_ivr_gentones(switch_core_session_t *session, const char *script, int32_t loops,
                                     switch_input_args_t *args);
 switch_status_t switch_ivr_play_file(switch_core_session_t *session, switch_file_handle_t *fh, const char *file,

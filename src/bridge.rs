@@ -1,16 +1,21 @@
 //! Where the ring machine and FreeSWITCH meet: decisions are carried out, results fed back.
-//! The caller's own thread runs part 0 and joins the winner; further parts and later
-//! starts ring on threads of their own, without the caller's session, beside it.
+//! The caller's own thread rings a stage of one branch and joins the winner; where several
+//! ring side by side they have threads of their own, without the caller's session.
 
-use crate::calls::{Call, LEG_VARIABLE};
+use crate::calls::{Call, LEG_VARIABLE, Setting};
+use crate::campon::{Campon, Fallback};
 use crate::contacts::{self, Caller};
 use crate::events;
+use crate::hold::{self, Hold};
 use crate::module::{Module, module};
 use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
-use crate::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring};
+use crate::ring::{
+    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring,
+};
 use crate::settings::{self, OURS};
+use crate::shield::Shield;
 use crate::switch::Event as SwitchEvent;
 use crate::switch::guard::guarded;
 use crate::switch::session::cause_name;
@@ -47,32 +52,62 @@ fn refuse(caller: &Session<'_>, error: &str) {
 
 fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     let config = module.config();
+    let shield = Shield::raise(caller);
     let uuid = caller.uuid();
     let globals: Vec<Variables> = plan
         .parts
         .iter()
         .map(|part| settings::globals(caller.channel(), &plan, part))
         .collect();
-    let mut parts = Vec::new();
+    let campon = Campon::read(caller.channel(), &globals[0]);
+    if campon.is_some() {
+        caller.answer();
+    }
+    let (mut parts, mut late_join) = (Vec::new(), Vec::new());
     for (part, globals) in plan.parts.iter().zip(&globals) {
-        let (settings, problems) = settings::read(&config, caller.channel(), globals);
+        let (mut settings, problems) = settings::read(&config, caller.channel(), globals);
         for problem in problems {
             tracing::warn!(uuid = uuid.as_str(), "cti_bridge: {problem}");
         }
+        late_join.push(settings::late_join(
+            &config,
+            caller.channel(),
+            globals,
+            &settings,
+        ));
+        if let Some(campon) = &campon {
+            campon.settle(&mut settings);
+        }
         parts.push((settings, part.stages.len()));
     }
+    let hold = match campon {
+        Some(campon) => Hold::camping(campon, shield.cancel_key()),
+        None => Hold::new(caller, &globals[0], parts.len(), shield.cancel_key()),
+    };
+    for (settings, _) in &mut parts {
+        if settings.caller_thread == CallerThread::Rings {
+            settings.caller_thread = hold.caller_thread();
+        }
+    }
     tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
-    let part_count = parts.len();
-    // Core would hang the legs up with LOSE_RACE, which hides the missed call (promise 6).
-    let cancel_key = Shield::new(caller, "origination_cancel_key");
-    let digit = cancel_key.value().and_then(|keys| keys.bytes().next());
     let debug = globals[0]
         .get("cti_debug")
         .map(str::to_owned)
         .or_else(|| caller.variable("cti_debug"));
     let debug = debug.is_some_and(|value| is_true(&value));
     let timer = Arc::clone(&module.timer);
-    let call = Call::new(uuid, plan, globals, debug, Ring::new(parts), timer);
+    let call = Call::new(
+        Setting {
+            uuid,
+            plan,
+            globals,
+            late_join,
+            hold,
+            debug,
+        },
+        Ring::new(parts),
+        timer,
+    );
     if !module.calls.insert(&call) {
         return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
     }
@@ -85,21 +120,12 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     call.announce(events::started(&call));
     caller.choose_media();
     call.feed(Event::Begin);
-    for part in 1..part_count {
-        let (ours, lost) = (Arc::clone(&call), Arc::clone(&call));
-        let otherwise = move || {
-            // In this order: a part that is asked for contacts when all is over just ends.
-            lost.feed(Event::Cancel(Cause::DESTINATION_OUT_OF_ORDER));
-            lost.resolved(part, Vec::new(), Vec::new());
-        };
-        module.spawn(&call, "cti-part", move || run_part(&ours, part), otherwise);
-    }
-    if let Some(digit) = digit {
+    if let Some(key) = call.hold.cancel_key {
         let ours = Arc::clone(&call);
-        module.spawn(&call, "cti-keys", move || hear_keys(&ours, digit), || {});
+        module.spawn(&call, "cti-keys", move || hear_keys(&ours, key), || {});
     }
     let decision = run_caller(&call, caller);
-    drop(cancel_key);
+    shield.lower();
     match decision {
         Decision::Join { leg, branch, aside } => join(&call, caller, leg, branch, aside),
         Decision::Fail {
@@ -141,39 +167,6 @@ enum Decision {
     },
 }
 
-/// Takes a variable of the caller's away from core while we ring, and gives it back.
-struct Shield<'a> {
-    caller: &'a Channel<'a>,
-    name: &'static str,
-    value: Option<String>,
-}
-
-impl<'a> Shield<'a> {
-    fn new(caller: &'a Channel<'a>, name: &'static str) -> Shield<'a> {
-        let value = caller.variable(name).filter(|value| !value.is_empty());
-        if value.is_some() {
-            caller.set(name, None);
-        }
-        Shield {
-            caller,
-            name,
-            value,
-        }
-    }
-
-    fn value(&self) -> Option<&str> {
-        self.value.as_deref()
-    }
-}
-
-impl Drop for Shield<'_> {
-    fn drop(&mut self) {
-        if self.value.is_some() {
-            self.caller.set(self.name, self.value());
-        }
-    }
-}
-
 /// However the call ends (a panic too), nothing of it stays behind.
 struct Leave<'a> {
     module: &'a Module,
@@ -184,16 +177,17 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         // A second panic while the first unwinds would abort the switch.
         guarded("a call's end", (), || self.call.leave());
-        guarded("a call's end", (), || self.module.calls.remove(self.call));
+        guarded("a call's end", (), || {
+            self.module.waiting.leave(self.call);
+            self.module.calls.remove(self.call);
+        });
     }
 }
 
-/// The caller's thread: part 0, until the call is decided.
+/// The caller's thread, until the call is decided.
 fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
-    /// How long the caller's media is read before the queue is looked at again.
-    const SLICE: u32 = 20;
     loop {
-        match call.next_command(0) {
+        match call.next_command() {
             Some(Command::Join { leg, branch, aside }) => {
                 return Decision::Join { leg, branch, aside };
             }
@@ -211,35 +205,12 @@ fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
             Some(Command::Resolve { part, stage }) => resolve(call, caller.channel(), part, stage),
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
             Some(_) => {}
-            None => {
-                caller.live(SLICE);
-                if !caller.ready() {
-                    call.feed(Event::CallerGone);
-                    // A caller on the way out is not slept with: do not spin meanwhile.
-                    call.wait_changed(std::time::Duration::from_millis(u64::from(SLICE)));
-                }
-            }
+            None => hold::wait(call, caller),
         }
     }
 }
 
-/// A further part's thread: its stages, one after another.
-fn run_part(call: &Arc<Call>, part: usize) {
-    while let Some(command) = call.wait_command(part) {
-        match command {
-            Command::Resolve { part, stage } => match LockedSession::locate(&call.uuid) {
-                Some(caller) => resolve(call, caller.channel(), part, stage),
-                None => {
-                    call.feed(Event::CallerGone);
-                    call.resolved(part, Vec::new(), Vec::new());
-                }
-            },
-            command => dial(call, None, command),
-        }
-    }
-}
-
-/// Run one branch beside its part's own.
+/// Run one branch beside the caller's thread.
 pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
     let (ours, lost) = (Arc::clone(call), Arc::clone(call));
     let cause = Cause::DESTINATION_OUT_OF_ORDER;
@@ -255,9 +226,13 @@ pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
     }
 }
 
-fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
+fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
     let globals = &call.globals[part];
-    let found = contacts::resolve(&call.plan.parts[part].stages[stage], caller, globals);
+    let targets = &call.plan.parts[part].stages[stage];
+    let contacts::Resolved {
+        contacts: found,
+        users,
+    } = contacts::resolve(targets, caller, globals);
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
     if found.len() > limit {
         let error = format!(
@@ -271,7 +246,7 @@ fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
         return call.resolved(part, Vec::new(), Vec::new());
     }
     let legs = found.iter().map(|contact| {
-        let (leg, problems) = settings::leg(contact, globals);
+        let (leg, problems) = settings::leg(contact, caller, globals);
         for problem in problems {
             tracing::warn!(
                 uuid = call.uuid.as_str(),
@@ -282,6 +257,12 @@ fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
         leg
     });
     let legs = legs.collect();
+    // Before it rings: a registration from now on is not missed.
+    if call.late_join[part]
+        && let Some(module) = module()
+    {
+        module.waiting.wait(call, part, stage, users);
+    }
     call.resolved(part, found, legs);
 }
 
@@ -290,11 +271,11 @@ fn resolve(call: &Arc<Call>, caller: &dyn Caller, part: usize, stage: usize) {
 pub fn add(
     call: &Arc<Call>,
     caller: &dyn Caller,
-    part: usize,
-    stage: &plan::Stage,
+    (part, stage): (usize, usize),
+    targets: &plan::Stage,
 ) -> Result<String, String> {
     let globals = &call.globals[part];
-    let found = contacts::resolve(stage, caller, globals);
+    let found = contacts::resolve(targets, caller, globals).contacts;
     let alive = found
         .iter()
         .filter(|contact| contact.dead.is_none())
@@ -308,7 +289,7 @@ pub fn add(
     }
     let legs: Vec<_> = found
         .iter()
-        .map(|contact| settings::leg(contact, globals).0)
+        .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
     let ringing = call.state.lock().ring.legs().len();
@@ -317,10 +298,10 @@ pub fn add(
             "the call would have more legs than max-targets ({limit})"
         ));
     }
-    if !call.added(part, found, legs) {
-        return Err("too late: the stage is over".to_owned());
+    match call.added(part, stage, found, legs, true) {
+        0 => Err("it rings already, or the stage is over".to_owned()),
+        legs => Ok(format!("{legs} more leg(s) ring")),
     }
-    Ok(format!("{alive} more leg(s) ring"))
 }
 
 /// One originate: ring these legs until one wins, all fail, or the branch is cancelled.
@@ -380,14 +361,21 @@ fn dial(call: &Arc<Call>, caller: Option<&Session<'_>>, command: Command) {
         event
     });
     let began = Instant::now();
-    match switch::originate(
+    if caller.is_some() {
+        call.state.lock().core_has_caller = true;
+    }
+    let originated = switch::originate(
         caller,
         Some(owner),
         ovars.as_ref(),
         handle,
         crate::module::leg_handlers(),
         &cell,
-    ) {
+    );
+    if caller.is_some() {
+        call.state.lock().core_has_caller = false;
+    }
+    match originated {
         Originated::Won(peer) => {
             let leg = leg_of(&peer).unwrap_or(legs[0]);
             let answered = peer.answered();
@@ -463,23 +451,36 @@ fn build(
     let mut globals = settings::for_core(caller, &call.globals[part], early_media);
     if aside {
         settings::aside(caller, &call.uuid, &mut globals);
+    } else if call.state.lock().ring.has_rung() && globals.get("instant_ringback").is_none() {
+        // The caller has heard it in an earlier stage: no pause until this one's phone rings.
+        globals.set("instant_ringback", "true");
     }
+    handle.nested_variables = globals.get("origination_nested_vars").is_some_and(is_true);
     handle.global(
         globals
             .iter()
             .map(|variable| (variable.name.as_str(), variable.value.as_str())),
     );
-    for &leg in legs {
-        let contact = call.state.lock().legs.get(leg)?.contact.clone();
+    let contacts = legs
+        .iter()
+        .map(|&leg| Some((leg, call.state.lock().legs.get(leg)?.contact.clone())))
+        .collect::<Option<Vec<_>>>()?;
+    let variables = contacts.iter().map(|(_, contact)| &contact.variables);
+    let caller_id = settings::effective(caller, &globals, variables);
+    for (leg, contact) in &contacts {
         let id = format!("{}.{leg}", call.serial);
         let own = contact
             .variables
             .iter()
             .map(|variable| (variable.name.as_str(), variable.value.as_str()));
         let own = own.filter(|(name, _)| !OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)));
+        let unsaid = caller_id
+            .iter()
+            .filter(|(name, _)| contact.variables.get(name).is_none());
+        let unsaid = unsaid.map(|(name, value)| (*name, value.as_str()));
         if !handle.leg(
             &contact.dial_string,
-            own.chain([(LEG_VARIABLE, id.as_str())]),
+            own.chain(unsaid).chain([(LEG_VARIABLE, id.as_str())]),
         ) {
             return None;
         }
@@ -514,6 +515,7 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     // A winner in early media may never answer: its result is known when the two part.
     let answered = peer.answered();
     if answered {
+        result::caller_answered(call, leg);
         result::answered(call, caller, leg);
     } else {
         call.state.lock().answer_awaited = true;
@@ -555,6 +557,13 @@ fn finish(
     result::ended(call, caller);
     if hang_up_caller {
         caller.hang_up(cause);
+    } else if let Some(fallback) = call.hold.fallback.as_ref().filter(|_| caller.ready()) {
+        let Fallback {
+            extension,
+            dialplan,
+            context,
+        } = fallback;
+        caller.transfer(extension, dialplan.as_deref(), context.as_deref());
     } else {
         caller.handle_cause(cause);
     }

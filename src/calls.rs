@@ -4,30 +4,41 @@
 
 use crate::contacts::Contact;
 use crate::events::{self, Announcement, Told};
+use crate::hold::Hold;
 use crate::plan::{Plan, Variables};
-use crate::ring::{BranchId, Cause, Command, Event, LegId, NewLeg, Outcome, PartId, Ring, Time};
+use crate::ring::{
+    BranchId, Cause, Command, Event, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
+};
 use crate::switch::guard::guarded;
 use crate::switch::{LockedSession, Session};
 use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The channel variable that ties a leg to its call: `<serial>.<leg>`.
 pub const LEG_VARIABLE: &str = "cti_leg";
 
-pub struct Call {
-    /// Tells apart two calls of one caller, one after the other.
-    pub serial: u64,
+/// What a call was asked to do; never changes.
+pub struct Setting {
     /// The caller's.
     pub uuid: String,
     pub plan: Plan,
     /// For each part, the variables of all its legs: exports, `<…>`, `{…}`.
     pub globals: Vec<Variables>,
+    /// For each part, whether devices that register late join it.
+    pub late_join: Vec<bool>,
+    pub hold: Hold,
     /// `cti_debug`: the whole story at INFO.
     pub debug: bool,
+}
+
+pub struct Call {
+    /// Tells apart two calls of one caller, one after the other.
+    pub serial: u64,
+    setting: Setting,
     pub began: Instant,
     /// The same moment on the switch's clock, microseconds since the epoch.
     began_epoch: i64,
@@ -37,6 +48,13 @@ pub struct Call {
     changed: Condvar,
 }
 
+impl std::ops::Deref for Call {
+    type Target = Setting;
+    fn deref(&self) -> &Setting {
+        &self.setting
+    }
+}
+
 /// The machine and what its ids stand for. Never locked while the switch is called.
 pub struct State {
     pub ring: Ring,
@@ -44,8 +62,10 @@ pub struct State {
     cells: HashMap<BranchId, Arc<AtomicU32>>,
     /// Winners between their originate's return and the machine's verdict.
     pub peers: HashMap<BranchId, LockedSession>,
-    /// Commands that only the thread of that part may carry out.
-    queues: HashMap<PartId, VecDeque<Command>>,
+    /// Commands that only the caller's thread may carry out.
+    queue: VecDeque<Command>,
+    /// The caller's thread is inside core's originate, which looks after the caller.
+    pub core_has_caller: bool,
     armed: Option<Time>,
     news: VecDeque<Announcement>,
     firing: bool,
@@ -53,8 +73,6 @@ pub struct State {
     handling: bool,
     /// The winner was joined in early media and has not answered.
     pub answer_awaited: bool,
-    /// The caller's thread has left: nobody else has to wait for anything.
-    over: bool,
 }
 
 pub struct Dialled {
@@ -67,24 +85,14 @@ pub struct Dialled {
 }
 
 impl Call {
-    pub fn new(
-        uuid: String,
-        plan: Plan,
-        globals: Vec<Variables>,
-        debug: bool,
-        ring: Ring,
-        timer: Arc<Timer>,
-    ) -> Arc<Call> {
+    pub fn new(setting: Setting, ring: Ring, timer: Arc<Timer>) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Arc::new(Call {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            uuid,
-            plan,
-            globals,
-            debug,
+            setting,
             began: Instant::now(),
             began_epoch: now.as_micros() as i64,
             timer,
@@ -93,13 +101,13 @@ impl Call {
                 legs: Vec::new(),
                 cells: HashMap::new(),
                 peers: HashMap::new(),
-                queues: HashMap::new(),
+                queue: VecDeque::new(),
+                core_has_caller: false,
                 armed: None,
                 news: VecDeque::new(),
                 firing: false,
                 handling: false,
                 answer_awaited: false,
-                over: false,
             }),
             changed: Condvar::new(),
         })
@@ -108,35 +116,65 @@ impl Call {
     /// Tell the machine what happened, and carry out what it decides. Any thread may; no
     /// lock of ours is held while the switch is called.
     pub fn feed(self: &Arc<Call>, event: Event) {
-        self.feed_with(event, |_| {});
+        self.feed_with(|_| event);
     }
 
     /// The contacts of a stage: the machine numbers its legs in the order of `state.legs`,
     /// so both grow under one lock.
     pub fn resolved(self: &Arc<Call>, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) {
-        self.feed_with(Event::Resolved { part, legs }, |state| {
+        self.feed_with(|state| {
             state.legs.extend(contacts.into_iter().map(Dialled::from));
+            Event::Resolved { part, legs }
         });
     }
 
-    /// The same for an operator's further target; false when it came too late to ring.
+    /// The same for further contacts of a stage that rings; how many of them ring now. One
+    /// that rings already does not ring twice; one whose leg has ended only if `again`.
     pub fn added(
         self: &Arc<Call>,
         part: PartId,
+        stage: usize,
         contacts: Vec<Contact>,
         legs: Vec<NewLeg>,
-    ) -> bool {
+        again: bool,
+    ) -> usize {
         let mut first = 0;
-        self.feed_with(Event::Added { part, legs }, |state| {
+        self.feed_with(|state| {
+            let known = |contact: &Contact| {
+                let mut legs = state.ring.legs().iter().zip(&state.legs);
+                legs.any(|(leg, dialled)| {
+                    (leg.part, leg.stage) == (part, stage)
+                        && (!again || leg.state != LegState::Ended)
+                        && dialled.contact.dead.is_none()
+                        && dialled.contact.dial_string == contact.dial_string
+                })
+            };
+            let new = contacts.into_iter().zip(legs);
+            let (contacts, legs): (Vec<_>, Vec<_>) =
+                new.filter(|(contact, _)| !known(contact)).unzip();
             first = state.legs.len();
             state.legs.extend(contacts.into_iter().map(Dialled::from));
+            Event::Added { part, stage, legs }
         });
         let state = self.state.lock();
-        let mut new = state.ring.legs().iter().skip(first);
-        new.any(|leg| leg.dialled.is_some() || leg.ended.is_none())
+        let new = state.ring.legs().iter().skip(first);
+        new.filter(|leg| leg.dialled.is_some() || leg.ended.is_none())
+            .count()
     }
 
-    fn feed_with(self: &Arc<Call>, event: Event, prepare: impl FnOnce(&mut State)) {
+    /// An operator's command, told before whatever follows from it; false, and not told, when
+    /// the call was decided before.
+    pub fn operated(self: &Arc<Call>, event: Event, news: Announcement) -> bool {
+        let mut in_time = false;
+        self.feed_with(|state| {
+            in_time = !state.ring.over();
+            state.news.extend(in_time.then_some(news));
+            event
+        });
+        in_time
+    }
+
+    fn feed_with(self: &Arc<Call>, prepare: impl FnOnce(&mut State) -> Event) {
         let mut now = Vec::new();
         {
             let mut state = self.state.lock();
@@ -144,27 +182,23 @@ impl Call {
                 return self.give_up(&mut state);
             }
             state.handling = true;
-            prepare(&mut state);
+            let first = state.legs.len();
+            let event = prepare(&mut state);
+            let begins = matches!(event, Event::Resolved { .. }) && !state.ring.over();
             let commands = state.ring.handle(self.began.elapsed(), event);
             state.handling = false;
-            let stage = commands.iter().find_map(|command| match command {
-                Command::Dial {
-                    stage,
-                    aside: false,
-                    ..
-                } => Some(stage + 1),
-                _ => None,
-            });
+            // Also a stage of which nothing can be dialled: its legs' ends are told as well.
+            let stage = state.ring.legs().get(first).filter(|_| begins);
+            let stage = stage.map(|leg| leg.stage + 1);
             // Before any thread can act on the commands: what follows from them is told later.
             let news = events::news(&mut state, stage);
             state.news.extend(news);
             for command in commands {
                 match command {
-                    Command::Resolve { part, .. }
-                    | Command::Dial {
-                        part, aside: false, ..
-                    } => state.enqueue(part, command),
-                    Command::Join { .. } | Command::Finish { .. } => state.enqueue(0, command),
+                    Command::Resolve { .. }
+                    | Command::Dial { aside: false, .. }
+                    | Command::Join { .. }
+                    | Command::Finish { .. } => state.queue.push_back(command),
                     command => now.push(command),
                 }
             }
@@ -197,8 +231,8 @@ impl Call {
             cause,
             hang_up_caller: false,
         };
-        if state.queues.get(&0).is_none_or(VecDeque::is_empty) {
-            state.enqueue(0, finish);
+        if state.queue.is_empty() {
+            state.queue.push_back(finish);
         }
         self.changed.notify_all();
     }
@@ -211,6 +245,10 @@ impl Call {
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             Command::Dial { branch, .. } => crate::bridge::dial_aside(self, command, branch),
             Command::RingCaller => {
+                let held = !self.state.lock().core_has_caller;
+                if held && self.hold.sounds() {
+                    return; // It hears its ringback from us.
+                }
                 if let Some(caller) =
                     LockedSession::locate(&self.uuid).filter(|caller| !caller.answered())
                 {
@@ -257,7 +295,6 @@ impl Call {
         self.feed(Event::CallerGone);
         let late = {
             let mut state = self.state.lock();
-            state.over = true;
             self.arm(&mut state, None);
             std::mem::take(&mut state.peers)
         };
@@ -267,23 +304,13 @@ impl Call {
             .for_each(|peer| peer.hang_up(Cause::ORIGINATOR_CANCEL));
     }
 
-    /// The next command for the thread of this part, if there is one now.
-    pub fn next_command(&self, part: PartId) -> Option<Command> {
-        self.state.lock().queues.get_mut(&part)?.pop_front()
+    /// The next command for the caller's thread, if there is one now.
+    pub fn next_command(&self) -> Option<Command> {
+        self.state.lock().queue.pop_front()
     }
 
-    /// Wait for the next command of this part; `None` once the call is over.
-    pub fn wait_command(&self, part: PartId) -> Option<Command> {
-        let mut state = self.state.lock();
-        loop {
-            if let Some(command) = state.queues.get_mut(&part).and_then(VecDeque::pop_front) {
-                return Some(command);
-            }
-            if state.over {
-                return None;
-            }
-            self.changed.wait(&mut state);
-        }
+    pub fn has_command(&self) -> bool {
+        !self.state.lock().queue.is_empty()
     }
 
     /// The cell that core polls: whoever writes a cause into it ends the branch.
@@ -300,10 +327,15 @@ impl Call {
             dialled.doomed = Some(cause);
             dialled.uuid.clone()
         };
-        // Time ran out in the very moment of the answer: the answer stands.
-        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid))
-            && !session.answered()
-        {
+        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid)) {
+            self.end_unless_answered(leg, &session, cause);
+        }
+    }
+
+    /// Time ran out in the very moment of the answer: the answer stands, once it is final.
+    fn end_unless_answered(&self, leg: LegId, session: &Session<'_>, cause: Cause) {
+        let unconfirmed = || self.state.lock().ring.legs()[leg].unconfirmed();
+        if !session.answered() || unconfirmed() {
             session.hang_up(cause);
         }
     }
@@ -322,8 +354,8 @@ impl Call {
         if let Some(context) = context {
             session.set_profile("context", &context);
         }
-        if let Some(cause) = doomed.filter(|_| !session.answered()) {
-            session.hang_up(cause);
+        if let Some(cause) = doomed {
+            self.end_unless_answered(leg, session, cause);
         }
         self.feed(Event::Started(leg));
     }
@@ -347,6 +379,53 @@ impl Call {
             let rang = session.rang_at().map(|at| self.since_began(at));
             let cause = session.cause();
             self.feed(Event::Ended { leg, cause, rang });
+        }
+    }
+
+    /// A leg rings or has early media; `fired`: the switch's clock when it told so.
+    pub fn leg_rang(self: &Arc<Call>, leg: LegId, fired: Option<i64>, event: Event) {
+        /// The switch's clock moves in steps of 20 ms: below, our own is the better one.
+        const LATE: Duration = Duration::from_millis(40);
+        let now = self.began.elapsed();
+        let late = fired
+            .map(|at| self.since_began(at))
+            .filter(|&at| now.saturating_sub(at) > LATE);
+        self.feed_with(|state| {
+            if let Some(at) = late {
+                state.ring.rang(leg, at);
+            }
+            event
+        });
+    }
+
+    /// A deadline is due. One for ringing is not missed because a busy switch is late to tell
+    /// of a 180.
+    pub fn tick(self: &Arc<Call>) {
+        let minds = self.state.lock().ring.minds_silence();
+        if minds {
+            self.look_for_ringing();
+        }
+        self.feed(Event::Tick);
+    }
+
+    /// Ask the channels of the legs that are silent so far whether they ring: the events that
+    /// tell so may be half a second late on a busy switch.
+    pub fn look_for_ringing(self: &Arc<Call>) {
+        /// Of a crowd, one that rings is soon enough known by its event.
+        const FEW: usize = 32;
+        let silent: Vec<(LegId, String)> = {
+            let state = self.state.lock();
+            let legs = state.ring.legs().iter().zip(&state.legs).enumerate();
+            legs.filter(|(_, (leg, _))| leg.state == LegState::Dialled)
+                .filter_map(|(id, (_, dialled))| Some((id, dialled.uuid.clone()?)))
+                .take(FEW)
+                .collect()
+        };
+        for (leg, uuid) in silent {
+            let rang = LockedSession::locate(&uuid).and_then(|session| session.rang_at());
+            if rang.is_some() {
+                self.leg_rang(leg, rang, Event::Ringing(leg));
+            }
         }
     }
 
@@ -393,12 +472,6 @@ impl Call {
     }
 }
 
-impl State {
-    fn enqueue(&mut self, part: PartId, command: Command) {
-        self.queues.entry(part).or_default().push_back(command);
-    }
-}
-
 /// A new leg of a call, in the order of the machine's ids.
 impl From<Contact> for Dialled {
     fn from(contact: Contact) -> Dialled {
@@ -410,6 +483,15 @@ impl From<Contact> for Dialled {
             doomed: None,
         }
     }
+}
+
+/// How many calls are in progress: what an event of somebody else's channel costs is the
+/// reading of this number.
+static IN_PROGRESS: AtomicUsize = AtomicUsize::new(0);
+
+/// Some call is in progress.
+pub fn any_in_progress() -> bool {
+    IN_PROGRESS.load(Ordering::Relaxed) > 0
 }
 
 /// All calls in progress, by serial.
@@ -427,6 +509,7 @@ impl Calls {
         let open = !self.closed.load(Ordering::Relaxed);
         if open {
             calls.insert(call.serial, Arc::clone(call));
+            IN_PROGRESS.fetch_add(1, Ordering::Relaxed);
         }
         open
     }
@@ -440,7 +523,9 @@ impl Calls {
     }
 
     pub fn remove(&self, call: &Call) {
-        self.calls.lock().remove(&call.serial);
+        if self.calls.lock().remove(&call.serial).is_some() {
+            IN_PROGRESS.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub fn all(&self) -> Vec<Arc<Call>> {

@@ -2,8 +2,8 @@
 //! Pure: it is handed names and values; a bad value is reported by its name together with
 //! the default that is used instead, and never stops the module.
 
-use crate::plan::time::parse_time;
-use crate::ring::{EarlyMedia, Missed};
+use crate::plan::time::{is_true, parse_time};
+use crate::ring::{EarlyMedia, Missed, Mode};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,11 @@ pub struct Config {
     pub missed: Missed,
     /// None: `auto`.
     pub early_media: Option<EarlyMedia>,
+    pub mode: Mode,
+    /// A device that registers while its user's stage rings joins it.
+    pub late_join: bool,
+    /// How long a stage stays open in which nobody is registered.
+    pub wait_register: Option<Duration>,
     /// Of one plan's targets, and of one stage's contacts.
     pub max_targets: usize,
     /// How many ended calls `cti show` still finds.
@@ -28,6 +33,9 @@ impl Default for Config {
             last_stage_timeout: Duration::from_secs(60),
             missed: Missed::Auto,
             early_media: None,
+            mode: Mode::Sequence,
+            late_join: false,
+            wait_register: None,
             max_targets: 1024,
             history: 200,
         }
@@ -50,6 +58,15 @@ pub fn early_media(text: &str) -> Option<Option<EarlyMedia>> {
         "ignore" => Some(Some(EarlyMedia::Ignore)),
         "relay" => Some(Some(EarlyMedia::Relay)),
         "core" => Some(Some(EarlyMedia::Core)),
+        _ => None,
+    }
+}
+
+/// `sequence` or `progressive`.
+pub fn mode(text: &str) -> Option<Mode> {
+    match text.trim() {
+        "sequence" => Some(Mode::Sequence),
+        "progressive" => Some(Mode::Progressive),
         _ => None,
     }
 }
@@ -81,6 +98,14 @@ impl Config {
             "early-media" => {
                 self.early_media =
                     early_media(value).ok_or("expected auto, ignore, relay or core; using auto")?
+            }
+            "mode" => {
+                self.mode = mode(value).ok_or("expected sequence or progressive; using sequence")?
+            }
+            "late-join" => self.late_join = is_true(value),
+            "wait-register" => {
+                let time = time(value, "none")?;
+                self.wait_register = Some(time).filter(|time| !time.is_zero());
             }
             "max-targets" => {
                 let number = value
@@ -130,6 +155,9 @@ mod tests {
             ("last-stage-timeout", "30s"),
             ("missed", "never"),
             ("early-media", "relay"),
+            ("mode", "progressive"),
+            ("late-join", "true"),
+            ("wait-register", "8s"),
             ("max-targets", "200"),
             ("history", "0"),
         ]);
@@ -140,6 +168,9 @@ mod tests {
             last_stage_timeout: Duration::from_secs(30),
             missed: Missed::Never,
             early_media: Some(EarlyMedia::Relay),
+            mode: Mode::Progressive,
+            late_join: true,
+            wait_register: Some(Duration::from_secs(8)),
             max_targets: 200,
             history: 0,
         };
@@ -152,6 +183,8 @@ mod tests {
             ("stage-timeout", "soon"),
             ("missed", "perhaps"),
             ("early-media", "loud"),
+            ("mode", "backwards"),
+            ("wait-register", "a while"),
             ("max-targets", "0"),
             ("history", "-1"),
             ("colour", "red"),

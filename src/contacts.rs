@@ -57,6 +57,8 @@ pub struct Contact {
     pub target: String,
     pub dial_string: String,
     pub variables: Variables,
+    /// The directory user whose device it is, or would be if it had one registered.
+    pub user: Option<String>,
     /// `user_context` of the directory user: where the leg's own transfers go.
     pub context: Option<String>,
     /// Why it cannot be dialled at all.
@@ -66,10 +68,18 @@ pub struct Contact {
 /// How deep dial strings may name further users before it is taken for a circle.
 const DEPTH: usize = 8;
 
-/// Every contact of the stage, each once, in the plan's order. `caller` expands the
-/// directory's dial strings; `globals` are told to a dynamic directory.
-pub fn resolve(stage: &Stage, caller: &dyn Caller, globals: &Variables) -> Vec<Contact> {
+/// What the targets of a stage come to.
+pub struct Resolved<'a> {
+    /// Each contact once, in the plan's order.
+    pub contacts: Vec<Contact>,
+    /// Every directory user, registered or not, and the target that names it.
+    pub users: Vec<(String, &'a Target)>,
+}
+
+/// `caller` expands the directory's dial strings; `globals` are told to a dynamic directory.
+pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -> Resolved<'a> {
     let mut found: Vec<Contact> = Vec::new();
+    let mut users: Vec<(String, &Target)> = Vec::new();
     for target in &stage.targets {
         let mut contacts = Vec::new();
         expand(
@@ -80,6 +90,11 @@ pub fn resolve(stage: &Stage, caller: &dyn Caller, globals: &Variables) -> Vec<C
             DEPTH,
             &mut contacts,
         );
+        for user in contacts.iter().filter_map(|contact| contact.user.clone()) {
+            if users.last().is_none_or(|(last, _)| *last != user) {
+                users.push((user, target));
+            }
+        }
         // Somebody's other device is not registered: no reason to report a failure.
         if contacts.iter().any(|contact| contact.dead.is_none()) {
             contacts.retain(|contact| contact.dead.is_none());
@@ -101,7 +116,10 @@ pub fn resolve(stage: &Stage, caller: &dyn Caller, globals: &Variables) -> Vec<C
             }
         }
     }
-    found
+    Resolved {
+        contacts: found,
+        users,
+    }
 }
 
 fn expand(
@@ -116,6 +134,7 @@ fn expand(
         target: String::new(),
         dial_string: target.dial_string(),
         variables: variables.clone(),
+        user: None,
         context: None,
         dead,
     };
@@ -134,9 +153,10 @@ fn expand(
                     depth,
                     found,
                 );
-                found[first..]
-                    .iter_mut()
-                    .for_each(|contact| contact.context.clone_from(&user.context));
+                for contact in &mut found[first..] {
+                    contact.context.clone_from(&user.context);
+                    contact.user.get_or_insert(user.id.clone());
+                }
             }
             Err(cause) => found.push(contact(Some(cause))),
         },
@@ -193,6 +213,7 @@ fn nested(
                 target: String::new(),
                 dial_string: target.dial_string(),
                 variables: own.clone(),
+                user: None,
                 context: None,
                 dead: Some(Cause::DESTINATION_OUT_OF_ORDER),
             });
@@ -212,6 +233,7 @@ fn nested(
 }
 
 struct User {
+    id: String,
     dial_string: String,
     variables: Variables,
     context: Option<String>,
@@ -273,6 +295,7 @@ fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User,
         .replace("${dialed_domain}", &domain);
     Ok(User {
         dial_string: caller.expand(&dial_string),
+        id,
         variables,
         context,
     })

@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[derive(Debug, Serialize)]
 pub struct Ended {
     pub uuid: String,
+    /// Its number.
+    pub caller: String,
     pub plan: String,
     pub result: String,
     pub cause: String,
@@ -55,8 +57,9 @@ pub fn ladder(call: &Ended) -> String {
     let end = rings.max().unwrap_or(0).max(call.ring_ms).max(1) * 11 / 10;
     let column = |ms: u64| (ms.min(end) * WIDTH / end.max(1)) as usize;
     let mut text = format!(
-        "{} {} {} after {:.2} s  {}\n",
+        "{} {} {} {} after {:.2} s  {}\n",
         call.uuid,
+        call.caller,
         call.result,
         call.cause,
         call.ring_ms as f64 / 1000.0,
@@ -107,16 +110,14 @@ mod tests {
     fn leg(target: &str, times: [Option<u64>; 4], role: &'static str) -> LegReport {
         LegReport {
             target: target.to_owned(),
-            contact: target.to_owned(),
-            uuid: None,
             stage: 1,
             start_ms: times[0],
             ringing_ms: times[1],
             answered_ms: times[2],
             ended_ms: times[3],
             cause: Some("LOSE_RACE".to_owned()),
-            sip_code: None,
             role: Some(role),
+            ..LegReport::default()
         }
     }
 
@@ -124,6 +125,7 @@ mod tests {
         let [plan, result, cause] = ["user/2,user/3", "answered", "SUCCESS"].map(str::to_owned);
         Ended {
             uuid: uuid.to_owned(),
+            caller: "1001".to_owned(),
             plan,
             result,
             cause,

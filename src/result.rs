@@ -15,8 +15,11 @@ use std::time::Duration;
 pub const REFUSED: Cause = Cause::DESTINATION_OUT_OF_ORDER;
 
 /// One entry of `cti_legs`; times in milliseconds since `cti_bridge` began.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct LegReport {
+    /// Which `:_:` part; not told, as most plans have one.
+    #[serde(skip)]
+    pub part: usize,
     pub target: String,
     pub contact: String,
     pub uuid: Option<String>,
@@ -34,6 +37,7 @@ pub struct LegReport {
 pub fn legs(call: &Call) -> Vec<LegReport> {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
     let report = |(leg, dialled): (&Leg, &Dialled)| LegReport {
+        part: leg.part,
         target: dialled.contact.target.clone(),
         contact: dialled.contact.dial_string.clone(),
         uuid: dialled.uuid.clone(),
@@ -97,6 +101,18 @@ pub fn refused(caller: &Channel<'_>, error: &str) {
     caller.set("cti_ring_ms", Some("0"));
     caller.set("cti_legs", Some("[]"));
     outcome(caller, Outcome::Invalid, REFUSED);
+    if let Some(module) = module() {
+        module.metrics.call_refused();
+    }
+}
+
+/// The winner answered while it rang, and so has the caller: how long was that?
+pub fn caller_answered(call: &Call, leg: LegId) {
+    let now = call.began.elapsed();
+    let answered = call.state.lock().ring.legs()[leg].answered;
+    if let (Some(module), Some(at)) = (module(), answered) {
+        module.metrics.caller_answered(now.saturating_sub(at));
+    }
 }
 
 /// The winner answered: before the two are joined, so that it can be read during the call.
@@ -168,6 +184,7 @@ pub fn ended(call: &Call, caller: &Channel<'_>) {
         module.metrics.call_ended(&result, ring, &reports);
         let ended = Ended {
             uuid: call.uuid.clone(),
+            caller: read("caller_id_number"),
             plan: call.plan.to_string(),
             result: result.clone(),
             cause: cause.clone(),

@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::contacts::{Caller, Contact};
 use crate::plan::time::{is_true, parse_time};
 use crate::plan::{Part, Plan, Variables};
-use crate::ring::{EarlyMedia, NewLeg, RejectRule, Settings};
+use crate::ring::{CallerThread, Cause, Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
 use crate::switch::dial::TIME_LIMIT;
 use crate::switch::session::cause_named;
 use std::time::Duration;
@@ -18,11 +18,15 @@ pub const OURS: &[&str] = &[
     "call_timeout",
     "cti_debug",
     "cti_early_media",
+    "cti_late_join",
     "cti_leg",
     "cti_missed",
+    "cti_mode",
     "cti_stage_timeout",
     "cti_timeout",
+    "cti_wait_register",
     "fail_on_single_reject",
+    "group_confirm_timeout",
     "hangup_on_single_reject",
     "leg_delay_start",
     "leg_progress_timeout",
@@ -91,6 +95,9 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         .into_iter()
         .chain(on_caller)
         .find_map(|(name, value)| time(name, value?));
+    let wait_register = lookup("cti_wait_register")
+        .and_then(|value| time("cti_wait_register", value))
+        .or(config.wait_register);
     let progress_timeout =
         lookup("progress_timeout").and_then(|value| time("progress_timeout", value));
     let missed = lookup("cti_missed").map_or(config.missed, |value| {
@@ -99,6 +106,14 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
                 "cti_missed={value:?} is ignored: expected auto or never"
             ));
             config.missed
+        })
+    });
+    let mode = lookup("cti_mode").map_or(config.mode, |value| {
+        config::mode(&value).unwrap_or_else(|| {
+            problems.push(format!(
+                "cti_mode={value:?} is ignored: expected sequence or progressive"
+            ));
+            config.mode
         })
     });
     let own = ["ignore_early_media", "bridge_early_media"]
@@ -128,8 +143,12 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         }
         number
     };
-    let attempts = number("originate_retries", 1..=100).unwrap_or(1);
+    // Core's ranges; where a time limits the retries, any number of them is allowed.
+    let retry_timeout = number("originate_retry_timeout", 1..=u64::from(u32::MAX));
+    let most = retry_timeout.map_or(100, |_| u64::from(u32::MAX));
+    let attempts = number("originate_retries", 1..=most).unwrap_or(1);
     let sleep = number("originate_retry_sleep_ms", 500..=60_000).unwrap_or(1000);
+    let period = number("originate_retry_min_period_ms", 500..=300_000).unwrap_or(0);
     let hang_up_on_single_reject =
         lookup("hangup_on_single_reject").is_some_and(|value| is_true(&value));
     let single_reject = match lookup("fail_on_single_reject") {
@@ -154,8 +173,29 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         hang_up_on_single_reject,
         attempts: attempts as u32,
         retry_sleep: Duration::from_millis(sleep),
+        retry_timeout: retry_timeout.map(Duration::from_secs),
+        retry_period: Duration::from_millis(period),
+        mode,
+        wait_register,
+        caller_thread: CallerThread::Rings,
     };
     (settings, problems)
+}
+
+/// Whether a device that registers while its user's stage rings joins it.
+pub fn late_join(
+    config: &Config,
+    caller: &dyn Caller,
+    globals: &Variables,
+    settings: &Settings,
+) -> bool {
+    let said = globals
+        .get("cti_late_join")
+        .map(str::to_owned)
+        .or_else(|| caller.variable("cti_late_join"))
+        .filter(|value| !value.is_empty());
+    // To wait for a registration is to want it.
+    settings.wait_register.is_some() || said.map_or(config.late_join, |value| is_true(&value))
 }
 
 /// A time limit; 0 is none, and what is no time is reported.
@@ -188,7 +228,7 @@ fn reject_rule(value: &str) -> RejectRule {
 
 /// What the machine must know of one contact. As in core, a leg's own variable and a
 /// global one of that name both count; the leg's own is the closer one.
-pub fn leg(contact: &Contact, globals: &Variables) -> (NewLeg, Vec<String>) {
+pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewLeg, Vec<String>) {
     let mut problems = Vec::new();
     let lookup = |name: &str| {
         contact
@@ -198,12 +238,32 @@ pub fn leg(contact: &Contact, globals: &Variables) -> (NewLeg, Vec<String>) {
             .filter(|value| !value.is_empty())
     };
     let mut time = |name: &str| limit(name, lookup(name)?, &mut problems);
+    // Core takes these from the caller, too.
+    let asked = |name: &str| {
+        let written = lookup(name).map(str::to_owned);
+        written
+            .or_else(|| caller.variable(name))
+            .filter(|value| !value.is_empty())
+    };
+    let confirm = asked("group_confirm_key").map(|_| match asked("group_confirm_timeout") {
+        Some(value) => match parse_time(&value) {
+            Ok(time) if time.is_zero() => Confirm::Dropped,
+            Ok(time) => Confirm::Anew(time),
+            Err(_) => Confirm::Kept,
+        },
+        None if asked("group_confirm_cancel_timeout").is_some_and(|value| is_true(&value)) => {
+            Confirm::Dropped
+        }
+        None => Confirm::Kept,
+    });
     let leg = NewLeg {
         delay: time("leg_delay_start").unwrap_or_default(),
         timeout: time("leg_timeout"),
         progress_timeout: time("leg_progress_timeout"),
         required: lookup("leg_required").is_some_and(is_true),
+        confirm,
         dead: contact.dead,
+        may_register: contact.user.is_some() && contact.dead == Some(Cause::USER_NOT_REGISTERED),
     };
     (leg, problems)
 }
@@ -241,6 +301,11 @@ pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedi
             "0".to_owned(),
         ),
         ("leg_delay_start", "leg_delay_start", "0".to_owned()),
+        (
+            "group_confirm_timeout",
+            "group_confirm_timeout",
+            "0".to_owned(),
+        ),
     ];
     for (on_caller, name, value) in harmless {
         if caller.variable(on_caller).is_some() {
@@ -255,16 +320,34 @@ pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedi
     core
 }
 
+/// The caller's word on who calls, and the variable by which a leg says so itself.
+const EFFECTIVE: [(&str, &str); 4] = [
+    ("effective_ani", "origination_ani"),
+    ("effective_aniii", "origination_aniii"),
+    ("effective_caller_id_name", "origination_caller_id_name"),
+    ("effective_caller_id_number", "origination_caller_id_number"),
+];
+
+/// What legs without an own caller ID must say themselves: within one originate core forgets
+/// the caller's effective one after the first leg that has its own.
+pub fn effective<'v>(
+    caller: &dyn Caller,
+    globals: &Variables,
+    legs: impl Iterator<Item = &'v Variables> + Clone,
+) -> Vec<(&'static str, String)> {
+    EFFECTIVE
+        .iter()
+        .filter(|(_, own)| {
+            globals.get(own).is_none() && legs.clone().any(|leg| leg.get(own).is_some())
+        })
+        .filter_map(|(name, own)| Some((*own, caller.variable(name)?)))
+        .collect()
+}
+
 /// What core would take from the caller's session, for a branch that rings without it.
 pub fn aside(caller: &dyn Caller, uuid: &str, core: &mut Variables) {
     core.set("origination_aleg_uuid", uuid);
-    let effective = [
-        ("effective_ani", "origination_ani"),
-        ("effective_aniii", "origination_aniii"),
-        ("effective_caller_id_name", "origination_caller_id_name"),
-        ("effective_caller_id_number", "origination_caller_id_number"),
-    ];
-    for (name, origination) in effective {
+    for (name, origination) in EFFECTIVE {
         if core.get(origination).is_none()
             && let Some(value) = caller.variable(name)
         {

@@ -7,8 +7,12 @@ mod live;
 mod scenarios;
 
 use live::checks::{CHECKS, Check, Verdict, When};
+use live::esl::Events;
+use live::knowing;
 use live::media::{SOUNDS, Sound};
 use live::modes::{MODES, Mode};
+use live::parity::table::PAIRS;
+use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
 use scenarios::table::SCENARIOS;
 use scenarios::{Scenario, check};
@@ -64,8 +68,18 @@ impl Arguments {
         // Core alone has nothing that our own checks ask for.
         let checks = CHECKS
             .iter()
+            .chain(knowing::CHECKS)
             .filter(|_| self.application == "cti_bridge")
             .map(Job::Check);
+        let pairs = PAIRS
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Pair);
+        let plans = PLANS_NAMES
+            .iter()
+            .enumerate()
+            .filter(|_| self.application == "cti_bridge")
+            .map(|(part, name)| Job::Plans(part, name));
         let sounds = SOUNDS
             .iter()
             .filter(|_| self.application == "cti_bridge")
@@ -77,6 +91,8 @@ impl Arguments {
         let all = checks
             .chain(sounds)
             .chain(modes)
+            .chain(plans)
+            .chain(pairs)
             .chain(SCENARIOS.iter().map(Job::Scenario));
         all.filter(|job| self.wants(job.name())).collect()
     }
@@ -98,12 +114,21 @@ impl Arguments {
 struct Report {
     passed: usize,
     failed: usize,
+    skipped: usize,
 }
 
 impl Report {
     fn add(&mut self, name: &str, began: Instant, verdict: &Verdict) {
         let seconds = began.elapsed().as_secs_f32();
-        let Verdict { wrong, note } = verdict;
+        let Verdict {
+            wrong,
+            note,
+            skipped,
+        } = verdict;
+        if let Some(reason) = skipped {
+            self.skipped += 1;
+            return println!("skipped: {reason}  ({name})");
+        }
         let note = if note.is_empty() {
             String::new()
         } else {
@@ -155,8 +180,8 @@ fn main() -> ExitCode {
     }
     let report = report.into_inner().expect("a test panicked");
     println!(
-        "\n{} passed, {} failed, 0 skipped",
-        report.passed, report.failed
+        "\n{} passed, {} failed, {} skipped",
+        report.passed, report.failed, report.skipped
     );
     if report.failed == 0 {
         ExitCode::SUCCESS
@@ -170,15 +195,29 @@ fn main() -> ExitCode {
 enum Job {
     Scenario(&'static Scenario),
     Check(&'static Check),
+    Pair(&'static Pair),
+    /// How plans are written: so many jobs, this is one.
+    Plans(usize, &'static str),
     Sound(&'static Sound),
     Mode(&'static Mode),
 }
+
+const PLANS_NAMES: [&str; PLANS_JOBS] = [
+    "parity_plans_1",
+    "parity_plans_2",
+    "parity_plans_3",
+    "parity_plans_4",
+    "parity_plans_5",
+    "parity_plans_6",
+];
 
 impl Job {
     fn name(&self) -> &'static str {
         match self {
             Job::Scenario(scenario) => scenario.name,
             Job::Check(check) => check.name,
+            Job::Pair(pair) => pair.name,
+            Job::Plans(_, name) => name,
             Job::Sound(sound) => sound.name,
             Job::Mode(mode) => mode.name,
         }
@@ -186,12 +225,14 @@ impl Job {
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) | Job::Sound(_) | Job::Mode(_) => When::Any,
+            Job::Scenario(_) | Job::Pair(_) | Job::Plans(..) | Job::Sound(_) | Job::Mode(_) => {
+                When::Any
+            }
             Job::Check(check) => check.when,
         }
     }
 
-    fn run(&self, rig: &Rig, slot: usize) -> Verdict {
+    fn run(&self, rig: &Rig, events: Option<&Events>, slot: usize) -> Verdict {
         let verdict = match self {
             Job::Scenario(scenario) => rig.scenario(scenario, slot).map(|(seen, course)| {
                 let mut wrong = check(scenario, &seen);
@@ -208,6 +249,12 @@ impl Job {
                 }
             }),
             Job::Check(check) => (check.run)(rig, slot),
+            Job::Pair(pair) => events
+                .ok_or("nobody listens to the channels".to_string())
+                .and_then(|events| pair.run(rig, events, slot)),
+            Job::Plans(part, _) => events
+                .ok_or("nobody listens to the channels".to_string())
+                .and_then(|events| live::parity::plans(rig, events, slot, *part)),
             Job::Sound(sound) => sound.run(rig, slot),
             Job::Mode(mode) => mode.run(rig, slot),
         };
@@ -235,6 +282,11 @@ fn run(
         found.installed.binary.display(),
         settings.application
     );
+    let compares = jobs
+        .iter()
+        .any(|job| matches!(job, Job::Pair(_) | Job::Plans(..)));
+    let listening = compares.then(|| live::parity::listen(&rig)).transpose()?;
+    let events = listening.as_ref();
     let queue = |when: When| {
         Mutex::new(
             jobs.iter()
@@ -250,7 +302,7 @@ fn run(
                 return;
             };
             let began = Instant::now();
-            let verdict = job.run(&rig, slot);
+            let verdict = job.run(&rig, events, slot);
             report
                 .lock()
                 .expect("a test panicked")

@@ -2,21 +2,20 @@
 //! A reply begins with `+OK` or `-ERR reason`; JSON where `json` is asked.
 
 mod explain;
+mod line;
 mod operate;
 
 use crate::module::Module;
 use crate::switch::Channel;
+use line::Request;
 use std::fmt::Write;
 use std::sync::Arc;
-
-pub const SYNTAX: &str = "help | version | status | calls [json] | show <uuid> [json] | explain [json] <plan> | \
-cancel <uuid> [cause] | skip <uuid> | drop <uuid> <leg uuid or target> | add <uuid> <target> | extend <uuid> <time> | metrics [json] | reload";
 
 const HELP: &str = "\
 cti version              the module's version and what it was built against
 cti status               calls ringing or joined now, and the settings in force
 cti calls [json]         the calls in progress: caller, stage, what rings and for how long yet
-cti show UUID [json]     one call, leg by leg; the last ones also after their end
+cti show UUID [json]     one call, leg by leg; the last ones also after their end, as a ladder
 cti cancel UUID [CAUSE]  end the call (ORIGINATOR_CANCEL)
 cti skip UUID            the running stage is over: on to the next
 cti drop UUID LEG        one leg (its uuid, or its target as written) rings no more
@@ -50,35 +49,31 @@ pub const COMPLETIONS: &[&str] = &[
 
 /// The reply to one command line.
 pub fn run(module: &Arc<Module>, line: &str, caller: Option<&Channel<'_>>) -> String {
-    let (command, rest) = word(line);
-    match command {
-        "" | "help" => format!("+OK\n{HELP}"),
-        "version" => format!(
+    let request = match line::read(line) {
+        Ok(request) => request,
+        Err(why) => return format!("-ERR {why}\n"),
+    };
+    match request {
+        Request::Help => format!("+OK\n{HELP}"),
+        Request::Version => format!(
             "+OK mod_cti {} (headers: {})\n",
             env!("CARGO_PKG_VERSION"),
             crate::ffi::HEADERS
         ),
-        "status" => status(module),
-        "explain" => explain::explain(&module.config(), rest, caller),
-        "calls" => operate::calls(module, rest),
-        "metrics" => operate::metrics(module, rest),
-        "show" => operate::show(module, rest),
-        "cancel" | "skip" | "drop" | "add" | "extend" => {
+        Request::Status => status(module),
+        Request::Explain { json, plan } => explain::explain(&module.config(), plan, json, caller),
+        Request::Calls { json } => operate::calls(module, json),
+        Request::Metrics { json } => operate::metrics(module, json),
+        Request::Show { uuid, json } => operate::show(module, uuid, json),
+        Request::Operate { uuid, order } => {
             let by = caller.and_then(|caller| caller.variable("uuid"));
-            operate::command(module, command, rest, by.as_deref().unwrap_or("api"))
+            operate::command(module, uuid, order, by.as_deref().unwrap_or("api"))
         }
-        "reload" => match module.reload() {
+        Request::Reload => match module.reload() {
             problems if problems.is_empty() => "+OK cti.conf read\n".to_owned(),
             problems => format!("-ERR cti.conf read, but:\n{}\n", problems.join("\n")),
         },
-        other => format!("-ERR no command {other:?}; try: cti {SYNTAX}\n"),
     }
-}
-
-fn word(line: &str) -> (&str, &str) {
-    let line = line.trim();
-    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    (word, rest.trim_start())
 }
 
 fn status(module: &Module) -> String {
@@ -98,6 +93,12 @@ fn status(module: &Module) -> String {
             config.early_media.map_or("auto".to_owned(), |choice| {
                 format!("{choice:?}").to_lowercase()
             }),
+        ),
+        ("mode", config.mode.name().to_owned()),
+        ("late-join", config.late_join.to_string()),
+        (
+            "wait-register",
+            config.wait_register.map_or("none".to_owned(), seconds),
         ),
         ("max-targets", config.max_targets.to_string()),
         ("history", config.history.to_string()),

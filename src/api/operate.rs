@@ -2,14 +2,13 @@
 //! A command names a call by its caller's uuid, is carried out by the ring machine, and is
 //! answered with what it did or why it could not.
 
-use super::word;
+use super::line::Order;
 use crate::bridge;
 use crate::calls::Call;
-use crate::events;
+use crate::events::{self, Announcement};
 use crate::history::ladder;
 use crate::module::Module;
-use crate::plan::time::parse_time;
-use crate::plan::{self, Limits};
+use crate::plan::Stage;
 use crate::result::{self, LegReport};
 use crate::ring::{Cause, Event, LegState, Ringing};
 use crate::switch::LockedSession;
@@ -20,9 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// `cti calls [json]`
-pub fn calls(module: &Module, rest: &str) -> String {
+pub fn calls(module: &Module, json: bool) -> String {
     let calls = module.calls.all();
-    if word(rest).0 == "json" {
+    if json {
         let calls: Vec<_> = calls.iter().map(|call| as_json(call)).collect();
         return format!("{}\n", json!(calls));
     }
@@ -32,15 +31,14 @@ pub fn calls(module: &Module, rest: &str) -> String {
 }
 
 /// `cti show <uuid> [json]`
-pub fn show(module: &Module, rest: &str) -> String {
-    let (uuid, rest) = word(rest);
+pub fn show(module: &Module, uuid: &str, json: bool) -> String {
     match module.calls.of_caller(uuid) {
         None => match module.history.find(uuid) {
             None => unknown(uuid),
-            Some(call) if word(rest).0 == "json" => format!("{}\n", json!(*call)),
+            Some(call) if json => format!("{}\n", json!(*call)),
             Some(call) => format!("+OK\n{}", ladder(&call)),
         },
-        Some(call) if word(rest).0 == "json" => format!("{}\n", as_json(&call)),
+        Some(call) if json => format!("{}\n", as_json(&call)),
         Some(call) => {
             let mut text = String::from("+OK\n");
             describe(&call, &mut text);
@@ -50,29 +48,24 @@ pub fn show(module: &Module, rest: &str) -> String {
 }
 
 /// `cti metrics [json]`: without `+OK`, so that a scraper can take it as it is.
-pub fn metrics(module: &Module, rest: &str) -> String {
-    let ringing: Vec<_> = module
-        .calls
-        .all()
-        .into_iter()
-        .filter(|call| !call.state.lock().ring.over())
-        .collect();
+pub fn metrics(module: &Module, json: bool) -> String {
     let open = |state: LegState| !matches!(state, LegState::Waiting | LegState::Ended);
-    let legs = ringing
-        .iter()
-        .map(|call| {
-            call.state
-                .lock()
+    let (mut calls, mut legs) = (0, 0);
+    for call in module.calls.all() {
+        let state = call.state.lock();
+        if !state.ring.over() {
+            calls += 1;
+            legs += state
                 .ring
                 .legs()
                 .iter()
                 .filter(|leg| open(leg.state))
-                .count()
-        })
-        .sum();
-    match word(rest).0 {
-        "json" => format!("{}\n", module.metrics.json(ringing.len(), legs)),
-        _ => module.metrics.text(ringing.len(), legs),
+                .count();
+        }
+    }
+    match json {
+        true => format!("{}\n", module.metrics.json(calls, legs)),
+        false => module.metrics.text(calls, legs),
     }
 }
 
@@ -88,6 +81,40 @@ fn ringing(call: &Call) -> (Vec<Ringing>, bool) {
     )
 }
 
+/// The caller's number and name, as long as it is there.
+fn caller_id(call: &Call) -> [String; 2] {
+    let caller = LockedSession::locate(&call.uuid);
+    ["caller_id_number", "caller_id_name"]
+        .map(|name| caller.as_ref().and_then(|it| it.variable(name)))
+        .map(Option::unwrap_or_default)
+}
+
+/// A leg's report, what it does now, since when, and how long yet.
+fn legs_now(call: &Call) -> Vec<(LegReport, &'static str, u64, Option<u64>)> {
+    let now = call.began.elapsed();
+    let reports = result::legs(call);
+    let lefts: Vec<_> = {
+        let state = call.state.lock();
+        (0..reports.len())
+            .map(|leg| state.ring.left(leg, now))
+            .collect()
+    };
+    let ms = |time: Duration| time.as_millis() as u64;
+    let described = |(leg, left): (LegReport, Option<Duration>)| {
+        let times = (leg.ended_ms, leg.answered_ms, leg.ringing_ms, leg.start_ms);
+        let (state, since) = match times {
+            (Some(at), ..) => ("ended", at),
+            (_, Some(at), ..) => ("answered", at),
+            (_, _, Some(at), _) => ("ringing", at),
+            (_, _, _, Some(at)) => ("dialled", at),
+            _ => ("waiting", 0),
+        };
+        let age = ms(now).saturating_sub(since);
+        (leg, state, age, left.map(ms))
+    };
+    reports.into_iter().zip(lefts).map(described).collect()
+}
+
 fn as_json(call: &Call) -> serde_json::Value {
     let (parts, joined) = ringing(call);
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
@@ -100,13 +127,24 @@ fn as_json(call: &Call) -> serde_json::Value {
             "call_left_ms": ms(part.call_left),
         })
     };
+    // What `cti_legs` says of a leg, and what it does now.
+    let leg = |(leg, state, age, left): (LegReport, &str, u64, Option<u64>)| {
+        let mut leg = json!(leg);
+        leg["state"] = json!(state);
+        leg["age_ms"] = json!(age);
+        leg["left_ms"] = json!(left);
+        leg
+    };
+    let [number, name] = caller_id(call);
     json!({
         "uuid": call.uuid,
+        "caller": number,
+        "caller_name": name,
         "plan": call.plan.to_string(),
         "age_ms": call.began.elapsed().as_millis() as u64,
         "state": if joined { "joined" } else { "ringing" },
         "parts": parts.iter().map(part).collect::<Vec<_>>(),
-        "legs": result::legs(call),
+        "legs": legs_now(call).into_iter().map(leg).collect::<Vec<_>>(),
     })
 }
 
@@ -114,92 +152,110 @@ fn describe(call: &Call, text: &mut String) {
     let (parts, joined) = ringing(call);
     let age = call.began.elapsed().as_secs_f64();
     let state = if joined { "joined" } else { "ringing" };
+    let [number, name] = caller_id(call);
     // Writing into a String cannot fail.
-    let _ = writeln!(text, "{} {state} {age:.1} s  {}", call.uuid, call.plan);
+    let _ = writeln!(
+        text,
+        "{} {number} {name:?} {state}, began {age:.1} s ago  {}",
+        call.uuid, call.plan
+    );
     for part in parts {
         let left = |time: Option<Duration>| {
             time.map_or("no limit".to_owned(), |time| {
                 format!("{:.1} s left", time.as_secs_f64())
             })
         };
+        let which = match call.plan.parts.len() {
+            1 => String::new(),
+            parts => format!("part {} of {parts}, ", part.part + 1),
+        };
         let _ = writeln!(
             text,
-            "  stage {} of {}: {}; the call: {}",
+            "  {which}stage {} of {}: {}; the call: {}",
             part.stage,
             part.stages,
             left(part.stage_left),
             left(part.call_left)
         );
     }
-    for leg in result::legs(call) {
-        let uuid = leg.uuid.as_deref().unwrap_or("-");
+    for (leg, state, age, left) in legs_now(call) {
+        let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
+        let mut what = match (state, left) {
+            ("waiting", Some(left)) => format!("starts in {}", seconds(left)),
+            ("waiting", None) => "waits".to_owned(),
+            ("ended", _) => format!(
+                "ended {} ago, {}",
+                seconds(age),
+                leg.cause.as_deref().unwrap_or("")
+            ),
+            (state, _) => format!("{state} for {}", seconds(age)),
+        };
+        if let Some(left) = left.filter(|_| state != "waiting") {
+            let _ = write!(what, ", {} left", seconds(left));
+        }
         let _ = writeln!(
             text,
-            "    {uuid} {} {} -> {}",
-            state_of(&leg),
+            "    {} {what}  {} -> {}  {}",
+            leg.stage,
             leg.target,
-            leg.contact
+            leg.contact,
+            leg.uuid.as_deref().unwrap_or("-")
         );
     }
 }
 
-fn state_of(leg: &LegReport) -> String {
-    let at = |what: &str, ms: u64| format!("{what} since {:.1} s", ms as f64 / 1000.0);
-    match (leg.ended_ms, leg.answered_ms, leg.ringing_ms, leg.start_ms) {
-        (Some(_), ..) => format!("ended {}", leg.cause.as_deref().unwrap_or("")),
-        (_, Some(ms), ..) => at("answered", ms),
-        (_, _, Some(ms), _) => at("ringing", ms),
-        (_, _, _, Some(ms)) => at("dialled", ms),
-        _ => "waiting".to_owned(),
-    }
-}
-
 /// `cancel`, `skip`, `drop`, `add` or `extend`; `by`: who asks, for the event.
-pub fn command(module: &Arc<Module>, command: &str, rest: &str, by: &str) -> String {
-    let (uuid, rest) = word(rest);
-    if uuid.is_empty() {
-        return format!("-ERR cti {command} <uuid of the caller> …; `cti calls` lists them\n");
-    }
+pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> String {
+    let command = order.name();
     let Some(call) = module.calls.of_caller(uuid) else {
         return unknown(uuid);
     };
     if call.state.lock().ring.over() {
         return format!("-ERR {uuid} rings no more: it was answered or is ending\n");
     }
-    let done = match command {
-        "cancel" => cancel(&call, rest),
-        "skip" => skip(&call),
-        "drop" => drop_leg(&call, rest),
-        "add" => add(module, &call, rest),
-        _ => extend(&call, rest),
+    let tell = |said: &str| events::operated(command, by, said);
+    let done = match order {
+        Order::Cancel(cause) => cancel(&call, cause, tell),
+        Order::Skip => skip(&call, tell),
+        Order::Drop(which) => drop_leg(&call, which, tell),
+        Order::Add(stage) => add(&call, &stage).inspect(|said| call.announce(tell(said))),
+        Order::Extend(time) => extend(&call, time, tell),
     };
     match done {
-        Ok(said) => {
-            tracing::debug!(
-                uuid = call.uuid.as_str(),
-                "cti_bridge: {command} by {by}: {said}"
-            );
-            call.announce(events::operated(command, by, &said));
-            format!("+OK {said}\n")
-        }
+        Ok(said) => format!("+OK {said}\n"),
         Err(why) => format!("-ERR {why}\n"),
     }
 }
 
-fn cancel(call: &Arc<Call>, cause: &str) -> Result<String, String> {
+type Done = Result<String, String>;
+
+fn carry_out(
+    call: &Arc<Call>,
+    event: Event,
+    said: String,
+    tell: impl Fn(&str) -> Announcement,
+) -> Done {
+    if call.operated(event, tell(&said)) {
+        Ok(said)
+    } else {
+        Err("too late: it was answered or is ending".to_owned())
+    }
+}
+
+fn cancel(call: &Arc<Call>, cause: Option<&str>, tell: impl Fn(&str) -> Announcement) -> Done {
     let cause = match cause {
-        "" => Cause::ORIGINATOR_CANCEL,
-        name => cause_named(name)
+        None => Cause::ORIGINATOR_CANCEL,
+        Some(name) => cause_named(name)
             .filter(|cause| {
                 cause.0 < 128 || *cause == Cause::ORIGINATOR_CANCEL || *cause == Cause::LOSE_RACE
             })
             .ok_or_else(|| format!("no hangup cause {name:?}; for example NORMAL_CLEARING"))?,
     };
-    call.feed(Event::Cancel(cause));
-    Ok("the call is cancelled".to_owned())
+    let said = "the call is cancelled".to_owned();
+    carry_out(call, Event::Cancel(cause), said, tell)
 }
 
-fn skip(call: &Arc<Call>) -> Result<String, String> {
+fn skip(call: &Arc<Call>, tell: impl Fn(&str) -> Announcement) -> Done {
     let (parts, _) = ringing(call);
     let stages: Vec<String> = parts
         .iter()
@@ -208,16 +264,11 @@ fn skip(call: &Arc<Call>) -> Result<String, String> {
     if stages.is_empty() {
         return Err("no stage rings at this moment; try again".to_owned());
     }
-    call.feed(Event::Skip);
-    Ok(format!("{} is over", stages.join(", ")))
+    let said = format!("{} is over", stages.join(", "));
+    carry_out(call, Event::Skip, said, tell)
 }
 
-fn drop_leg(call: &Arc<Call>, which: &str) -> Result<String, String> {
-    if which.is_empty() {
-        return Err(
-            "which leg? Its uuid, or its target as written; `cti show` lists them".to_owned(),
-        );
-    }
+fn drop_leg(call: &Arc<Call>, which: &str, tell: impl Fn(&str) -> Announcement) -> Done {
     let legs: Vec<usize> = {
         let state = call.state.lock();
         let open = |state: LegState| {
@@ -234,44 +285,31 @@ fn drop_leg(call: &Arc<Call>, which: &str) -> Result<String, String> {
             .map(|(id, _)| id)
             .collect()
     };
-    if legs.is_empty() {
+    let [first, others @ ..] = &legs[..] else {
         return Err(format!("no leg {which:?} rings"));
-    }
-    legs.iter().for_each(|&leg| call.feed(Event::Drop(leg)));
-    Ok(format!("{} leg(s) of {which} dropped", legs.len()))
+    };
+    let said = format!("{} leg(s) of {which} dropped", legs.len());
+    let done = carry_out(call, Event::Drop(*first), said, tell);
+    others.iter().for_each(|&leg| call.feed(Event::Drop(leg)));
+    done
 }
 
-fn add(module: &Arc<Module>, call: &Arc<Call>, text: &str) -> Result<String, String> {
-    let limits = Limits {
-        targets: module.config().max_targets,
-        ..Limits::default()
-    };
-    let plan = plan::parse(text, &limits).map_err(|error| error.to_string())?;
-    let simple = plan.parts.len() == 1
-        && plan.parts[0].stages.len() == 1
-        && plan.parts[0].stages[0].targets.len() == 1;
-    if !simple || !plan.globals.is_empty() || !plan.parts[0].globals.is_empty() {
-        return Err("one target at a time, with [variables] of its own if need be".to_owned());
-    }
-    let part = ringing(call)
+fn add(call: &Arc<Call>, stage: &Stage) -> Done {
+    let at = ringing(call)
         .0
         .first()
-        .map(|part| part.part)
+        .map(|part| (part.part, part.stage - 1))
         .ok_or("no stage rings at this moment; try again")?;
     let caller = LockedSession::locate(&call.uuid).ok_or("the caller is gone")?;
-    bridge::add(call, caller.channel(), part, &plan.parts[0].stages[0])
+    bridge::add(call, caller.channel(), at, stage)
 }
 
-fn extend(call: &Arc<Call>, time: &str) -> Result<String, String> {
-    let time = parse_time(time).map_err(|error| error.to_string())?;
-    if ringing(call).0.is_empty() {
+fn extend(call: &Arc<Call>, time: Duration, tell: impl Fn(&str) -> Announcement) -> Done {
+    let (parts, _) = ringing(call);
+    let Some(part) = parts.first() else {
         return Err("no stage rings at this moment; try again".to_owned());
-    }
-    call.feed(Event::Extend(time));
-    let left = ringing(call)
-        .0
-        .first()
-        .and_then(|part| part.stage_left)
-        .unwrap_or_default();
-    Ok(format!("{:.1} s left for the stage", left.as_secs_f64()))
+    };
+    let left = part.stage_left.unwrap_or_default() + time;
+    let said = format!("{:.1} s left for the stage", left.as_secs_f64());
+    carry_out(call, Event::Extend(time), said, tell)
 }

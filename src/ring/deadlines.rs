@@ -10,11 +10,19 @@ impl Ring {
         let parts = self
             .parts
             .iter()
+            .enumerate()
             .filter(|_| self.end.is_none())
-            .flat_map(|part| match part.phase {
-                Phase::Ringing => [part.over(), part.stage_deadline, part.progress_deadline],
-                Phase::Sleeping(until) => [part.over(), Some(until), None],
-                _ => [None, None, None],
+            .flat_map(|(id, part)| match part.phase {
+                // Phones of earlier stages may ring while the next one is looked up.
+                Phase::Resolving if self.has_open(id) => [part.over(), None, None, None],
+                Phase::Ringing => [
+                    part.over(),
+                    part.stage_deadline,
+                    part.progress_deadline,
+                    part.kept_open,
+                ],
+                Phase::Sleeping(until) => [part.over(), Some(until), None, None],
+                _ => [None; 4],
             });
         let starts = self
             .branches
@@ -88,6 +96,7 @@ impl Ring {
         let it = &mut self.parts[part];
         match it.phase {
             Phase::Ringing => {}
+            Phase::Resolving if due(it.over()) => return self.time_over_for(part),
             Phase::Sleeping(until) => {
                 if due(it.over()) {
                     self.part_done(part);
@@ -105,6 +114,9 @@ impl Ring {
                 it.attempt = u32::MAX;
             }
             self.stage_time_over(part);
+        } else if due(it.kept_open) {
+            it.kept_open = None;
+            self.stage_over(part);
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
             let rang = |leg: &Leg| leg.part == part && leg.ringing.is_some();
@@ -114,6 +126,12 @@ impl Ring {
         }
     }
 
+    /// Something of the part still rings, and nobody has ended it.
+    fn has_open(&self, part: PartId) -> bool {
+        let open = |it: &Branch| it.part == part && !it.ended && it.cancelled.is_none();
+        self.branches.iter().any(open)
+    }
+
     /// The call's time is over.
     pub(super) fn is_over(&self, part: PartId) -> bool {
         self.parts[part].over().is_some_and(|at| at <= self.now)
@@ -121,16 +139,30 @@ impl Ring {
 }
 
 impl Leg {
-    fn deadline(&self) -> Option<Time> {
-        Some(self.dialled? + self.plan.timeout?)
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match (self.plan.confirm, self.answered) {
+            (Some(Confirm::Dropped), Some(_)) => None,
+            (Some(Confirm::Anew(limit)), Some(answered)) => Some(answered + limit),
+            _ => Some(self.dialled? + self.plan.timeout?),
+        }
     }
 
-    fn progress_deadline(&self) -> Option<Time> {
+    /// Its answer is not final: somebody has still to confirm it.
+    pub fn unconfirmed(&self) -> bool {
+        self.plan.confirm.is_some() && self.role != Some(Role::Winner)
+    }
+
+    pub(super) fn progress_deadline(&self) -> Option<Time> {
         Some(self.dialled? + self.plan.progress_timeout?)
     }
 }
 
 impl Part {
+    /// When its newest stage is over, that stage goes on ringing beside the next.
+    pub(super) fn goes_on_progressively(&self) -> bool {
+        self.settings.mode == Mode::Progressive && self.stage + 1 < self.stages && !self.last
+    }
+
     /// The whole part's deadline (`cti_timeout`).
     pub(super) fn over(&self) -> Option<Time> {
         self.settings.timeout

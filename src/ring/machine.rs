@@ -8,14 +8,16 @@ impl Ring {
     /// `parts`: for each part its settings and how many stages it has (at least one).
     pub fn new(parts: Vec<(Settings, usize)>) -> Ring {
         let parts = parts.into_iter().map(|(settings, stages)| Part {
-            settings,
+            settings: settings.of_stages(stages),
             stages,
             stage: 0,
             first: 0,
             attempt: 1,
+            attempt_began: Time::ZERO,
             phase: Phase::Resolving,
             stage_deadline: None,
             progress_deadline: None,
+            kept_open: None,
             early_media: EarlyMedia::Core,
             last: false,
         });
@@ -44,7 +46,13 @@ impl Ring {
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.leg_reached(leg, LegState::EarlyMedia),
             Event::Answered(leg) => self.leg_reached(leg, LegState::Answered),
-            Event::Ended { leg, cause, rang } => self.leg_ended(leg, cause, rang),
+            Event::Ended { leg, cause, rang } => {
+                // Nothing is known yet of what was not dialled.
+                let dialled = |leg: &Leg| leg.dialled.is_some();
+                if self.legs.get(leg).is_some_and(dialled) {
+                    self.leg_ended(leg, cause, rang);
+                }
+            }
             Event::BranchFailed { branch, cause } => self.branch_failed(branch, cause),
             Event::BranchWon {
                 branch,
@@ -61,11 +69,13 @@ impl Ring {
             Event::Drop(leg) => self.drop_leg(leg),
             Event::Extend(time) => {
                 for part in self.ringing_parts() {
-                    let deadline = &mut self.parts[part].stage_deadline;
-                    *deadline = deadline.map(|at| at + time);
+                    let it = &mut self.parts[part];
+                    for deadline in [&mut it.stage_deadline, &mut it.kept_open] {
+                        *deadline = deadline.map(|at| at + time);
+                    }
                 }
             }
-            Event::Added { part, legs } => self.added(part, legs),
+            Event::Added { part, stage, legs } => self.added(part, stage, legs),
         }
         self.deadlines();
         std::mem::take(&mut self.commands)
@@ -75,6 +85,10 @@ impl Ring {
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
+        it.kept_open = None;
+        if stage == 0 {
+            it.attempt_began = self.now;
+        }
         self.commands.push(Command::Resolve { part, stage });
     }
 
@@ -86,17 +100,20 @@ impl Ring {
         let first = self.legs.len();
         let stage = it.stage;
         let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
+        let may_wait = alive == 0 && new.iter().any(|leg| leg.may_register);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
         if !asked || self.end.is_some() || late {
             self.never_dialled(legs, late);
             if asked {
-                self.part_done(part);
+                self.parts[part].phase = Phase::Ending;
+                self.stage_over(part);
             }
             return;
         }
         let parts = self.parts.len();
+        let beside = self.branches.iter().any(|it| it.part == part && !it.ended);
         let it = &mut self.parts[part];
         let last = stage + 1 == it.stages;
         it.phase = Phase::Ringing;
@@ -105,12 +122,14 @@ impl Ring {
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
         it.early_media = it.settings.early_media_of(alive, last, parts);
         it.last = last;
-        self.start(legs, part, false);
+        let wait = it.settings.wait_register.filter(|_| may_wait);
+        it.kept_open = wait.map(|wait| self.now + wait);
+        self.start(legs, part, stage, beside);
     }
 
     /// Put these legs of the running stage into branches, one for each start, and begin.
     /// `beside`: the part's own thread is busy with its branch already.
-    fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
+    fn start(&mut self, legs: Vec<LegId>, part: PartId, stage: usize, beside: bool) {
         let dead = |leg: &LegId| self.legs[*leg].plan.dead;
         let failed: Vec<_> = legs
             .iter()
@@ -138,6 +157,13 @@ impl Ring {
             }
         }
         starts.sort_by_key(|(delay, _)| *delay);
+        // One branch may have the caller's thread; parts side by side have equal rights.
+        let may_ring = match self.parts[part].settings.caller_thread {
+            CallerThread::Rings => true,
+            CallerThread::RingsAlone => starts.len() == 1,
+            CallerThread::Holds => false,
+        };
+        let beside = beside || self.parts.len() > 1 || !may_ring;
         for (nth, (delay, legs)) in starts.into_iter().enumerate() {
             let branch = self.branches.len();
             for &leg in &legs {
@@ -145,6 +171,7 @@ impl Ring {
             }
             self.branches.push(Branch {
                 part,
+                stage,
                 legs,
                 at: self.now + delay,
                 dialled: false,
@@ -186,11 +213,20 @@ impl Ring {
         self.commands.push(Command::Dial {
             branch,
             part,
-            stage: self.parts[part].stage,
+            stage: it.stage,
             legs: it.legs.clone(),
             early_media: self.parts[part].early_media,
             aside: it.aside,
         });
+    }
+
+    /// The leg rang at this time, and the event that says so comes late.
+    pub fn rang(&mut self, leg: LegId, at: Time) {
+        let dialled = |leg: &&mut Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
+        if let Some(it) = self.legs.get_mut(leg).filter(dialled) {
+            let earliest = it.dialled.unwrap_or_default();
+            it.ringing.get_or_insert(at.max(earliest));
+        }
     }
 
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
@@ -198,7 +234,7 @@ impl Ring {
         let Some(it) = self
             .legs
             .get_mut(leg)
-            .filter(|leg| leg.state != LegState::Ended)
+            .filter(|leg| leg.dialled.is_some() && leg.state != LegState::Ended)
         else {
             return;
         };
@@ -221,7 +257,6 @@ impl Ring {
             it.branch.is_some_and(|branch| self.branches[branch].aside),
         );
         let core_is_silent = aside
-            || part > 0
             || (state == LegState::EarlyMedia
                 && self.parts[part].early_media == EarlyMedia::Ignore);
         if matches!(state, LegState::Ringing | LegState::EarlyMedia)
@@ -272,7 +307,7 @@ impl Ring {
         } else {
             Role::Failed
         });
-        let (part, required) = (it.part, it.plan.required);
+        let (part, stage, required) = (it.part, it.stage, it.plan.required);
         let own = !cancelled && !settled && !it.hung_up && !for_another;
         if own && self.end.is_none() {
             let settings = &self.parts[part].settings;
@@ -289,8 +324,7 @@ impl Ring {
         }
         if required && self.end.is_none() && self.parts[part].phase == Phase::Ringing {
             // The others rang for nothing: to them it is a missed call.
-            let cause = self.parts[part].settings.missed.cause();
-            return self.cancel_stage(part, cause);
+            return self.cancel_stage(part, stage);
         }
         self.start_late_ones_early(part);
     }
@@ -337,9 +371,10 @@ impl Ring {
         self.stage_over(part);
     }
 
-    /// This branch, if that it has returned is news.
+    /// This branch, if that it has returned is news (and not of one that was never dialled).
     fn returned(&mut self, branch: BranchId) -> Option<&mut Branch> {
-        let it = self.branches.get_mut(branch).filter(|it| !it.ended)?;
+        let rings = |it: &&mut Branch| it.dialled && !it.ended;
+        let it = self.branches.get_mut(branch).filter(rings)?;
         (!std::mem::replace(&mut it.returned, true)).then_some(it)
     }
 
@@ -375,8 +410,8 @@ impl Ring {
         self.legs[leg].role = Some(Role::Winner);
         self.end = Some(End::Won(leg));
         self.settle_siblings(branch, leg);
-        self.cancel_branches(None, Cause::LOSE_RACE);
-        let aside = self.branches[branch].aside || part > 0;
+        self.cancel_branches(|_| true, Cause::LOSE_RACE);
+        let aside = self.branches[branch].aside;
         self.commands.push(Command::Join { leg, branch, aside });
     }
 
@@ -406,7 +441,7 @@ impl Ring {
         }
         self.end = Some(end);
         self.cancel_branches(
-            None,
+            |_| true,
             match end {
                 End::CallerGone => Cause::ORIGINATOR_CANCEL,
                 End::Cancelled(cause) => cause,
@@ -434,14 +469,10 @@ impl Ring {
         }
     }
 
-    fn cancel_branches(&mut self, part: Option<PartId>, cause: Cause) {
+    fn cancel_branches(&mut self, which: impl Fn(&Branch) -> bool, cause: Cause) {
         let mut never_dialled = Vec::new();
         for (id, branch) in self.branches.iter_mut().enumerate() {
-            if branch.returned
-                || branch.ended
-                || branch.cancelled.is_some()
-                || part.is_some_and(|part| branch.part != part)
-            {
+            if branch.returned || branch.ended || branch.cancelled.is_some() || !which(branch) {
                 continue;
             }
             branch.cancelled = Some(cause);
@@ -457,13 +488,26 @@ impl Ring {
         }
     }
 
+    /// The newest stage's time is over: the next one takes its place, or joins it.
     pub(super) fn stage_time_over(&mut self, part: PartId) {
-        let cause = self.parts[part].settings.missed.cause();
+        if self.parts[part].goes_on_progressively() && !self.is_over(part) {
+            let next = self.parts[part].stage + 1;
+            return self.begin_stage(part, next);
+        }
+        self.time_over_for(part);
+        self.parts[part].phase = Phase::Ending;
+        self.stage_over(part);
+    }
+
+    /// The time of all that rings of this part is over.
+    pub(super) fn time_over_for(&mut self, part: PartId) {
         let open = |leg: &&mut Leg| leg.part == part && leg.state != LegState::Ended;
         for leg in self.legs.iter_mut().filter(open) {
             leg.timed_out = true;
         }
-        self.cancel_stage(part, cause);
+        let cause = self.parts[part].settings.missed.cause();
+        self.parts[part].kept_open = None;
+        self.cancel_branches(|branch| branch.part == part, cause);
     }
 
     fn drop_leg(&mut self, leg: LegId) {
@@ -477,38 +521,57 @@ impl Ring {
     }
 
     /// Added legs ring in branches of their own, beside what rings already.
-    fn added(&mut self, part: PartId, new: Vec<NewLeg>) {
+    fn added(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>) {
         let first = self.legs.len();
-        let Some(stage) = self.parts.get(part).map(|part| part.stage) else {
+        let Some(it) = self.parts.get_mut(part) else {
             return;
         };
+        let rings = stage == it.stage || stage < it.stage && it.settings.mode == Mode::Progressive;
+        let rings = rings && it.phase == Phase::Ringing;
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
-        if self.ringing_parts().contains(&part) && !self.is_over(part) {
-            // Several ring now: their early media is nobody's.
-            if self.parts[part].early_media != EarlyMedia::AsWritten {
-                self.parts[part].early_media = EarlyMedia::Ignore;
-            }
-            self.start(legs, part, true);
-        } else {
-            self.never_dialled(legs, false);
+        if legs.is_empty() || !rings || self.end.is_some() || self.is_over(part) {
+            return self.never_dialled(legs, false);
         }
+        let it = &mut self.parts[part];
+        // Several ring now: their early media is nobody's.
+        if it.early_media != EarlyMedia::AsWritten {
+            it.early_media = EarlyMedia::Ignore;
+        }
+        if legs.iter().any(|&leg| self.legs[leg].plan.dead.is_none()) {
+            it.kept_open = None;
+        }
+        self.start(legs, part, stage, true);
     }
 
-    fn cancel_stage(&mut self, part: PartId, cause: Cause) {
-        self.parts[part].phase = Phase::Ending;
-        self.cancel_branches(Some(part), cause);
+    /// A leg that was required has failed: its stage rings for nothing.
+    fn cancel_stage(&mut self, part: PartId, stage: usize) {
+        // To the others it is a missed call.
+        let cause = self.parts[part].settings.missed.cause();
+        self.parts[part].kept_open = None;
+        self.cancel_branches(|branch| branch.part == part && branch.stage == stage, cause);
+        if self.parts[part].settings.mode == Mode::Sequence {
+            self.parts[part].phase = Phase::Ending;
+        }
         self.stage_over(part);
     }
 
     /// If nothing of the part's stage is left: the next stage, the next attempt, or the end.
-    fn stage_over(&mut self, part: PartId) {
-        let open = self
+    pub(super) fn stage_over(&mut self, part: PartId) {
+        let it = &self.parts[part];
+        let kept_open = it.kept_open.is_some() && self.end.is_none();
+        if kept_open || matches!(it.phase, Phase::Resolving | Phase::Done) {
+            return;
+        }
+        // Phones of earlier stages keep no later one waiting, only the end.
+        let newest = it.phase == Phase::Ringing && it.goes_on_progressively() && self.end.is_none();
+        let stage = it.stage;
+        let mut open = self
             .branches
             .iter()
-            .any(|branch| branch.part == part && !branch.ended);
-        if open || matches!(self.parts[part].phase, Phase::Resolving | Phase::Done) {
+            .filter(|branch| branch.part == part && !branch.ended);
+        if open.any(|branch| !newest || branch.stage == stage) {
             return;
         }
         if self.end.is_some() || self.is_over(part) {
@@ -518,9 +581,15 @@ impl Ring {
         if it.stage + 1 < it.stages && !it.last {
             let next = it.stage + 1;
             self.begin_stage(part, next);
-        } else if it.attempt < it.settings.attempts {
+        } else if it.attempt < it.settings.attempts
+            && it
+                .settings
+                .retry_timeout
+                .is_none_or(|limit| self.now <= limit)
+        {
             it.attempt += 1;
-            it.phase = Phase::Sleeping(self.now + it.settings.retry_sleep);
+            let earliest = it.attempt_began + it.settings.retry_period;
+            it.phase = Phase::Sleeping(earliest.max(self.now + it.settings.retry_sleep));
         } else {
             self.part_done(part);
         }
@@ -546,7 +615,9 @@ impl Ring {
                 let ended = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut;
                 let failures = self.legs.iter().filter(ended).map(|leg| Failure {
                     cause: leg.own_cause(),
-                    rang_out: leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
+                    // An answer that nobody has confirmed is none.
+                    rang_out: leg.answered.is_some() && leg.unconfirmed()
+                        || leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
                 });
                 let (outcome, cause) =
                     rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));

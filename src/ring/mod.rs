@@ -16,7 +16,7 @@ mod view;
 
 pub use cause::Cause;
 pub use outcome::{Failure, Outcome, rank};
-pub use settings::{EarlyMedia, Missed, RejectRule, Settings};
+pub use settings::{CallerThread, EarlyMedia, Missed, Mode, RejectRule, Settings};
 
 use std::time::Duration;
 
@@ -39,8 +39,23 @@ pub struct NewLeg {
     pub progress_timeout: Option<Duration>,
     /// `[leg_required]`: when it fails, so does its stage.
     pub required: bool,
+    /// `group_confirm_key`: its answer counts once somebody has pressed the key, or the
+    /// application has run.
+    pub confirm: Option<Confirm>,
     /// It cannot be dialled at all: unknown user, nobody registered, no such endpoint.
     pub dead: Option<Cause>,
+    /// … but it would ring if a device of its user registered.
+    pub may_register: bool,
+}
+
+/// What becomes of a leg's own deadline while it is being confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirm {
+    Kept,
+    /// `group_confirm_timeout=0`, or `group_confirm_cancel_timeout`.
+    Dropped,
+    /// `group_confirm_timeout`: counted anew from the phone's answer.
+    Anew(Duration),
 }
 
 #[derive(Debug, Clone)]
@@ -87,9 +102,10 @@ pub enum Event {
     Drop(LegId),
     /// An operator: the running stage gets this much more time.
     Extend(Duration),
-    /// An operator: these legs join the running stage of this part.
+    /// These legs join a stage that rings: an operator's, or a device that has registered late.
     Added {
         part: PartId,
+        stage: usize,
         legs: Vec<NewLeg>,
     },
 }
@@ -110,7 +126,7 @@ pub enum Command {
     },
     /// End every leg of the branch with this cause (its cancel cell).
     Cancel { branch: BranchId, cause: Cause },
-    /// End one leg unless it has been answered; its siblings ring on.
+    /// End one leg unless it has won or been answered for good; its siblings ring on.
     HangUp { leg: LegId, cause: Cause },
     /// Tell the caller that it rings: core does not, for this stage.
     RingCaller,
@@ -187,6 +203,7 @@ pub struct Ringing {
 #[derive(Debug)]
 struct Branch {
     part: PartId,
+    stage: usize,
     legs: Vec<LegId>,
     /// When it starts; dialled once it has.
     at: Time,
@@ -219,9 +236,12 @@ struct Part {
     /// The first leg of the stage that rings.
     first: LegId,
     attempt: u32,
+    attempt_began: Time,
     phase: Phase,
     stage_deadline: Option<Time>,
     progress_deadline: Option<Time>,
+    /// Nobody of the stage is registered; until then it is kept open for one who may be.
+    kept_open: Option<Time>,
     early_media: EarlyMedia,
     /// No stage follows, whatever happens to this one.
     last: bool,

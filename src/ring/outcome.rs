@@ -20,6 +20,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 8] = [
+        Outcome::Answered,
+        Outcome::NoAnswer,
+        Outcome::Busy,
+        Outcome::Rejected,
+        Outcome::Unreachable,
+        Outcome::Cancelled,
+        Outcome::Invalid,
+        Outcome::Failed,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Answered => "answered",

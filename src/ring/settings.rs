@@ -35,6 +35,36 @@ impl Missed {
     }
 }
 
+/// `cti_mode`: what becomes of a stage whose time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Its phones stop, the next stage's ring.
+    Sequence,
+    /// Its phones go on ringing, the next stage's join them.
+    Progressive,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Sequence => "sequence",
+            Mode::Progressive => "progressive",
+        }
+    }
+}
+
+/// Whether a branch may ring on the caller's own thread, where core's originate looks after
+/// the caller: its ringback, its media, its codecs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerThread {
+    Rings,
+    /// … if it is the only branch: the caller has a `ringback`, and where there are several
+    /// core would play it for one of them alone.
+    RingsAlone,
+    /// Never: the caller hears something of ours.
+    Holds,
+}
+
 /// `fail_on_single_reject`: which causes of one leg end the whole call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RejectRule {
@@ -77,6 +107,14 @@ pub struct Settings {
     /// `originate_retries`: how often the part is run through, at least once.
     pub attempts: u32,
     pub retry_sleep: Duration,
+    /// `originate_retry_timeout`: later than this, no further attempt begins.
+    pub retry_timeout: Option<Duration>,
+    /// `originate_retry_min_period_ms`: two attempts begin at least so far apart.
+    pub retry_period: Duration,
+    pub mode: Mode,
+    /// `cti_wait_register`: how long a stage stays open although nobody in it is registered.
+    pub wait_register: Option<Duration>,
+    pub caller_thread: CallerThread,
 }
 
 impl Default for Settings {
@@ -94,11 +132,25 @@ impl Default for Settings {
             hang_up_on_single_reject: false,
             attempts: 1,
             retry_sleep: Duration::from_secs(1),
+            retry_timeout: None,
+            retry_period: Duration::ZERO,
+            mode: Mode::Sequence,
+            wait_register: None,
+            caller_thread: CallerThread::Rings,
         }
     }
 }
 
 impl Settings {
+    /// For a part of so many stages. Where one may ring on while the next begins, none has
+    /// the caller's thread to itself.
+    pub fn of_stages(mut self, stages: usize) -> Settings {
+        if self.mode == Mode::Progressive && stages > 1 {
+            self.caller_thread = CallerThread::Holds;
+        }
+        self
+    }
+
     pub fn stage_limit(&self, last: bool) -> Duration {
         let default = if last {
             self.last_stage_default
@@ -108,11 +160,14 @@ impl Settings {
         self.stage_timeout.unwrap_or(default)
     }
 
-    /// Promise 3: only an answer wins. Parts that ring side by side can share no early media.
+    /// Promise 3: only an answer wins. Who rings side by side can share no early media, and a
+    /// caller whose thread holds hears something else.
     pub fn early_media_of(&self, legs: usize, last: bool, parts: usize) -> EarlyMedia {
         match self.early_media {
             Some(chosen) => chosen,
-            None if legs > 1 || parts > 1 => EarlyMedia::Ignore,
+            None if legs > 1 || parts > 1 || self.caller_thread == CallerThread::Holds => {
+                EarlyMedia::Ignore
+            }
             None if last => EarlyMedia::Core,
             None => EarlyMedia::Relay,
         }

@@ -14,6 +14,21 @@ impl Ring {
         }
     }
 
+    /// A deadline counts for those alone that do not ring.
+    pub fn minds_silence(&self) -> bool {
+        let silent =
+            |leg: &Leg| leg.state == LegState::Dialled && leg.plan.progress_timeout.is_some();
+        self.parts
+            .iter()
+            .any(|part| part.progress_deadline.is_some())
+            || self.legs.iter().any(silent)
+    }
+
+    /// Some phone has rung, in whichever stage.
+    pub fn has_rung(&self) -> bool {
+        self.legs.iter().any(|leg| leg.ringing.is_some())
+    }
+
     /// The stage that rang last, counted from 1.
     pub fn stage(&self) -> usize {
         let winner = self.winner().map(|leg| self.legs[leg].stage);
@@ -58,11 +73,26 @@ impl Ring {
                 part,
                 stage: it.stage + 1,
                 stages: it.stages,
-                stage_left: left(it.stage_deadline),
+                stage_left: left(it.stage_deadline.into_iter().chain(it.kept_open).min()),
                 call_left: left(it.over()),
             }
         };
         self.ringing_parts().into_iter().map(of).collect()
+    }
+
+    /// Until this leg's own deadline, or, while it waits, until it starts.
+    pub fn left(&self, leg: LegId, now: Time) -> Option<Duration> {
+        let it = &self.legs[leg];
+        let silent = it.state == LegState::Dialled;
+        let at = match it.state {
+            LegState::Waiting => self.branches[it.branch?].at,
+            _ if self.rings(leg) => [it.deadline(), it.progress_deadline().filter(|_| silent)]
+                .into_iter()
+                .flatten()
+                .min()?,
+            _ => return None,
+        };
+        Some(at.saturating_sub(now))
     }
 
     /// How the call ended when the winner, joined in early media, never answered.
@@ -94,7 +124,9 @@ impl Ring {
         let it = &self.legs[leg];
         let branch = it.branch.map(|branch| &self.branches[branch]);
         let rings = branch.is_some_and(|it| !it.ended && it.cancelled.is_none());
-        let open = LegState::UNANSWERED.contains(&it.state) && !it.hung_up;
+        let unanswered = LegState::UNANSWERED.contains(&it.state)
+            || it.state == LegState::Answered && it.unconfirmed();
+        let open = unanswered && !it.hung_up;
         open && (rings || self.winner() == Some(leg))
     }
 

@@ -1,7 +1,7 @@
 //! Events: ordered lists of headers that the switch also uses as sets of variables.
 //! `Event` owns one, `EventRef` looks at one that a callback was handed.
 
-use super::text::{c, copied, expanded_from};
+use super::text::{c, copied, expanded_from, taken};
 use crate::ffi;
 use std::marker::PhantomData;
 use std::ptr;
@@ -42,6 +42,26 @@ impl Event {
             )
         };
         (status == ffi::SWITCH_STATUS_SUCCESS && !event.is_null()).then_some(Event(event))
+    }
+
+    /// # Safety
+    /// `event` is NULL or an event that is handed to us.
+    pub unsafe fn owned(event: *mut ffi::switch_event_t) -> Option<Event> {
+        (!event.is_null()).then_some(Event(event))
+    }
+
+    /// The names of its headers.
+    pub fn names(&self) -> Vec<String> {
+        let mut text = ptr::null_mut();
+        // SAFETY: the event is ours and alive; the text is allocated for us. Encoded, no
+        // value can bring a line of its own.
+        let text = unsafe {
+            ffi::switch_event_serialize(self.0, &mut text, ffi::SWITCH_TRUE);
+            taken(text)
+        };
+        let text = text.unwrap_or_default();
+        let names = text.lines().filter_map(|line| line.split_once(": "));
+        names.map(|(name, _)| name.to_owned()).collect()
     }
 
     pub fn add(&mut self, name: &str, value: &str) {
@@ -137,15 +157,18 @@ unsafe impl Send for Binding {}
 impl Binding {
     pub fn new(
         event: ffi::switch_event_types_t,
+        subclass: Option<&str>,
         callback: unsafe extern "C" fn(*mut ffi::switch_event_t),
     ) -> Option<Binding> {
         let mut node = ptr::null_mut();
-        // SAFETY: the callback is a function of this library, which is never unmapped.
+        let subclass = subclass.map(c);
+        let subclass = subclass.as_ref().map_or(ptr::null(), |name| name.as_ptr());
+        // SAFETY: the switch copies the subclass; the callback is a function of this library, which is never unmapped.
         let status = unsafe {
             ffi::switch_event_bind_removable(
                 c"mod_cti".as_ptr(),
                 event,
-                ptr::null(),
+                subclass,
                 Some(callback),
                 ptr::null_mut(),
                 &mut node,

@@ -2,9 +2,11 @@
 //! A `Session` is one the switch lends us for a while (the caller of an application, the
 //! argument of a callback); a `LockedSession` is one whose read lock we hold ourselves.
 
+use super::Event;
 use super::text::{c, copied, expanded_from};
 use crate::ffi;
 use crate::ring::Cause;
+use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
@@ -68,6 +70,69 @@ impl<'a> Session<'a> {
         };
     }
 
+    /// Send this session back into the dialplan, at another extension.
+    pub fn transfer(&self, extension: &str, dialplan: Option<&str>, context: Option<&str>) {
+        let extension = c(extension);
+        let (dialplan, context) = (dialplan.map(c), context.map(c));
+        let pointer =
+            |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        // SAFETY: the session is alive; the switch copies the strings.
+        unsafe {
+            ffi::switch_ivr_session_transfer(
+                self.as_ptr(),
+                extension.as_ptr(),
+                pointer(&dialplan),
+                pointer(&context),
+            )
+        };
+    }
+
+    /// Play this to the caller, a file once and tones for ever, until the listener has heard
+    /// enough; opens early media if there is no media yet. Keys that the listener does not
+    /// take are back in their queue afterwards. False: it could not be played.
+    pub fn play(&self, sound: &Sound, listener: &mut dyn Listener) -> bool {
+        let mut playing = Playing {
+            listener,
+            kept: Vec::new(),
+        };
+        let pointer = (&raw mut playing).cast::<c_void>();
+        let mut arguments = ffi::switch_input_args_t {
+            input_callback: Some(on_input),
+            buf: pointer,
+            buflen: 0,
+            read_frame_callback: Some(on_frame),
+            user_data: pointer,
+            dmachine: ptr::null_mut(),
+            loops: 0,
+        };
+        let (Sound::Tones(text) | Sound::File(text)) = sound;
+        let text = c(text);
+        // SAFETY: this is the session's own thread; text, arguments and what their pointers
+        // lead to live until the playback returns, and only its callbacks use them meanwhile.
+        let status = unsafe {
+            let session = self.as_ptr();
+            match sound {
+                Sound::Tones(_) => {
+                    ffi::switch_ivr_gentones(session, text.as_ptr(), -1, &mut arguments)
+                }
+                Sound::File(_) => ffi::switch_ivr_play_file(
+                    session,
+                    ptr::null_mut(),
+                    text.as_ptr(),
+                    &mut arguments,
+                ),
+            }
+        };
+        for key in &playing.kept {
+            // SAFETY: the channel is alive and copies the key.
+            unsafe { ffi::switch_channel_queue_dtmf(self.channel.0.as_ptr(), key) };
+        }
+        matches!(
+            status,
+            ffi::SWITCH_STATUS_SUCCESS | ffi::SWITCH_STATUS_BREAK
+        )
+    }
+
     /// Bypass or proxy the media from now on, where the caller's variables ask for it. Core
     /// does so too, but only in an originate with the caller's session: a leg that another
     /// branch dials before would be offered media that nobody passes on.
@@ -106,7 +171,7 @@ impl<'a> Session<'a> {
                 .map(|keys| c(&keys))
         };
         let (mine, theirs) = (keys(self.channel), keys(peer.channel));
-        let pointer = |keys: &Option<std::ffi::CString>| {
+        let pointer = |keys: &Option<CString>| {
             keys.as_ref()
                 .map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast())
         };
@@ -134,7 +199,7 @@ impl<'a> Session<'a> {
             ffi::switch_channel_pass_callee_id(callee, caller);
             // Early media is no answer: then the bridge waits for one.
             if peer.answered() {
-                ffi::switch_channel_perform_answer(caller, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+                self.answer();
             }
             let theirs = ffi::switch_channel_get_caller_profile(callee);
             let mine = ffi::switch_channel_get_caller_profile(caller);
@@ -163,12 +228,79 @@ impl<'a> Deref for Session<'a> {
     }
 }
 
+/// Something to play.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sound {
+    /// A tone script, `%(2000,4000,440,480)`.
+    Tones(String),
+    /// A file or a stream.
+    File(String),
+}
+
+/// Decides about a playback while it goes on, on the thread of the session.
+pub trait Listener {
+    /// Asked at every frame: shall the playback end?
+    fn enough(&mut self) -> bool;
+    /// Whether this key is used up; else it stays for whoever reads keys next.
+    fn takes(&mut self, key: u8) -> bool;
+}
+
+struct Playing<'a> {
+    listener: &'a mut dyn Listener,
+    kept: Vec<ffi::switch_dtmf_t>,
+}
+
+unsafe extern "C" fn on_frame(
+    _: *mut ffi::switch_core_session_t,
+    _: *mut ffi::switch_frame_t,
+    playing: *mut c_void,
+) -> ffi::switch_status_t {
+    super::guard::guarded("a playback", ffi::SWITCH_STATUS_BREAK, || {
+        // SAFETY: `play` handed over its own `Playing`, which only its callbacks use.
+        let Some(playing) = (unsafe { playing.cast::<Playing<'_>>().as_mut() }) else {
+            return ffi::SWITCH_STATUS_BREAK;
+        };
+        if playing.listener.enough() {
+            ffi::SWITCH_STATUS_BREAK
+        } else {
+            ffi::SWITCH_STATUS_SUCCESS
+        }
+    })
+}
+
+unsafe extern "C" fn on_input(
+    _: *mut ffi::switch_core_session_t,
+    input: *mut c_void,
+    kind: ffi::switch_input_type_t,
+    playing: *mut c_void,
+    _: std::ffi::c_uint,
+) -> ffi::switch_status_t {
+    super::guard::guarded("a playback", ffi::SWITCH_STATUS_BREAK, || {
+        if kind != ffi::SWITCH_INPUT_TYPE_DTMF {
+            return ffi::SWITCH_STATUS_SUCCESS;
+        }
+        // SAFETY: for this kind `input` is a DTMF event; `playing` as in `on_frame`.
+        let (key, playing) = unsafe {
+            (
+                input.cast::<ffi::switch_dtmf_t>().as_ref(),
+                playing.cast::<Playing<'_>>().as_mut(),
+            )
+        };
+        if let (Some(key), Some(playing)) = (key, playing)
+            && !playing.listener.takes(key.digit as u8)
+        {
+            playing.kept.push(*key);
+        }
+        ffi::SWITCH_STATUS_SUCCESS
+    })
+}
+
 /// Ends the bridge when one of the keys in `keys` is pressed.
 unsafe extern "C" fn terminate_key(
     _: *mut ffi::switch_core_session_t,
-    input: *mut std::ffi::c_void,
+    input: *mut c_void,
     kind: ffi::switch_input_type_t,
-    keys: *mut std::ffi::c_void,
+    keys: *mut c_void,
     _: std::ffi::c_uint,
 ) -> ffi::switch_status_t {
     super::guard::guarded("bridge_terminate_key", ffi::SWITCH_STATUS_SUCCESS, || {
@@ -192,6 +324,21 @@ unsafe extern "C" fn terminate_key(
 }
 
 impl LockedSession {
+    /// Also one that is hung up, as long as it has not been destroyed.
+    pub fn locate_ended(uuid: &str) -> Option<LockedSession> {
+        let uuid = c(uuid);
+        // SAFETY: as in `locate`.
+        unsafe {
+            let session = ffi::switch_core_session_perform_force_locate(
+                uuid.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            );
+            LockedSession::from_locked(session)
+        }
+    }
+
     /// The session with this uuid, if it still lives.
     pub fn locate(uuid: &str) -> Option<LockedSession> {
         let uuid = c(uuid);
@@ -267,6 +414,33 @@ impl Channel<'_> {
         };
     }
 
+    /// The names of its own variables that begin so.
+    pub fn names_with(&self, prefix: &str) -> Vec<String> {
+        let text = c(prefix);
+        let mut found = ptr::null_mut();
+        // SAFETY: the channel is alive; `found` receives a new event that is ours.
+        let found = unsafe {
+            ffi::switch_channel_get_variables_prefix(self.0.as_ptr(), text.as_ptr(), &mut found);
+            Event::owned(found)
+        };
+        let mut names = found.map(|event| event.names()).unwrap_or_default();
+        names.retain(|name| name.starts_with(prefix));
+        names
+    }
+
+    /// Run the applications and commands in the variables `execute_on_…` and `api_on_…`.
+    pub fn run_hooks(&self, moment: &str) {
+        let (execute, api) = (
+            c(&format!("execute_on_{moment}")),
+            c(&format!("api_on_{moment}")),
+        );
+        // SAFETY: the channel is alive and this is the thread that runs it.
+        unsafe {
+            ffi::switch_channel_execute_on(self.0.as_ptr(), execute.as_ptr());
+            ffi::switch_channel_api_on(self.0.as_ptr(), api.as_ptr());
+        }
+    }
+
     /// `${…}` in `text` expanded as in a dialplan.
     pub fn expand(&self, text: &str) -> String {
         let text = c(text);
@@ -312,8 +486,30 @@ impl Channel<'_> {
         }
     }
 
+    pub fn answer(&self) {
+        // SAFETY: the channel is alive; answering twice is allowed.
+        unsafe {
+            ffi::switch_channel_perform_answer(
+                self.0.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            )
+        };
+    }
+
     pub fn answered(&self) -> bool {
         self.flag(ffi::CF_ANSWERED)
+    }
+
+    /// Its media does not pass through the switch, or it was told to play no ringback.
+    pub fn makes_no_sound(&self) -> bool {
+        let without = [
+            ffi::CF_PROXY_MODE,
+            ffi::CF_PROXY_MEDIA,
+            ffi::CF_DISABLE_RINGBACK,
+        ];
+        without.into_iter().any(|flag| self.flag(flag))
     }
 
     fn flag(&self, flag: ffi::switch_channel_flag_t) -> bool {

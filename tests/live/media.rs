@@ -45,10 +45,10 @@ pub const fn phone(name: &'static str, does: crate::scenarios::Behaviour) -> Pho
 /// Always on, so that every pause in it is a fault.
 pub const TONE: (&str, &str) = ("ringback", "%(1000,0,400)");
 const TRANSFER_TONE: (&str, &str) = ("transfer_ringback", "%(1000,0,400)");
-/// Core's own pauses reach 80 ms at the answer, and 130 where the machine has much else to do.
-const UNHEARD: Ms = 200;
+/// Faults were a second long; a busy machine makes pauses of 220 ms in core's own tone, too.
+const UNHEARD: Ms = 250;
 /// Ringing that begins later than this after the phones' own is late.
-const PROMPT: Ms = 300;
+const PROMPT: Ms = 700;
 
 const RINGS: Sound = Sound {
     name: "",
@@ -431,6 +431,7 @@ impl Sound {
         Ok(Verdict {
             wrong,
             note: notes.join("; "),
+            ..Verdict::default()
         })
     }
 

@@ -6,8 +6,10 @@
 pub mod checks;
 pub mod esl;
 pub mod find;
+pub mod knowing;
 pub mod media;
 pub mod modes;
+pub mod parity;
 pub mod phones;
 pub mod rtp;
 pub mod run;

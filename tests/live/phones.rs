@@ -4,6 +4,7 @@
 
 use super::rtp::Line;
 use super::sip::{self, Message};
+use super::switch::ELSEWHERE;
 use crate::scenarios::Behaviour;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, UdpSocket};
@@ -40,6 +41,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     seats: HashMap<String, Behaviour>,
+    /// Seats by the number that was registered last for them: for INVITEs past the registration.
+    numbers: HashMap<String, String>,
     /// Whose device a seat is.
     users: HashMap<String, String>,
     /// The lines of those users whose media somebody listens to; the others have none.
@@ -51,6 +54,8 @@ struct State {
     registered: HashMap<String, u16>,
     timers: BTreeMap<(Instant, u64), Timer>,
     diary: Vec<Entry>,
+    /// The diary keeps messages whole, not their first lines alone.
+    whole: bool,
     stop: bool,
 }
 
@@ -81,6 +86,8 @@ pub struct Entry {
     pub sent: bool,
     pub call_id: String,
     pub what: String,
+    /// None unless `keep_messages` was asked for.
+    pub message: Option<Message>,
 }
 
 /// One INVITE's life at a phone.
@@ -131,9 +138,13 @@ pub struct Call {
 }
 
 impl Phones {
+    /// The phones' address, for a switch that must know it beforehand.
+    pub fn socket() -> std::io::Result<UdpSocket> {
+        UdpSocket::bind("127.0.0.1:0")
+    }
+
     /// `switch` is the SIP address of the PBX, `domain` what the phones register with.
-    pub fn start(switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+    pub fn start(socket: UdpSocket, switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
         let inner = Arc::new(Inner {
             own: socket.local_addr()?,
             socket,
@@ -155,11 +166,11 @@ impl Phones {
 
     /// Registers a device; `seat` must be unique, it becomes the user part of the contact.
     pub fn register(&self, seat: &str, user: &str, does: Behaviour) -> Result<(), String> {
-        {
-            let mut state = self.inner.lock();
-            state.seats.insert(seat.to_string(), does);
-            state.users.insert(seat.to_string(), user.to_string());
-        }
+        let mut state = self.inner.lock();
+        state.seats.insert(seat.to_string(), does);
+        state.numbers.insert(user.to_string(), seat.to_string());
+        state.users.insert(seat.to_string(), user.to_string());
+        drop(state);
         self.inner
             .registration(seat, user, self.inner.contact_port(does), 7200)
     }
@@ -174,7 +185,9 @@ impl Phones {
         );
         let mut state = self.inner.lock();
         state.seats.remove(seat);
+        state.numbers.remove(user);
         state.users.remove(seat);
+        drop(state);
         done
     }
 
@@ -278,6 +291,11 @@ impl Phones {
         }
     }
 
+    /// From now on the diary keeps every message whole: for those who compare them.
+    pub fn keep_messages(&self) {
+        self.inner.lock().whole = true;
+    }
+
     /// Every message of these dialogs, for a failed scenario's report.
     pub fn diary(&self, of: impl Fn(&str) -> bool) -> Vec<Entry> {
         self.inner
@@ -330,11 +348,13 @@ impl Inner {
 
     fn send(&self, state: &mut State, call_id: &str, text: &str) {
         let what = text.lines().next().unwrap_or("").to_string();
+        let message = state.whole.then(|| Message::parse(text.as_bytes()));
         state.diary.push(Entry {
             at: Instant::now(),
             sent: true,
             call_id: call_id.to_string(),
             what,
+            message: message.flatten(),
         });
         // A lost datagram shows as a failed scenario; there is nobody to tell here.
         let call = state.calls.get(call_id);
@@ -411,11 +431,13 @@ impl Inner {
                 let mut state = self.lock();
                 let what = message.start.clone();
                 let call_id = message.call_id().to_string();
+                let whole = state.whole.then(|| message.clone());
                 state.diary.push(Entry {
                     at,
                     sent: false,
                     call_id,
                     what,
+                    message: whole,
                 });
                 match message.status() {
                     Some(status) => self.response(&mut state, at, status, message),
@@ -504,7 +526,12 @@ impl Inner {
     }
 
     fn invited(&self, state: &mut State, at: Instant, call_id: String, message: Message) {
-        let seat = message.request_user().to_string();
+        let user = message.request_user();
+        let by_number = || state.numbers.get(user).cloned();
+        let seat = Some(user.to_string())
+            .filter(|seat| state.seats.contains_key(seat))
+            .or_else(by_number)
+            .unwrap_or(user.to_string());
         if let Some(call) = state.calls.get_mut(&call_id) {
             // A re-INVITE to a caller: the media may move, the call stays.
             let line = state.lines.get(&call.user).cloned();
@@ -550,7 +577,9 @@ impl Inner {
         };
         state.legs.insert(call_id.clone(), leg);
         let (first, then) = match does {
-            Behaviour::Answers(after) => (180, Some((200, after))),
+            Behaviour::Answers(after) | Behaviour::RegistersThenAnswers(_, after) => {
+                (180, Some((200, after)))
+            }
             Behaviour::Rings => (180, None),
             Behaviour::Rejects(status, after) => (100, Some((status, after))),
             Behaviour::RingsThenRejects(status, after) => (180, Some((status, after))),
@@ -584,13 +613,18 @@ impl Inner {
         seat: &str,
         line: Option<&Line>,
     ) -> String {
-        let contact = format!("<sip:{seat}@{}>", self.own);
+        // A redirecting phone sends its caller to an extension of the switch.
+        let contact = if (300..400).contains(&status) {
+            format!("<sip:{ELSEWHERE}@127.0.0.1>")
+        } else {
+            format!("<sip:{seat}@{}>", self.own)
+        };
         let sdp = self.sdp(line);
         let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
         invite.answer(
             status,
             to_tag,
-            (status < 300).then_some(contact.as_str()),
+            (status < 400).then_some(contact.as_str()),
             sdp,
         )
     }

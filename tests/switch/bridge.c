@@ -168,28 +168,40 @@ switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, sw
   return ready ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
 }
 
-/* A tone or a file lasts a second, or for ever where it loops; a hangup ends it. */
-static switch_status_t play(switch_core_session_t *session, bool endless, const char *function) {
+/* A tone or a file lasts a second, or for ever where it loops; a hangup ends it, or a callback that will not go on.
+ * The callbacks run on this thread, keys before frames. */
+static switch_status_t play(switch_core_session_t *session, bool endless, switch_input_args_t *arguments, const char *function) {
   own_thread(session, function);
   int64_t until = now_ms() + 1000;
+  switch_status_t status = SWITCH_STATUS_SUCCESS;
   big_lock();
   switch_channel_t *channel = session->channel;
   bool heard = channel_pre_answer(channel);
-  while (heard && channel_ready(channel) && (endless || now_ms() < until)) big_wait(POLL_MS);
-  bool ready = channel_ready(channel);
+  while (heard && status == SWITCH_STATUS_SUCCESS && channel_ready(channel) && (endless || now_ms() < until)) {
+    big_wait(POLL_MS);
+    char *key = arguments && arguments->input_callback ? channel_key(channel) : NULL;
+    switch_dtmf_t pressed = {.digit = key ? *key : 0, .duration = 2000};
+    big_unlock();
+    if (key)
+      status = arguments->input_callback(session, &pressed, SWITCH_INPUT_TYPE_DTMF, arguments->buf, arguments->buflen);
+    if (status == SWITCH_STATUS_SUCCESS && arguments && arguments->read_frame_callback)
+      status = arguments->read_frame_callback(session, NULL, arguments->user_data);
+    big_lock();
+  }
+  if (!heard || !channel_ready(channel)) status = SWITCH_STATUS_FALSE;
   big_unlock();
-  return heard && ready ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+  return status;
 }
 
 switch_status_t switch_ivr_gentones(switch_core_session_t *session, const char *script, int32_t loops, switch_input_args_t *args) {
-  (void)args;
   need(script, __func__, "the script");
-  return play(session, loops < 0, __func__);
+  return play(session, loops < 0, args, __func__);
 }
 
 switch_status_t switch_ivr_play_file(switch_core_session_t *session, switch_file_handle_t *fh, const char *file,
                                      switch_input_args_t *args) {
-  (void)fh, (void)args;
+  (void)fh;
   need(file, __func__, "the file's name");
-  return play(session, strstr(file, "loops=-1") != NULL, __func__);
+  if (strstr(file, "missing")) return SWITCH_STATUS_FALSE;
+  return play(session, strstr(file, "stream://") != NULL, args, __func__);
 }

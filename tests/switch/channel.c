@@ -294,6 +294,17 @@ void channel_transfer(switch_channel_t *channel, const char *to) {
   big_changed();
 }
 
+switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension, const char *dialplan,
+                                            const char *context) {
+  (void)dialplan, (void)context;
+  session_check(session, __func__);
+  need(extension, __func__, "the extension");
+  big_lock();
+  channel_transfer(session->channel, extension);
+  big_unlock();
+  return SWITCH_STATUS_SUCCESS;
+}
+
 static bool names_cause(const char *list, int cause) {
   char number[16];
   snprintf(number, sizeof number, "%d", cause);
@@ -346,4 +357,41 @@ char *channel_key(switch_channel_t *channel) {
   key[0] = channel->keys[0];
   memmove(channel->keys, channel->keys + 1, (size_t)--channel->key_count);
   return key;
+}
+
+/* What a hook's variables name is not run, only counted: `ran_` and the variable's name. */
+void channel_run_hooks(switch_channel_t *channel, const char *prefix) {
+  for (struct header *variable = channel->variables->headers; variable; variable = variable->next) {
+    if (strncasecmp(variable->name, prefix, strlen(prefix))) continue;
+    struct text name = {0}, count = {0};
+    text_format(&name, "ran_%s", variable->name);
+    const char *before = channel_get(channel, name.data);
+    text_format(&count, "%d", before ? atoi(before) + 1 : 1);
+    channel_set(channel, name.data, count.data);
+    free(name.data);
+    free(count.data);
+  }
+}
+
+switch_status_t switch_channel_execute_on(switch_channel_t *channel, const char *prefix) {
+  object_check(channel, A_CHANNEL, __func__);
+  big_lock();
+  channel_run_hooks(channel, prefix);
+  big_unlock();
+  return SWITCH_STATUS_SUCCESS;
+}
+
+switch_status_t switch_channel_api_on(switch_channel_t *channel, const char *prefix) {
+  return switch_channel_execute_on(channel, prefix);
+}
+
+switch_status_t switch_channel_get_variables_prefix(switch_channel_t *channel, const char *prefix, switch_event_t **event) {
+  object_check(channel, A_CHANNEL, __func__);
+  big_lock();
+  *event = event_new(SWITCH_EVENT_CHANNEL_DATA);
+  (*event)->modules = true;
+  for (struct header *variable = channel->variables->headers; variable; variable = variable->next)
+    if (!strncmp(variable->name, prefix, strlen(prefix))) event_add(*event, variable->name, variable->value);
+  big_unlock();
+  return SWITCH_STATUS_SUCCESS;
 }

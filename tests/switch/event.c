@@ -7,6 +7,7 @@
 #include "standin.h"
 
 #include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -248,6 +249,22 @@ char *switch_event_get_header_idx(switch_event_t *event, const char *name, int i
   if (!header) return strcmp(name, "_body") ? NULL : event->body;
   if (index < 0) return header->value;
   return index < header->count ? header->items[index] : NULL;
+}
+
+/* A line for each header, its value kept to one line if `encode`. */
+switch_status_t switch_event_serialize(switch_event_t *event, char **text, switch_bool_t encode) {
+  event_check(event, __func__);
+  if (!text || !encode) fatal(__func__, "the stand-in writes encoded values, to a place that is given");
+  struct text out = {0};
+  text_add(&out, "");
+  for (struct header *header = event->headers; header; header = header->next) {
+    text_format(&out, "%s: ", header->name);
+    for (const char *at = header->value; *at; at++)
+      text_format(&out, isalnum((unsigned char)*at) ? "%c" : "%%%02X", (unsigned char)*at);
+    text_add(&out, "\n");
+  }
+  *text = out.data;
+  return SWITCH_STATUS_SUCCESS;
 }
 
 switch_status_t switch_event_set_body(switch_event_t *event, const char *body) {

@@ -545,6 +545,7 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
   }
   if (o->caller && is_true(channel_get(o->caller, "bypass_media")) && !o->caller->flags[CF_ANSWERED])
     o->caller->flags[CF_PROXY_MODE] = 1;
+  if (o->caller) channel_run_hooks(o->caller, "execute_on_pre_originate"), channel_run_hooks(o->caller, "api_on_pre_originate");
   o->variables = variables_for(o, ovars, handle);
   if (cid_name && !event_get(o->variables, "origination_caller_id_name"))
     event_add(o->variables, "origination_caller_id_name", cid_name);
@@ -573,6 +574,7 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
   }
   jitter();
   *cause = (switch_call_cause_t)(o->force_cause ? o->force_cause : why);
+  if (o->caller) channel_run_hooks(o->caller, "execute_on_post_originate"), channel_run_hooks(o->caller, "api_on_post_originate");
   if (o->hangup_on_reject && o->caller) channel_hangup(o->caller, (int)*cause);
   if (o->variables != ovars) event_free(o->variables);
   pool_end(pool);

@@ -67,6 +67,17 @@ switch_core_session_t *switch_core_session_perform_locate(const char *uuid, cons
   return session;
 }
 
+switch_core_session_t *switch_core_session_perform_force_locate(const char *uuid, const char *file, const char *func, int line) {
+  (void)file, (void)func, (void)line;
+  if (!uuid) return NULL;
+  big_lock();
+  switch_core_session_t *session = session_find(uuid);
+  if (session && session->destroyed) session = NULL;
+  if (session) session->module_locks++;
+  big_unlock();
+  return session;
+}
+
 void switch_core_session_rwunlock(switch_core_session_t *session) {
   session_check(session, __func__);
   big_lock();
@@ -104,15 +115,20 @@ switch_size_t switch_channel_has_dtmf(switch_channel_t *channel) {
 switch_status_t switch_channel_dequeue_dtmf(switch_channel_t *channel, switch_dtmf_t *dtmf) {
   object_check(channel, A_CHANNEL, __func__);
   if (!dtmf) fatal(__func__, "no place for the key");
-  switch_status_t status = SWITCH_STATUS_FALSE;
   big_lock();
-  if (channel->key_count > 0) {
-    *dtmf = (switch_dtmf_t){.digit = channel->keys[0], .duration = 2000};
-    memmove(channel->keys, channel->keys + 1, (size_t)--channel->key_count);
-    status = SWITCH_STATUS_SUCCESS;
-  }
+  char *key = channel_key(channel);
+  if (key) *dtmf = (switch_dtmf_t){.digit = *key, .duration = 2000};
   big_unlock();
-  return status;
+  return key ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
+switch_status_t switch_channel_queue_dtmf(switch_channel_t *channel, const switch_dtmf_t *dtmf) {
+  object_check(channel, A_CHANNEL, __func__);
+  if (!dtmf) fatal(__func__, "no key");
+  big_lock();
+  session_key(channel->session, dtmf->digit);
+  big_unlock();
+  return SWITCH_STATUS_SUCCESS;
 }
 
 /* A key waits in the channel's queue until somebody takes it. */

@@ -227,6 +227,7 @@ void channel_pass_callee(switch_channel_t *from, switch_channel_t *to);
 void channel_handle_cause(switch_channel_t *channel, int cause);
 void channel_transfer(switch_channel_t *channel, const char *to);
 char *channel_key(switch_channel_t *channel);
+void channel_run_hooks(switch_channel_t *channel, const char *prefix);
 const char *cause_name(int cause);
 int cause_number(const char *name);
 switch_caller_profile_t *profile_copy(switch_memory_pool_t *pool, switch_caller_profile_t *from);

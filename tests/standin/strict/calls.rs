@@ -39,6 +39,140 @@ pub fn cancel_key(stand: &Stand) -> Wrong {
     wrong
 }
 
+const HOOKS: [&str; 4] = [
+    "execute_on_pre_originate",
+    "execute_on_post_originate_2",
+    "api_on_pre_originate_1",
+    "api_on_post_originate",
+];
+
+/// What the caller has for the beginning and the end of an originate runs once a call, not
+/// once a stage, and is still there afterwards.
+pub fn hooks_run_once(stand: &Stand) -> Wrong {
+    stand.register(&[
+        phone("1002", Behaviour::Rejects(486, 0)),
+        phone("1003", Behaviour::Rejects(486, 0)),
+        phone("1004", Behaviour::Answers(50)),
+    ]);
+    let course = call(
+        stand,
+        Some(b"user/1002|user/1003|user/1004"),
+        |stand, caller| {
+            for hook in HOOKS {
+                stand.library.set_variable(caller, hook, "log INFO ran");
+            }
+        },
+    );
+    let mut wrong = course.leftovers.clone();
+    for hook in HOOKS {
+        let ran = course.seen.variable(&format!("ran_{hook}"));
+        expect(&mut wrong, hook, ran == Some("1"), &ran);
+        let kept = course.seen.variable(hook);
+        expect(&mut wrong, hook, kept == Some("log INFO ran"), &kept);
+    }
+    wrong
+}
+
+/// A caller with a `ringback` of its own hears it (183) also while everything rings beside
+/// its thread, and only once somebody rings; its keys are not lost by it.
+pub fn ringback_beside(stand: &Stand) -> Wrong {
+    let mut wrong = Wrong::new();
+    for (ringback, plan, end) in [
+        (
+            "%(2000,4000,440,480)",
+            "[leg_delay_start=200ms]user/1003,user/1002",
+            "answered",
+        ),
+        ("silence:400", "user/1002:_:user/1003", "answered"),
+        ("/missing.wav", "user/1002:_:user/1003", "answered"),
+        (
+            "%(2000,4000,440,480)",
+            "{cti_stage_timeout=300ms}user/1004,[leg_delay_start=100ms]user/1005",
+            "no_answer",
+        ),
+    ] {
+        stand.register(&[
+            phone("1002", Behaviour::Rings),
+            phone("1003", Behaviour::Answers(600)),
+            phone("1004", Behaviour::Dead),
+            phone("1005", Behaviour::Dead),
+        ]);
+        let course = call(stand, Some(plan.as_bytes()), |stand, caller| {
+            stand.library.set_variable(caller, "ringback", ringback);
+            stand
+                .library
+                .set_variable(caller, "bridge_terminate_key", "5");
+            stand.library.presses(caller, b'5', 300);
+        });
+        wrong.extend(course.leftovers.iter().cloned());
+        let result = course.seen.variable("cti_result");
+        expect(&mut wrong, plan, result == Some(end), &result);
+        let told: Vec<_> = course
+            .caller
+            .iter()
+            .map(|(_, what)| what.as_str())
+            .collect();
+        let heard: &[&str] = match (end, ringback) {
+            ("no_answer", _) => &[],
+            (_, "/missing.wav") => &["180", "200"],
+            _ => &["183", "200"],
+        };
+        expect(
+            &mut wrong,
+            "the caller was told",
+            told.starts_with(heard),
+            &course.caller,
+        );
+        if heard.is_empty() {
+            expect(
+                &mut wrong,
+                "nobody rang",
+                !told.contains(&"183"),
+                &course.caller,
+            );
+        }
+    }
+    wrong
+}
+
+/// A caller who camps on is answered at once, and leaves for the fallback when it presses the
+/// key or when nobody was free in time.
+pub fn campon(stand: &Stand) -> Wrong {
+    let mut wrong = Wrong::new();
+    for (key_at, attempts) in [(Some(300), 1), (None, 2)] {
+        stand.register(&[phone("1002", Behaviour::Rejects(486, 0))]);
+        let course = call(stand, Some(b"user/1002"), |stand, caller| {
+            for (name, value) in [
+                ("campon", "true"),
+                ("campon_retries", "2"),
+                ("campon_sleep", "1"),
+                ("campon_announce_sound", "please_wait.wav"),
+                ("campon_hold_music", "local_stream://moh"),
+                ("campon_stop_key", "9"),
+                ("campon_fallback_exten", "operator"),
+            ] {
+                stand.library.set_variable(caller, name, value);
+            }
+            if let Some(at) = key_at {
+                stand.library.presses(caller, b'9', at);
+            }
+        });
+        wrong.extend(course.leftovers.iter().cloned());
+        let to = course.seen.variable("standin_transferred_to");
+        expect(&mut wrong, "transferred to", to == Some("operator"), &to);
+        let rings = course.seen.rings.len();
+        expect(&mut wrong, "attempts", rings == attempts, &rings);
+        let first = course.caller.first().map(|(_, what)| what.as_str());
+        expect(
+            &mut wrong,
+            "told first",
+            first == Some("200"),
+            &course.caller,
+        );
+    }
+    wrong
+}
+
 /// Twenty callers in one process, on the same phones.
 pub fn many_calls(stand: &Stand) -> Wrong {
     let plans = [

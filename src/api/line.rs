@@ -1,0 +1,210 @@
+//! The command line of `cti`, read: which command, of which call, with what.
+//! Pure: nothing is looked up and nothing is done here. What says more than its command
+//! takes is refused, so that no word of an operator's is dropped in silence.
+
+use crate::plan::time::parse_time;
+use crate::plan::{Limits, Stage, parse};
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request<'a> {
+    Help,
+    Version,
+    Status,
+    Reload,
+    Calls { json: bool },
+    Metrics { json: bool },
+    Show { uuid: &'a str, json: bool },
+    Explain { json: bool, plan: &'a str },
+    Operate { uuid: &'a str, order: Order<'a> },
+}
+
+/// What an operator wants done to a call that rings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order<'a> {
+    /// The name of the hangup cause, if one is asked for.
+    Cancel(Option<&'a str>),
+    Skip,
+    /// A leg's uuid, or its target as written.
+    Drop(&'a str),
+    /// A stage of one target.
+    Add(Stage),
+    Extend(Duration),
+}
+
+impl Order<'_> {
+    /// The command's name, as it was typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Order::Cancel(_) => "cancel",
+            Order::Skip => "skip",
+            Order::Drop(_) => "drop",
+            Order::Add(_) => "add",
+            Order::Extend(_) => "extend",
+        }
+    }
+}
+
+/// Reads one command line.
+///
+/// # Errors
+/// Why it is none, for the reply.
+pub fn read(line: &str) -> Result<Request<'_>, String> {
+    let (command, rest) = match line.trim().split_once('=') {
+        // A scraper's URL says `?metrics=` or `?metrics=json`.
+        Some(("metrics", rest)) => ("metrics", rest.trim()),
+        _ => word(line),
+    };
+    Ok(match command {
+        "" | "help" => Request::Help,
+        "version" => nothing(rest, Request::Version)?,
+        "status" => nothing(rest, Request::Status)?,
+        "reload" => nothing(rest, Request::Reload)?,
+        "calls" => Request::Calls { json: json(rest)? },
+        "metrics" => Request::Metrics { json: json(rest)? },
+        "explain" => match word(rest) {
+            ("json", plan) => Request::Explain { json: true, plan },
+            _ => Request::Explain {
+                json: false,
+                plan: rest,
+            },
+        },
+        "show" | "cancel" | "skip" | "drop" | "add" | "extend" => {
+            let (uuid, rest) = word(rest);
+            if uuid.is_empty() {
+                return Err(format!(
+                    "cti {command} <uuid of the caller> …; `cti calls` lists them"
+                ));
+            }
+            let order = match command {
+                "show" => {
+                    let json = json(rest)?;
+                    return Ok(Request::Show { uuid, json });
+                }
+                "cancel" => Order::Cancel(Some(rest).filter(|cause| !cause.is_empty())),
+                "skip" => nothing(rest, Order::Skip)?,
+                "drop" if rest.is_empty() => {
+                    return Err(
+                        "which leg? Its uuid, or its target as written; `cti show` lists them"
+                            .to_owned(),
+                    );
+                }
+                "drop" => Order::Drop(rest),
+                "add" => Order::Add(one_target(rest)?),
+                _ => Order::Extend(parse_time(rest).map_err(|error| error.to_string())?),
+            };
+            Request::Operate { uuid, order }
+        }
+        other => return Err(format!("no command {other:?}; try: cti help")),
+    })
+}
+
+fn word(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    (word, rest.trim_start())
+}
+
+fn json(rest: &str) -> Result<bool, String> {
+    match rest {
+        "json" => Ok(true),
+        _ => nothing(rest, false),
+    }
+}
+
+fn nothing<T>(rest: &str, request: T) -> Result<T, String> {
+    match rest {
+        "" => Ok(request),
+        _ => Err(format!("unexpected {rest:?}; try: cti help")),
+    }
+}
+
+/// A target with variables of its own is a whole plan: one part, one stage.
+fn one_target(text: &str) -> Result<Stage, String> {
+    let mut plan = parse(text, &Limits::default()).map_err(|error| error.to_string())?;
+    let simple = plan.globals.is_empty() && plan.parts.len() == 1;
+    let part = plan.parts.pop();
+    part.filter(|part| simple && part.globals.is_empty() && part.stages.len() == 1)
+        .and_then(|mut part| part.stages.pop())
+        .filter(|stage| stage.targets.len() == 1)
+        .ok_or_else(|| "one target at a time, with [variables] of its own if need be".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_a_line_asks_for() {
+        let steer = |order| Request::Operate { uuid: "u-1", order };
+        let table = [
+            ("", Request::Help),
+            ("  help  ", Request::Help),
+            ("version", Request::Version),
+            ("status ", Request::Status),
+            ("reload", Request::Reload),
+            ("calls", Request::Calls { json: false }),
+            ("calls\tjson ", Request::Calls { json: true }),
+            ("metrics json", Request::Metrics { json: true }),
+            ("metrics=", Request::Metrics { json: false }),
+            ("metrics=json", Request::Metrics { json: true }),
+            ("show u-1", Request::Show { uuid: "u-1", json: false }),
+            ("show  u-1  json", Request::Show { uuid: "u-1", json: true }),
+            ("explain", Request::Explain { json: false, plan: "" }),
+            ("explain a/1|b/2, c", Request::Explain { json: false, plan: "a/1|b/2, c" }),
+            ("explain json a/1", Request::Explain { json: true, plan: "a/1" }),
+            ("explain jsonx/1", Request::Explain { json: false, plan: "jsonx/1" }),
+            ("cancel u-1", steer(Order::Cancel(None))),
+            ("cancel u-1 USER_BUSY", steer(Order::Cancel(Some("USER_BUSY")))),
+            ("skip u-1", steer(Order::Skip)),
+            ("drop u-1 [a=b c]user/1 2", steer(Order::Drop("[a=b c]user/1 2"))),
+            ("extend u-1 1.5", steer(Order::Extend(Duration::from_millis(1500)))),
+            ("extend u-1  20s ", steer(Order::Extend(Duration::from_secs(20)))),
+        ];
+        for (line, expected) in table {
+            assert_eq!(read(line), Ok(expected), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn an_added_target_keeps_its_variables() {
+        let Ok(Request::Operate {
+            order: Order::Add(stage),
+            ..
+        }) = read("add u-1 [leg_timeout=5] user/1003")
+        else {
+            panic!("it is a target")
+        };
+        assert_eq!(stage.to_string(), "[leg_timeout=5]user/1003");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_is_refused_and_why() {
+        let table = [
+            ("nosuch u-1", "no command \"nosuch\"; try: cti help"),
+            ("VERSION", "no command \"VERSION\"; try: cti help"),
+            ("calls jsn", "unexpected \"jsn\"; try: cti help"),
+            ("calls json json", "unexpected \"json json\"; try: cti help"),
+            ("show u-1 json now", "unexpected \"json now\"; try: cti help"),
+            ("skip u-1 u-2", "unexpected \"u-2\"; try: cti help"),
+            ("reload xml", "unexpected \"xml\"; try: cti help"),
+            ("show", "cti show <uuid of the caller> …; `cti calls` lists them"),
+            ("cancel ", "cti cancel <uuid of the caller> …; `cti calls` lists them"),
+            ("drop u-1", "which leg? Its uuid, or its target as written; `cti show` lists them"),
+            ("add u-1", "expected a target at column 1"),
+            ("add u-1 user/1,[", "unclosed '[' at column 8"),
+            ("add u-1 user/1,user/2", "one target at a time, with [variables] of its own if need be"),
+            ("add u-1 user/1|user/2", "one target at a time, with [variables] of its own if need be"),
+            ("add u-1 user/1:_:user/2", "one target at a time, with [variables] of its own if need be"),
+            ("add u-1 {a=b}user/1", "one target at a time, with [variables] of its own if need be"),
+            ("add u-1 <a=b>user/1", "one target at a time, with [variables] of its own if need be"),
+            ("extend u-1", "'': expected a time such as 20, 1.5, 20s or 1500ms"),
+            ("extend u-1 -5", "'-5': expected a time such as 20, 1.5, 20s or 1500ms"),
+        ];
+        for (line, expected) in table {
+            assert_eq!(read(line), Err(expected.to_owned()), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Devices that register while their user's stage rings join the ring (`cti_late_join`): a
+//! mobile that a push has woken. Nothing happens but for users that a ringing call waits
+//! for: a registration of anybody else is one look into a map, or none at all.
+
+use crate::calls::Call;
+use crate::contacts;
+use crate::module::Module;
+use crate::plan::{Stage, Target};
+use crate::settings;
+use crate::switch::LockedSession;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+/// Who waits for whom, by the user's name without its domain: what has really registered is
+/// found by resolving the target again.
+#[derive(Default)]
+pub struct Waiting {
+    users: Mutex<HashMap<String, Vec<Watch>>>,
+    any: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Watch {
+    call: Weak<Call>,
+    serial: u64,
+    part: usize,
+    stage: usize,
+    target: Target,
+}
+
+impl Waiting {
+    /// A stage of this call rings, and these users of its targets may still register.
+    pub fn wait(&self, call: &Arc<Call>, part: usize, stage: usize, users: Vec<(String, &Target)>) {
+        let mut waiting = self.users.lock();
+        for (user, target) in users {
+            waiting.entry(user).or_default().push(Watch {
+                call: Arc::downgrade(call),
+                serial: call.serial,
+                part,
+                stage,
+                target: target.clone(),
+            });
+        }
+        self.any.store(!waiting.is_empty(), Ordering::Release);
+    }
+
+    /// This call waits for nobody any more.
+    pub fn leave(&self, call: &Call) {
+        if !self.any.load(Ordering::Acquire) {
+            return;
+        }
+        let mut waiting = self.users.lock();
+        waiting.retain(|_, watches| {
+            watches.retain(|watch| watch.serial != call.serial);
+            !watches.is_empty()
+        });
+        self.any.store(!waiting.is_empty(), Ordering::Release);
+    }
+
+    fn of(&self, user: &str) -> Vec<Watch> {
+        if !self.any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.users.lock().get(user).cloned().unwrap_or_default()
+    }
+}
+
+/// A device of this user has registered. Looking the targets up takes the directory, so it
+/// is done on a thread for each call that waits, not on the one that delivers events.
+pub fn registered(module: &Arc<Module>, user: &str) {
+    for watch in module.waiting.of(user) {
+        if let Some(call) = watch.call.upgrade() {
+            let ours = Arc::clone(&call);
+            module.spawn(&call, "cti-late", move || join(&ours, &watch), || {});
+        }
+    }
+}
+
+fn join(call: &Arc<Call>, watch: &Watch) {
+    let Some(caller) = LockedSession::locate(&call.uuid) else {
+        return;
+    };
+    let globals = &call.globals[watch.part];
+    let targets = Stage {
+        targets: vec![watch.target.clone()],
+    };
+    let mut found = contacts::resolve(&targets, caller.channel(), globals).contacts;
+    found.retain(|contact| contact.dead.is_none());
+    let legs = found
+        .iter()
+        .map(|contact| settings::leg(contact, caller.channel(), globals).0);
+    let legs = legs.collect();
+    let joined = call.added(watch.part, watch.stage, found, legs, false);
+    if joined > 0 {
+        tracing::debug!(
+            uuid = call.uuid.as_str(),
+            "cti_bridge: {joined} device(s) of {} registered and join stage {}",
+            watch.target.written,
+            watch.stage + 1
+        );
+    }
+}

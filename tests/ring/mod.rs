@@ -1,0 +1,18 @@
+//! Any call on a virtual clock: what happens is rolled with `Dice`, the `Switch` plays it, the
+//! `Referee` watches. Used by the laws and the soak of `tests/ring.rs` and by the fuzz target.
+
+mod dice;
+mod disorder;
+mod referee;
+mod switch;
+
+pub use dice::Dice;
+pub use disorder::disorder;
+pub use referee::{Fault, Law, Referee};
+pub use switch::Switch;
+
+use std::time::Duration;
+
+pub const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
