@@ -46,7 +46,7 @@ pub const fn phone(name: &'static str, does: crate::scenarios::Behaviour) -> Pho
 pub const TONE: (&str, &str) = ("ringback", "%(1000,0,400)");
 const TRANSFER_TONE: (&str, &str) = ("transfer_ringback", "%(1000,0,400)");
 /// Faults were a second long; a busy machine makes pauses of 220 ms in core's own tone, too.
-const UNHEARD: Ms = 450;
+const UNHEARD: Ms = 250;
 /// Ringing that begins later than this after the phones' own is late.
 const PROMPT: Ms = 700;
 
@@ -414,8 +414,13 @@ impl Sound {
             if application == "bridge" && self.not_bridge.is_some() {
                 continue;
             }
-            let hearing = self.listen(rig, slot, application)?;
-            let differences = self.differences(&hearing);
+            let mut hearing = self.listen(rig, slot, application)?;
+            if !self.late(&hearing).is_empty() {
+                // The machine may have been busy elsewhere for a moment: a second call decides.
+                hearing = self.listen(rig, slot, application)?;
+            }
+            let mut differences = self.differences(&hearing);
+            differences.extend(self.late(&hearing));
             wrong.extend(
                 differences
                     .iter()
@@ -508,13 +513,21 @@ impl Sound {
             let heard = heard.map_or(Vec::new(), |(_, heard)| tones(heard));
             expect(&format!("{name} heard"), &heard, heard == *expected);
         }
+        wrong
+    }
+
+    /// What came too late, or paused for too long.
+    fn late(&self, hearing: &Hearing) -> Vec<String> {
+        let mut wrong = Vec::new();
         let pause = hearing.pause();
-        expect("a pause of so many ms:", &pause, pause <= self.pause);
+        if pause > self.pause {
+            wrong.push(format!("a pause of {pause} ms"));
+        }
         // Where the talk is the first sound, it is as late as the answer.
-        if self.told.first() != Some(&180) {
-            let first = hearing.first();
-            let in_time = first.is_some_and(|first| first <= PROMPT);
-            expect("the first sound came at (ms)", &first, in_time);
+        let awaited = self.told.first() != Some(&180);
+        let first = hearing.first();
+        if awaited && first.is_none_or(|first| first > PROMPT) {
+            wrong.push(format!("the first sound came at {first:?} ms"));
         }
         wrong
     }

@@ -18,6 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// A final response is repeated after these waits until its ACK arrives.
 const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
 
+/// What a phone with real media needs to have it ready. Core's relay of early media wants it
+/// later than the first milliseconds of a leg, while the leg's own state still changes: else
+/// it lets the announcement win.
+const MEDIA_READY: Duration = Duration::from_millis(60);
+
 pub struct Phones {
     inner: Arc<Inner>,
     thread: Option<JoinHandle<()>>,
@@ -55,6 +60,10 @@ struct State {
 }
 
 enum Timer {
+    /// A phone with real media announces when its media is ready.
+    Announce {
+        call_id: String,
+    },
     /// A leg's next own step: this final response.
     Final {
         call_id: String,
@@ -476,6 +485,16 @@ impl Inner {
                 return;
             }
             match entry.remove() {
+                Timer::Announce { call_id } => {
+                    // A leg that is over by then announces nothing.
+                    if state
+                        .legs
+                        .get(&call_id)
+                        .is_some_and(|leg| leg.last.is_none())
+                    {
+                        self.respond(state, &call_id, 183);
+                    }
+                }
                 Timer::Final { call_id, status } => self.final_response(state, &call_id, status),
                 Timer::Repeat { call_id, round } => self.repeat(state, &call_id, round),
                 Timer::HangUp { call_id } => self.hang_up_now(state, &call_id),
@@ -599,7 +618,15 @@ impl Inner {
             Behaviour::AnnouncesThenRejects(status, after) => (183, Some((status, after))),
             Behaviour::Dead | Behaviour::Stale => return,
         };
-        self.respond(state, &call_id, first);
+        if let (183, Some(_)) = (first, line) {
+            let due = at + MEDIA_READY;
+            let call_id = call_id.clone();
+            state
+                .timers
+                .insert((due, self.number()), Timer::Announce { call_id });
+        } else {
+            self.respond(state, &call_id, first);
+        }
         if let Some((status, after)) = then {
             let due = at + Duration::from_millis(after);
             state
