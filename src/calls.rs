@@ -73,6 +73,8 @@ pub struct State {
     handling: bool,
     /// The winner was joined in early media and has not answered.
     pub answer_awaited: bool,
+    /// Variables of the caller's that have another value until it does.
+    pub lent: Vec<(&'static str, Option<String>)>,
 }
 
 pub struct Dialled {
@@ -108,6 +110,7 @@ impl Call {
                 firing: false,
                 handling: false,
                 answer_awaited: false,
+                lent: Vec::new(),
             }),
             changed: Condvar::new(),
         })

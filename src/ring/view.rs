@@ -95,6 +95,15 @@ impl Ring {
         Some(at.saturating_sub(now))
     }
 
+    /// This winner is in early media that was meant to be relayed: core sometimes hands such a
+    /// leg over (its relay gives up if the 183 comes before the leg is ready for media).
+    pub fn may_resume(&self, leg: LegId) -> bool {
+        let relayed = |it: &Leg| {
+            it.answered.is_none() && self.parts[it.part].early_media == EarlyMedia::Relay
+        };
+        self.winner() == Some(leg) && relayed(&self.legs[leg])
+    }
+
     /// How the call ended when the winner, joined in early media, never answered.
     pub fn unanswered(&self, leg: LegId) -> (Outcome, Cause) {
         let leg = &self.legs[leg];
