@@ -267,6 +267,9 @@ impl Rig {
                 .get(call_id)
                 .is_some_and(|call| call.answered.is_some())
         });
+        if !answered {
+            self.phones.hang_up(call_id, Instant::now());
+        }
         answered.then_some(()).ok_or(format!("{words}: no answer"))
     }
 
