@@ -82,7 +82,10 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     }
     let hold = match campon {
         Some(campon) => Hold::camping(campon, shield.cancel_key()),
-        None => Hold::new(caller, &globals[0], parts.len(), shield.cancel_key()),
+        None => {
+            caller.choose_media();
+            Hold::new(caller, &globals[0], parts.len(), shield.cancel_key())
+        }
     };
     for (settings, _) in &mut parts {
         if settings.caller_thread == CallerThread::Rings {
@@ -118,7 +121,6 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     result::began(caller, &call);
     module.metrics.call_started();
     call.announce(events::started(&call));
-    caller.choose_media();
     call.feed(Event::Begin);
     if let Some(key) = call.hold.cancel_key {
         let ours = Arc::clone(&call);

@@ -47,12 +47,11 @@ impl Hold {
                 .filter(|value| !value.is_empty())
         };
         let yes = |name: &str| lookup(name).is_some_and(|value| is_true(&value));
-        let silent = yes("bypass_media") || yes("proxy_media") || caller.makes_no_sound();
         let transferred = lookup("transfer_ringback").filter(|_| caller.answered());
         Hold {
             sound: transferred
                 .or_else(|| lookup("ringback"))
-                .filter(|_| !silent)
+                .filter(|_| !caller.makes_no_sound())
                 .map(|text| sound(&text)),
             at_once: parts > 1 || yes("instant_ringback"),
             unusable: AtomicBool::new(false),

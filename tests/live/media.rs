@@ -189,6 +189,49 @@ pub const SOUNDS: &[Sound] = &[
         ..STAGES
     },
     Sound {
+        name: "hears_parts_file",
+        plan: "user/1002:_:user/1003",
+        variables: &[("ringback", "RINGING_WAV")],
+        phones: &[
+            phone("1002", Rejects(486, 300)),
+            phone("1003", Answers(2300)),
+        ],
+        hears: &[RINGING, 1200],
+        heard_by: &[("1003", &[CALLER])],
+        ..STAGES
+    },
+    Sound {
+        name: "hears_parts_until_it_hangs_up",
+        plan: "user/1002:_:user/1003",
+        caller: Caller::HangsUpAfter(900),
+        phones: &[phone("1002", Rejects(486, 300)), phone("1003", Rings)],
+        told: &[183, 487],
+        hears: &[RINGING],
+        heard_by: &[],
+        ..STAGES
+    },
+    Sound {
+        name: "hears_parts_of_several_stages",
+        plan: "user/1002|user/1003:_:user/1004",
+        phones: &[
+            phone("1002", RingsThenRejects(486, 500)),
+            phone("1003", RingsThenRejects(486, 500)),
+            phone("1004", Answers(1500)),
+        ],
+        ..STAGES
+    },
+    Sound {
+        name: "hears_a_retry",
+        plan: "{originate_retries=2,originate_retry_sleep_ms=800}user/1002",
+        phones: &[phone("1002", RingsThenRejects(486, 500))],
+        told: &[183, 486],
+        hears: &[RINGING],
+        heard_by: &[],
+        // Core sleeps in silence.
+        pause: 1000,
+        ..STAGES
+    },
+    Sound {
         name: "hears_parts_no_ringback",
         plan: "user/1002:_:user/1003",
         variables: &[],
@@ -254,6 +297,62 @@ pub const SOUNDS: &[Sound] = &[
         hears: &[RINGING],
         heard_by: &[],
         not_bridge: Some("no stage of it can be skipped"),
+        ..STAGES
+    },
+    // Bypassed media: no ringback, but for an answered caller, whose media moves at the end.
+    Sound {
+        name: "hears_bypass_is_180_alone",
+        plan: "user/1002|user/1003",
+        variables: &[TONE, ("bypass_media", "true")],
+        phones: &[
+            phone("1002", RingsThenRejects(486, 500)),
+            phone("1003", Answers(500)),
+        ],
+        told: &[180, 200],
+        hears: &[1200],
+        heard_by: &[("1003", &[CALLER])],
+        ..STAGES
+    },
+    Sound {
+        name: "hears_bypass_answered_caller",
+        plan: "user/1002|user/1003",
+        caller: Caller::IsAnswered,
+        variables: &[TRANSFER_TONE, ("bypass_media", "true")],
+        phones: &[
+            phone("1002", RingsThenRejects(486, 500)),
+            phone("1003", Answers(500)),
+        ],
+        told: &[],
+        hears: &[RINGING, 1200],
+        heard_by: &[("1003", &[CALLER])],
+        ..STAGES
+    },
+    Sound {
+        name: "hears_bypass_parts_answered_caller",
+        plan: "user/1002:_:user/1003",
+        caller: Caller::IsAnswered,
+        variables: &[TRANSFER_TONE, ("bypass_media", "true")],
+        phones: &[
+            phone("1002", Rejects(486, 300)),
+            phone("1003", Answers(1000)),
+        ],
+        told: &[],
+        hears: &[RINGING, 1200],
+        heard_by: &[("1003", &[CALLER])],
+        ..STAGES
+    },
+    Sound {
+        name: "hears_bypass_later_start_answered_caller",
+        plan: "[leg_delay_start=1]user/1002,user/1003",
+        caller: Caller::IsAnswered,
+        variables: &[TRANSFER_TONE, ("bypass_media", "true")],
+        phones: &[
+            phone("1002", Answers(1200)),
+            phone("1003", RingsThenRejects(486, 700)),
+        ],
+        told: &[],
+        hears: &[RINGING, 1000],
+        heard_by: &[("1002", &[CALLER])],
         ..STAGES
     },
     // Early media.
@@ -519,6 +618,12 @@ impl Sound {
     /// What came too late, or paused for too long.
     fn late(&self, hearing: &Hearing) -> Vec<String> {
         let mut wrong = Vec::new();
+        let played = hearing.played();
+        if played > 110 {
+            wrong.push(format!(
+                "two play at once: {played} % of the packets that there is time for"
+            ));
+        }
         let pause = hearing.pause();
         if pause > self.pause {
             wrong.push(format!("a pause of {pause} ms"));
@@ -560,6 +665,15 @@ impl Hearing {
     /// The longest time without a sound, once there was one.
     fn pause(&self) -> Ms {
         longest_pause(self.sounds()).as_millis() as Ms
+    }
+
+    /// How much of its time the caller is played to, in percent.
+    fn played(&self) -> u128 {
+        let (Some(first), Some(last)) = (self.caller.first(), self.caller.last()) else {
+            return 0;
+        };
+        let time = (last.at - first.at).as_millis().max(200);
+        self.caller.len() as u128 * 20 * 100 / time
     }
 
     fn figures(&self) -> String {
