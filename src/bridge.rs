@@ -131,8 +131,10 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         let decision = run_caller(&call, caller);
         let early = |leg| call.state.lock().ring.may_resume(leg);
         // A leg in early media may turn out to be no winner: then the ringing goes on.
-        if !matches!(decision, Decision::Join { leg, .. } if early(leg)) {
-            shield.take().map(Shield::lower);
+        if !matches!(decision, Decision::Join { leg, .. } if early(leg))
+            && let Some(shield) = shield.take()
+        {
+            shield.lower();
         }
         match decision {
             Decision::Join { leg, branch, aside } => {
@@ -147,7 +149,9 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
             } => break finish(&call, caller, outcome, cause, hang_up_caller),
         }
     }
-    shield.map(Shield::lower);
+    if let Some(shield) = shield {
+        shield.lower();
+    }
     drop(leave);
 }
 
