@@ -65,34 +65,16 @@ fn arguments() -> Result<Arguments, String> {
 impl Arguments {
     /// Long ones first, so that the end is not one slot's long job.
     fn jobs(&self) -> Vec<Job> {
+        let checks = CHECKS.iter().chain(knowing::CHECKS).map(Job::Check);
+        let plans = PLANS_NAMES.iter().enumerate();
+        let ours = checks
+            .chain(SOUNDS.iter().map(Job::Sound))
+            .chain(MODES.iter().map(Job::Mode))
+            .chain(plans.map(|(part, name)| Job::Plans(part, name)))
+            .chain(PAIRS.iter().map(Job::Pair));
         // Core alone has nothing that our own checks ask for.
-        let checks = CHECKS
-            .iter()
-            .chain(knowing::CHECKS)
+        let all = ours
             .filter(|_| self.application == "cti_bridge")
-            .map(Job::Check);
-        let pairs = PAIRS
-            .iter()
-            .filter(|_| self.application == "cti_bridge")
-            .map(Job::Pair);
-        let plans = PLANS_NAMES
-            .iter()
-            .enumerate()
-            .filter(|_| self.application == "cti_bridge")
-            .map(|(part, name)| Job::Plans(part, name));
-        let sounds = SOUNDS
-            .iter()
-            .filter(|_| self.application == "cti_bridge")
-            .map(Job::Sound);
-        let modes = MODES
-            .iter()
-            .filter(|_| self.application == "cti_bridge")
-            .map(Job::Mode);
-        let all = checks
-            .chain(sounds)
-            .chain(modes)
-            .chain(plans)
-            .chain(pairs)
             .chain(SCENARIOS.iter().map(Job::Scenario));
         all.filter(|job| self.wants(job.name())).collect()
     }
@@ -225,10 +207,8 @@ impl Job {
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) | Job::Pair(_) | Job::Plans(..) | Job::Sound(_) | Job::Mode(_) => {
-                When::Any
-            }
             Job::Check(check) => check.when,
+            _ => When::Any,
         }
     }
 
