@@ -571,6 +571,12 @@ unsafe extern "C" {
         func: *const ::std::os::raw::c_char,
         line: ::std::os::raw::c_int,
     ) -> *mut switch_core_session_t;
+    pub fn switch_core_session_perform_force_locate(
+        uuid_str: *const ::std::os::raw::c_char,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+    ) -> *mut switch_core_session_t;
     pub fn switch_core_session_rwunlock(session: *mut switch_core_session_t);
     pub fn switch_core_session_get_channel(
         session: *mut switch_core_session_t,
@@ -740,6 +746,12 @@ unsafe extern "C" {
         ms: u32,
         sync: switch_bool_t,
         args: *mut switch_input_args_t,
+    ) -> switch_status_t;
+    pub fn switch_ivr_session_transfer(
+        session: *mut switch_core_session_t,
+        extension: *const ::std::os::raw::c_char,
+        dialplan: *const ::std::os::raw::c_char,
+        context: *const ::std::os::raw::c_char,
     ) -> switch_status_t;
     pub fn switch_ivr_gentones(
         session: *mut switch_core_session_t,

@@ -383,6 +383,8 @@ char *switch_core_get_domain(switch_bool_t dup);
 /* sessions and channels */
 switch_core_session_t *switch_core_session_perform_locate(const char *uuid_str, const char *file, const char *func,
                                                           int line);
+switch_core_session_t *switch_core_session_perform_force_locate(const char *uuid_str, const char *file,
+                                                                const char *func, int line);
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 char *switch_core_session_get_uuid(switch_core_session_t *session);
@@ -440,6 +442,8 @@ switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session,
 switch_status_t switch_ivr_signal_bridge(switch_core_session_t *session, switch_core_session_t *peer_session);
 switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, switch_bool_t sync,
                                  switch_input_args_t *args);
+switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension, const char *dialplan,
+                                            const char *context);
 switch_status_t switch_ivr_gentones(switch_core_session_t *session, const char *script, int32_t loops,
                                     switch_input_args_t *args);
 switch_status_t switch_ivr_play_file(switch_core_session_t *session, switch_file_handle_t *fh, const char *file,

@@ -3,6 +3,7 @@
 //! ring side by side they have threads of their own, without the caller's session.
 
 use crate::calls::{Call, LEG_VARIABLE, Setting};
+use crate::campon::{Campon, Fallback};
 use crate::contacts::{self, Caller};
 use crate::events;
 use crate::hold::{self, Hold};
@@ -58,7 +59,10 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .iter()
         .map(|part| settings::globals(caller.channel(), &plan, part))
         .collect();
-    let hold = Hold::new(caller, &globals[0], plan.parts.len(), shield.cancel_key());
+    let campon = Campon::read(caller.channel(), &globals[0]);
+    if campon.is_some() {
+        caller.answer();
+    }
     let (mut parts, mut late_join) = (Vec::new(), Vec::new());
     for (part, globals) in plan.parts.iter().zip(&globals) {
         let (mut settings, problems) = settings::read(&config, caller.channel(), globals);
@@ -71,10 +75,19 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
             globals,
             &settings,
         ));
+        if let Some(campon) = &campon {
+            campon.settle(&mut settings);
+        }
+        parts.push((settings, part.stages.len()));
+    }
+    let hold = match campon {
+        Some(campon) => Hold::camping(campon, shield.cancel_key()),
+        None => Hold::new(caller, &globals[0], parts.len(), shield.cancel_key()),
+    };
+    for (settings, _) in &mut parts {
         if settings.caller_thread == CallerThread::Rings {
             settings.caller_thread = hold.caller_thread();
         }
-        parts.push((settings, part.stages.len()));
     }
     tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
     let debug = globals[0]
@@ -105,6 +118,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     result::began(caller, &call);
     module.metrics.call_started();
     call.announce(events::started(&call));
+    caller.choose_media();
     call.feed(Event::Begin);
     if let Some(key) = call.hold.cancel_key {
         let ours = Arc::clone(&call);
@@ -232,7 +246,7 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         return call.resolved(part, Vec::new(), Vec::new());
     }
     let legs = found.iter().map(|contact| {
-        let (leg, problems) = settings::leg(contact, globals);
+        let (leg, problems) = settings::leg(contact, caller, globals);
         for problem in problems {
             tracing::warn!(
                 uuid = call.uuid.as_str(),
@@ -275,7 +289,7 @@ pub fn add(
     }
     let legs: Vec<_> = found
         .iter()
-        .map(|contact| settings::leg(contact, globals).0)
+        .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
     let ringing = call.state.lock().ring.legs().len();
@@ -441,22 +455,32 @@ fn build(
         // The caller has heard it in an earlier stage: no pause until this one's phone rings.
         globals.set("instant_ringback", "true");
     }
+    handle.nested_variables = globals.get("origination_nested_vars").is_some_and(is_true);
     handle.global(
         globals
             .iter()
             .map(|variable| (variable.name.as_str(), variable.value.as_str())),
     );
-    for &leg in legs {
-        let contact = call.state.lock().legs.get(leg)?.contact.clone();
+    let contacts = legs
+        .iter()
+        .map(|&leg| Some((leg, call.state.lock().legs.get(leg)?.contact.clone())))
+        .collect::<Option<Vec<_>>>()?;
+    let variables = contacts.iter().map(|(_, contact)| &contact.variables);
+    let caller_id = settings::effective(caller, &globals, variables);
+    for (leg, contact) in &contacts {
         let id = format!("{}.{leg}", call.serial);
         let own = contact
             .variables
             .iter()
             .map(|variable| (variable.name.as_str(), variable.value.as_str()));
         let own = own.filter(|(name, _)| !OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)));
+        let unsaid = caller_id
+            .iter()
+            .filter(|(name, _)| contact.variables.get(name).is_none());
+        let unsaid = unsaid.map(|(name, value)| (*name, value.as_str()));
         if !handle.leg(
             &contact.dial_string,
-            own.chain([(LEG_VARIABLE, id.as_str())]),
+            own.chain(unsaid).chain([(LEG_VARIABLE, id.as_str())]),
         ) {
             return None;
         }
@@ -533,6 +557,13 @@ fn finish(
     result::ended(call, caller);
     if hang_up_caller {
         caller.hang_up(cause);
+    } else if let Some(fallback) = call.hold.fallback.as_ref().filter(|_| caller.ready()) {
+        let Fallback {
+            extension,
+            dialplan,
+            context,
+        } = fallback;
+        caller.transfer(extension, dialplan.as_deref(), context.as_deref());
     } else {
         caller.handle_cause(cause);
     }

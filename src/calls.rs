@@ -182,17 +182,14 @@ impl Call {
                 return self.give_up(&mut state);
             }
             state.handling = true;
+            let first = state.legs.len();
             let event = prepare(&mut state);
+            let begins = matches!(event, Event::Resolved { .. }) && !state.ring.over();
             let commands = state.ring.handle(self.began.elapsed(), event);
             state.handling = false;
-            let stage = commands.iter().find_map(|command| match command {
-                Command::Dial {
-                    stage,
-                    aside: false,
-                    ..
-                } => Some(stage + 1),
-                _ => None,
-            });
+            // Also a stage of which nothing can be dialled: its legs' ends are told as well.
+            let stage = state.ring.legs().get(first).filter(|_| begins);
+            let stage = stage.map(|leg| leg.stage + 1);
             // Before any thread can act on the commands: what follows from them is told later.
             let news = events::news(&mut state, stage);
             state.news.extend(news);
@@ -330,10 +327,15 @@ impl Call {
             dialled.doomed = Some(cause);
             dialled.uuid.clone()
         };
-        // Time ran out in the very moment of the answer: the answer stands.
-        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid))
-            && !session.answered()
-        {
+        if let Some(session) = uuid.and_then(|uuid| LockedSession::locate(&uuid)) {
+            self.end_unless_answered(leg, &session, cause);
+        }
+    }
+
+    /// Time ran out in the very moment of the answer: the answer stands, once it is final.
+    fn end_unless_answered(&self, leg: LegId, session: &Session<'_>, cause: Cause) {
+        let unconfirmed = || self.state.lock().ring.legs()[leg].unconfirmed();
+        if !session.answered() || unconfirmed() {
             session.hang_up(cause);
         }
     }
@@ -352,8 +354,8 @@ impl Call {
         if let Some(context) = context {
             session.set_profile("context", &context);
         }
-        if let Some(cause) = doomed.filter(|_| !session.answered()) {
-            session.hang_up(cause);
+        if let Some(cause) = doomed {
+            self.end_unless_answered(leg, session, cause);
         }
         self.feed(Event::Started(leg));
     }
@@ -378,6 +380,22 @@ impl Call {
             let cause = session.cause();
             self.feed(Event::Ended { leg, cause, rang });
         }
+    }
+
+    /// A leg rings or has early media; `fired`: the switch's clock when it told so.
+    pub fn leg_rang(self: &Arc<Call>, leg: LegId, fired: Option<i64>, event: Event) {
+        /// The switch's clock moves in steps of 20 ms: below, our own is the better one.
+        const LATE: Duration = Duration::from_millis(40);
+        let now = self.began.elapsed();
+        let late = fired
+            .map(|at| self.since_began(at))
+            .filter(|&at| now.saturating_sub(at) > LATE);
+        self.feed_with(|state| {
+            if let Some(at) = late {
+                state.ring.rang(leg, at);
+            }
+            event
+        });
     }
 
     /// A moment of the switch's clock (microseconds since the epoch) as time of this call.

@@ -3,7 +3,7 @@
 //! announced, so no rule about ringing is written here a second time.
 
 use crate::calls::{Call, State};
-use crate::ring::{Cause, Leg, LegId, Role};
+use crate::ring::{Cause, Leg, LegId, Role, Time};
 use crate::switch::Event;
 use crate::switch::session::cause_name;
 
@@ -14,6 +14,8 @@ pub const SUBCLASS: &str = "cti::call";
 pub struct Announcement {
     action: &'static str,
     headers: Vec<(&'static str, String)>,
+    /// A leg's own moment, as in `cti_legs`; otherwise the moment of telling.
+    at: Option<Time>,
     /// Named when it is fired: the switch is not asked while our lock is held.
     cause: Cause,
     body: Option<String>,
@@ -31,6 +33,7 @@ pub fn started(call: &Call) -> Announcement {
     Announcement {
         action: "started",
         headers: vec![("CTI-Plan", call.plan.to_string())],
+        at: None,
         cause: Cause::NONE,
         body: None,
     }
@@ -49,6 +52,7 @@ pub fn operated(command: &str, by: &str, what: &str) -> Announcement {
     Announcement {
         action,
         headers,
+        at: None,
         cause: Cause::NONE,
         body: None,
     }
@@ -63,6 +67,7 @@ pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
     Announcement {
         action: "ended",
         headers,
+        at: None,
         cause: Cause::NONE,
         body: Some(legs),
     }
@@ -75,6 +80,7 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
         news.push(Announcement {
             action: "stage",
             headers: vec![("CTI-Stage", stage.to_string())],
+            at: None,
             cause: Cause::NONE,
             body: None,
         });
@@ -92,16 +98,22 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
             ended: it.ended.is_some(),
         };
         let actions = [
-            ("ringing", told.ringing, now.ringing),
-            ("answered", told.answered, now.answered),
-            ("leg_ended", told.ended, now.ended),
+            ("ringing", told.ringing, now.ringing, it.ringing),
+            ("answered", told.answered, now.answered, it.answered),
+            ("leg_ended", told.ended, now.ended, it.ended),
         ];
-        for (action, before, now) in actions {
+        for (action, before, now, at) in actions {
             if now && !before {
                 news.push(Announcement {
                     action,
                     headers: of_leg(state, leg, it),
-                    cause: it.cause,
+                    at,
+                    // It may have ended before it was told to ring.
+                    cause: if action == "leg_ended" {
+                        it.cause
+                    } else {
+                        Cause::NONE
+                    },
                     body: None,
                 });
             }
@@ -128,16 +140,14 @@ pub fn fire(call: &Call, mut announcement: Announcement) {
         let name = cause_name(announcement.cause);
         announcement.headers.push(("CTI-Cause", name));
     }
-    log(call, &announcement);
+    let at = announcement.at.unwrap_or_else(|| call.began.elapsed());
+    log(call, &announcement, at);
     let Some(mut event) = Event::custom(SUBCLASS) else {
         return;
     };
     event.add("CTI-Action", announcement.action);
     event.add("CTI-Call-UUID", &call.uuid);
-    event.add(
-        "CTI-Elapsed-Ms",
-        &call.began.elapsed().as_millis().to_string(),
-    );
+    event.add("CTI-Elapsed-Ms", &at.as_millis().to_string());
     announcement
         .headers
         .iter()
@@ -149,10 +159,10 @@ pub fn fire(call: &Call, mut announcement: Announcement) {
 }
 
 /// The same story in the log: at DEBUG, or at INFO for a call with `cti_debug=true`.
-fn log(call: &Call, announcement: &Announcement) {
+fn log(call: &Call, announcement: &Announcement, at: Time) {
     let mut text = format!(
         "cti_bridge: {:.3} s {}",
-        call.began.elapsed().as_secs_f64(),
+        at.as_secs_f64(),
         announcement.action
     );
     for (name, value) in &announcement.headers {

@@ -1,12 +1,14 @@
 //! The caller while everything of its call rings beside its thread: what it hears, and the
-//! key with which it gives up. Core plays `ringback` only inside an originate that has the
+//! keys with which it gives up. Core plays `ringback` only inside an originate that has the
 //! caller's session, and there is none between stages or beside parts and late starts.
 
 use crate::calls::Call;
+use crate::campon::{Campon, Fallback};
 use crate::plan::Variables;
 use crate::plan::time::is_true;
 use crate::ring::{CallerThread, Cause, Event};
 use crate::switch::session::{Listener, Session, Sound};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,8 +23,14 @@ pub struct Hold {
     at_once: bool,
     /// It could not be played, and trying again would only repeat the error.
     unusable: AtomicBool,
+    /// Heard once, before the sound.
+    announcement: Mutex<Option<Sound>>,
     /// `origination_cancel_key`: the caller gives up.
     pub cancel_key: Option<u8>,
+    /// `campon_stop_key`, heard while there is music.
+    stop_key: Option<u8>,
+    /// Where a caller goes who has camped on in vain.
+    pub fallback: Option<Fallback>,
 }
 
 impl Hold {
@@ -48,7 +56,25 @@ impl Hold {
                 .map(|text| sound(&text)),
             at_once: parts > 1 || yes("instant_ringback"),
             unusable: AtomicBool::new(false),
+            announcement: Mutex::new(None),
             cancel_key,
+            stop_key: None,
+            fallback: None,
+        }
+    }
+
+    /// For a caller who camps on: music until somebody answers.
+    pub fn camping(campon: Campon, cancel_key: Option<u8>) -> Hold {
+        let music = campon.music.as_deref().map(sound);
+        let announcement = campon.announcement.map(Sound::File);
+        Hold {
+            announcement: Mutex::new(announcement.filter(|_| music.is_some())),
+            sound: music,
+            at_once: true,
+            unusable: AtomicBool::new(false),
+            cancel_key,
+            stop_key: campon.stop_key,
+            fallback: campon.fallback,
         }
     }
 
@@ -90,7 +116,10 @@ pub fn wait(call: &Arc<Call>, caller: &Session<'_>) {
     match hold.sound.as_ref().filter(|_| hold.sounds() && due()) {
         Some(sound) => {
             let mut waiting = Waiting { call, caller };
-            if !caller.play(sound, &mut waiting) && caller.ready() {
+            let announcement = hold.announcement.lock().take();
+            if let Some(announcement) = announcement {
+                caller.play(&announcement, &mut waiting);
+            } else if !caller.play(sound, &mut waiting) && caller.ready() {
                 hold.unusable.store(true, Ordering::Relaxed);
                 // The phone's own ringing must do then.
                 caller.ring();
@@ -116,13 +145,11 @@ impl Listener for Waiting<'_> {
     }
 
     fn takes(&mut self, key: u8) -> bool {
-        // Like core: who may cancel by key loses the other keys; else they wait for the bridge.
-        let Some(cancel) = self.call.hold.cancel_key else {
-            return false;
-        };
-        if key == cancel {
+        let hold = &self.call.hold;
+        if [hold.cancel_key, hold.stop_key].contains(&Some(key)) {
             self.call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL));
         }
-        true
+        // Like core: who may give up by key loses the other keys; else they wait for the bridge.
+        hold.cancel_key.is_some() || hold.stop_key.is_some()
     }
 }

@@ -90,7 +90,7 @@ fn join(call: &Arc<Call>, watch: &Watch) {
     found.retain(|contact| contact.dead.is_none());
     let legs = found
         .iter()
-        .map(|contact| settings::leg(contact, globals).0);
+        .map(|contact| settings::leg(contact, caller.channel(), globals).0);
     let legs = legs.collect();
     let joined = call.added(watch.part, watch.stage, found, legs, false);
     if joined > 0 {

@@ -6,6 +6,7 @@
 mod api;
 mod bridge;
 mod calls;
+mod campon;
 mod config;
 mod contacts;
 mod events;

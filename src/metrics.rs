@@ -107,7 +107,10 @@ impl Metrics {
 
     /// A call has ended, answered or not; `ring`: to its answer or its failure.
     pub fn call_ended(&self, result: &str, ring: Duration, legs: &[LegReport]) {
-        // Both labels come from closed lists: ours, and the switch's table of causes.
+        // Labels come from closed lists, ours and the switch's table of causes; the variable
+        // that `result` was read from could be anybody's.
+        let mut known = Outcome::ALL.iter().map(|outcome| outcome.name());
+        let result = known.find(|&name| name == result).unwrap_or("failed");
         self.ended.with_label_values(&[result]).inc();
         self.ring
             .with_label_values(&[result])
@@ -278,11 +281,13 @@ mod tests {
         ];
         metrics.call_ended("no_answer", Duration::from_millis(950), &legs);
         metrics.call_refused();
+        metrics.call_ended("a dialplan's own \"word\"", Duration::ZERO, &[]);
         let text = metrics.text(3, 5);
         for line in [
             "cti_calls_started_total 2",
             r#"cti_calls_ended_total{result="no_answer"} 1"#,
             r#"cti_calls_ended_total{result="invalid"} 1"#,
+            r#"cti_calls_ended_total{result="failed"} 1"#,
             r#"cti_calls_ended_total{result="answered"} 0"#,
             r#"cti_legs_ended_total{cause="NO_ANSWER",role="failed"} 2"#,
             r#"cti_legs_ended_total{cause="NONE",role="failed"} 1"#,

@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::contacts::{Caller, Contact};
 use crate::plan::time::{is_true, parse_time};
 use crate::plan::{Part, Plan, Variables};
-use crate::ring::{CallerThread, EarlyMedia, NewLeg, RejectRule, Settings};
+use crate::ring::{CallerThread, Cause, Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
 use crate::switch::dial::TIME_LIMIT;
 use crate::switch::session::cause_named;
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub const OURS: &[&str] = &[
     "cti_timeout",
     "cti_wait_register",
     "fail_on_single_reject",
+    "group_confirm_timeout",
     "hangup_on_single_reject",
     "leg_delay_start",
     "leg_progress_timeout",
@@ -227,7 +228,7 @@ fn reject_rule(value: &str) -> RejectRule {
 
 /// What the machine must know of one contact. As in core, a leg's own variable and a
 /// global one of that name both count; the leg's own is the closer one.
-pub fn leg(contact: &Contact, globals: &Variables) -> (NewLeg, Vec<String>) {
+pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewLeg, Vec<String>) {
     let mut problems = Vec::new();
     let lookup = |name: &str| {
         contact
@@ -237,12 +238,32 @@ pub fn leg(contact: &Contact, globals: &Variables) -> (NewLeg, Vec<String>) {
             .filter(|value| !value.is_empty())
     };
     let mut time = |name: &str| limit(name, lookup(name)?, &mut problems);
+    // Core takes these from the caller, too.
+    let asked = |name: &str| {
+        let written = lookup(name).map(str::to_owned);
+        written
+            .or_else(|| caller.variable(name))
+            .filter(|value| !value.is_empty())
+    };
+    let confirm = asked("group_confirm_key").map(|_| match asked("group_confirm_timeout") {
+        Some(value) => match parse_time(&value) {
+            Ok(time) if time.is_zero() => Confirm::Dropped,
+            Ok(time) => Confirm::Anew(time),
+            Err(_) => Confirm::Kept,
+        },
+        None if asked("group_confirm_cancel_timeout").is_some_and(|value| is_true(&value)) => {
+            Confirm::Dropped
+        }
+        None => Confirm::Kept,
+    });
     let leg = NewLeg {
         delay: time("leg_delay_start").unwrap_or_default(),
         timeout: time("leg_timeout"),
         progress_timeout: time("leg_progress_timeout"),
         required: lookup("leg_required").is_some_and(is_true),
+        confirm,
         dead: contact.dead,
+        may_register: contact.user.is_some() && contact.dead == Some(Cause::USER_NOT_REGISTERED),
     };
     (leg, problems)
 }
@@ -280,6 +301,11 @@ pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedi
             "0".to_owned(),
         ),
         ("leg_delay_start", "leg_delay_start", "0".to_owned()),
+        (
+            "group_confirm_timeout",
+            "group_confirm_timeout",
+            "0".to_owned(),
+        ),
     ];
     for (on_caller, name, value) in harmless {
         if caller.variable(on_caller).is_some() {
@@ -294,16 +320,34 @@ pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedi
     core
 }
 
+/// The caller's word on who calls, and the variable by which a leg says so itself.
+const EFFECTIVE: [(&str, &str); 4] = [
+    ("effective_ani", "origination_ani"),
+    ("effective_aniii", "origination_aniii"),
+    ("effective_caller_id_name", "origination_caller_id_name"),
+    ("effective_caller_id_number", "origination_caller_id_number"),
+];
+
+/// What legs without an own caller ID must say themselves: within one originate core forgets
+/// the caller's effective one after the first leg that has its own.
+pub fn effective<'v>(
+    caller: &dyn Caller,
+    globals: &Variables,
+    legs: impl Iterator<Item = &'v Variables> + Clone,
+) -> Vec<(&'static str, String)> {
+    EFFECTIVE
+        .iter()
+        .filter(|(_, own)| {
+            globals.get(own).is_none() && legs.clone().any(|leg| leg.get(own).is_some())
+        })
+        .filter_map(|(name, own)| Some((*own, caller.variable(name)?)))
+        .collect()
+}
+
 /// What core would take from the caller's session, for a branch that rings without it.
 pub fn aside(caller: &dyn Caller, uuid: &str, core: &mut Variables) {
     core.set("origination_aleg_uuid", uuid);
-    let effective = [
-        ("effective_ani", "origination_ani"),
-        ("effective_aniii", "origination_aniii"),
-        ("effective_caller_id_name", "origination_caller_id_name"),
-        ("effective_caller_id_number", "origination_caller_id_number"),
-    ];
-    for (name, origination) in effective {
+    for (name, origination) in EFFECTIVE {
         if core.get(origination).is_none()
             && let Some(value) = caller.variable(name)
         {

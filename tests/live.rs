@@ -7,7 +7,12 @@ mod live;
 mod scenarios;
 
 use live::checks::{CHECKS, Check, Verdict, When};
+use live::esl::Events;
 use live::knowing;
+use live::media::{SOUNDS, Sound};
+use live::modes::{MODES, Mode};
+use live::parity::table::PAIRS;
+use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
 use scenarios::table::SCENARIOS;
 use scenarios::{Scenario, check};
@@ -66,7 +71,29 @@ impl Arguments {
             .chain(knowing::CHECKS)
             .filter(|_| self.application == "cti_bridge")
             .map(Job::Check);
-        let all = checks.chain(SCENARIOS.iter().map(Job::Scenario));
+        let pairs = PAIRS
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Pair);
+        let plans = PLANS_NAMES
+            .iter()
+            .enumerate()
+            .filter(|_| self.application == "cti_bridge")
+            .map(|(part, name)| Job::Plans(part, name));
+        let sounds = SOUNDS
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Sound);
+        let modes = MODES
+            .iter()
+            .filter(|_| self.application == "cti_bridge")
+            .map(Job::Mode);
+        let all = checks
+            .chain(sounds)
+            .chain(modes)
+            .chain(plans)
+            .chain(pairs)
+            .chain(SCENARIOS.iter().map(Job::Scenario));
         all.filter(|job| self.wants(job.name())).collect()
     }
 
@@ -168,24 +195,44 @@ fn main() -> ExitCode {
 enum Job {
     Scenario(&'static Scenario),
     Check(&'static Check),
+    Pair(&'static Pair),
+    /// How plans are written: so many jobs, this is one.
+    Plans(usize, &'static str),
+    Sound(&'static Sound),
+    Mode(&'static Mode),
 }
+
+const PLANS_NAMES: [&str; PLANS_JOBS] = [
+    "parity_plans_1",
+    "parity_plans_2",
+    "parity_plans_3",
+    "parity_plans_4",
+    "parity_plans_5",
+    "parity_plans_6",
+];
 
 impl Job {
     fn name(&self) -> &'static str {
         match self {
             Job::Scenario(scenario) => scenario.name,
             Job::Check(check) => check.name,
+            Job::Pair(pair) => pair.name,
+            Job::Plans(_, name) => name,
+            Job::Sound(sound) => sound.name,
+            Job::Mode(mode) => mode.name,
         }
     }
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) => When::Any,
+            Job::Scenario(_) | Job::Pair(_) | Job::Plans(..) | Job::Sound(_) | Job::Mode(_) => {
+                When::Any
+            }
             Job::Check(check) => check.when,
         }
     }
 
-    fn run(&self, rig: &Rig, slot: usize) -> Verdict {
+    fn run(&self, rig: &Rig, events: Option<&Events>, slot: usize) -> Verdict {
         let verdict = match self {
             Job::Scenario(scenario) => rig.scenario(scenario, slot).map(|(seen, course)| {
                 let mut wrong = check(scenario, &seen);
@@ -202,6 +249,14 @@ impl Job {
                 }
             }),
             Job::Check(check) => (check.run)(rig, slot),
+            Job::Pair(pair) => events
+                .ok_or("nobody listens to the channels".to_string())
+                .and_then(|events| pair.run(rig, events, slot)),
+            Job::Plans(part, _) => events
+                .ok_or("nobody listens to the channels".to_string())
+                .and_then(|events| live::parity::plans(rig, events, slot, *part)),
+            Job::Sound(sound) => sound.run(rig, slot),
+            Job::Mode(mode) => mode.run(rig, slot),
         };
         verdict.unwrap_or_else(|error| Verdict {
             wrong: vec![error],
@@ -227,6 +282,11 @@ fn run(
         found.installed.binary.display(),
         settings.application
     );
+    let compares = jobs
+        .iter()
+        .any(|job| matches!(job, Job::Pair(_) | Job::Plans(..)));
+    let listening = compares.then(|| live::parity::listen(&rig)).transpose()?;
+    let events = listening.as_ref();
     let queue = |when: When| {
         Mutex::new(
             jobs.iter()
@@ -242,7 +302,7 @@ fn run(
                 return;
             };
             let began = Instant::now();
-            let verdict = job.run(&rig, slot);
+            let verdict = job.run(&rig, events, slot);
             report
                 .lock()
                 .expect("a test panicked")

@@ -8,8 +8,8 @@
 mod model;
 
 use mod_cti::ring::{
-    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, LegState, Missed, Mode,
-    NewLeg, Outcome, RejectRule, Ring, Role, Settings,
+    BranchId, CallerThread, Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed,
+    Mode, NewLeg, Outcome, RejectRule, Ring, Role, Settings,
 };
 use model::{Dice, Law, Switch, disorder, ms};
 use proptest::prelude::*;
@@ -349,6 +349,39 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("… but not at a rejection", "a|b", "continue=false", "
         0    begin          -> dial 0 a relay
         100  failed 0 BUSY  -> dial 1 b core"),
+    ("a leg being confirmed keeps its deadline, and its siblings ring on", "a/timeout=1000/confirm,b", "", "
+        0    begin          -> dial 0 a b ignore
+        500  answered a
+        next 1000
+        1000 tick           -> hang up a NO_ANSWER
+        1010 ended a NO_ANSWER
+        1500 answered b
+        1510 won 0 b        -> join b
+        legs a failed NO_ANSWER; b open"),
+    ("group_confirm_timeout counts from the phone's answer", "a/timeout=1000/confirm=2000", "", "
+        0    begin          -> dial 0 a core
+        500  answered a
+        next 2500
+        2500 tick           -> hang up a NO_ANSWER
+        2510 ended a NO_ANSWER
+        2510 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… and 0 takes the leg's deadline away, not the stage's", "a/timeout=1000/confirm=0", "stage=3000", "
+        0    begin          -> dial 0 a core
+        500  answered a
+        next 3000
+        3000 tick           -> cancel 0 NO_ANSWER"),
+    ("who answers and does not confirm has not answered", "a/confirm,b", "", "
+        0    begin          -> dial 0 a b ignore
+        500  answered a
+        900  ended a CLEARING
+        950  ended b BUSY
+        960  failed 0 BUSY  -> finish no_answer NO_ANSWER
+        legs a failed CLEARING; b failed BUSY"),
+    ("who has confirmed has won for good", "a/timeout=1000/confirm", "", "
+        0    begin          -> dial 0 a core
+        500  answered a
+        800  won 0 a        -> join a
+        next none"),
     ("originate_retry_min_period_ms: two attempts begin so far apart", "a", "attempts=3 sleep=500 period=2000", "
         0    begin          -> dial 0 a core
         300  failed 0 BUSY
@@ -401,6 +434,11 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1500 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
         1510 failed 0 NO_ANSWER
         1510 failed 1 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… and if the newest one has just failed", "a|b|c", "progressive stage=1000 timeout=1500", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        1501 failed 1 BUSY  -> cancel 0 NO_ANSWER
+        1510 failed 0 NO_ANSWER -> finish busy BUSY"),
     ("… also while the next stage is looked up", "a|b", "progressive stage=1000 timeout=1500 slow", "
         0    begin          -> resolve 0.0
         0    found 0        -> dial 0 a ignore aside
@@ -879,7 +917,17 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
                 "timeout" => leg.timeout = Some(time()),
                 "progress" => leg.progress_timeout = Some(time()),
                 "required" => leg.required = true,
-                "dead" => leg.dead = Some(cause(value)),
+                "confirm" => {
+                    leg.confirm = Some(match value {
+                        "" => Confirm::Kept,
+                        "0" => Confirm::Dropped,
+                        _ => Confirm::Anew(time()),
+                    })
+                }
+                "dead" => {
+                    leg.dead = Some(cause(value));
+                    leg.may_register = value == "UNREGISTERED";
+                }
                 _ => panic!("{word:?} says nothing of a leg"),
             }
         }
@@ -1161,6 +1209,8 @@ const HAPPENINGS: &[&str] = &[
     "rejected",
     "unreachable",
     "cancelled",
+    "registered late",
+    "confirmed",
     "add",
     "drop",
     "skip",
@@ -1208,4 +1258,22 @@ fn soak() {
     let seldom = |what: &&&str| seen.get(**what).is_none_or(|&times| times < calls / 400);
     let rare: Vec<_> = HAPPENINGS.iter().filter(seldom).collect();
     assert!(rare.is_empty(), "hardly ever happened: {rare:?}");
+}
+
+#[test]
+fn a_180_that_is_told_late_rang_when_it_did() {
+    let mut ring = Ring::new(vec![(Settings::default(), 1)]);
+    ring.handle(ms(0), Event::Begin);
+    let legs = vec![NewLeg::default(); 3];
+    ring.handle(ms(50), Event::Resolved { part: 0, legs });
+    // On time, late, and by a clock that is a step behind ours.
+    for (leg, rang, told) in [(0, None, 60), (1, Some(70), 400), (2, Some(40), 410)] {
+        if let Some(at) = rang {
+            ring.rang(leg, ms(at));
+        }
+        ring.handle(ms(told), Event::Ringing(leg));
+    }
+    ring.rang(9, ms(80));
+    let rang: Vec<_> = ring.legs().iter().map(|leg| leg.ringing).collect();
+    assert_eq!(rang, [60, 70, 50].map(|at| Some(ms(at))));
 }

@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits};
-use crate::ring::EarlyMedia;
+use crate::ring::{EarlyMedia, Mode};
 use crate::settings;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
@@ -38,6 +38,8 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
     for (nth, part) in plan.parts.iter().enumerate() {
         let globals = settings::globals(lookup, &plan, part);
         let (settings, problems) = settings::read(config, lookup, &globals);
+        let late_join = settings::late_join(config, lookup, &globals, &settings);
+        let settings = settings.of_stages(part.stages.len());
         if plan.parts.len() > 1 {
             let _ = writeln!(
                 said,
@@ -74,14 +76,27 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
             );
             let legs: Vec<_> = found
                 .iter()
-                .map(|contact| leg(contact, &globals, &mut said))
+                .map(|contact| leg(contact, lookup, &globals, &mut said))
                 .collect();
             stages.push(json!({ "stage": at + 1, "timeout_ms": limit.as_millis() as u64, "early_media": media, "legs": legs }));
+        }
+        if settings.mode == Mode::Progressive && part.stages.len() > 1 {
+            said.push_str("a stage whose time is over goes on ringing beside the next\n");
+        }
+        if let Some(wait) = settings.wait_register {
+            let seconds = wait.as_secs_f64();
+            let _ = writeln!(
+                said,
+                "a stage in which nobody is registered waits {seconds} s"
+            );
+        }
+        if late_join {
+            said.push_str("a device that registers while its user's stage rings joins it\n");
         }
         if let Some(limit) = settings.timeout {
             let _ = writeln!(said, "the whole call ends after {} s", limit.as_secs_f64());
         }
-        parts.push(json!({ "timeout_ms": settings.timeout.map(|limit| limit.as_millis() as u64), "notes": problems, "stages": stages }));
+        parts.push(json!({ "timeout_ms": settings.timeout.map(|limit| limit.as_millis() as u64), "mode": settings.mode.name(), "late_join": late_join, "wait_register_ms": settings.wait_register.map(|wait| wait.as_millis() as u64), "notes": problems, "stages": stages }));
     }
     if json {
         format!("{}\n", json!({ "plan": plan.to_string(), "parts": parts }))
@@ -90,8 +105,13 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
     }
 }
 
-fn leg(contact: &Contact, globals: &plan::Variables, said: &mut String) -> serde_json::Value {
-    let (times, problems) = settings::leg(contact, globals);
+fn leg(
+    contact: &Contact,
+    lookup: &dyn Caller,
+    globals: &plan::Variables,
+    said: &mut String,
+) -> serde_json::Value {
+    let (times, problems) = settings::leg(contact, lookup, globals);
     let dead = contact.dead.map(cause_name);
     let mut line = format!("  {} -> {}", contact.target, contact.dial_string);
     if let Some(cause) = &dead {

@@ -120,7 +120,10 @@ impl Ring {
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
             let of_stage = (part, it.stage);
-            let rang = |leg: &Leg| (leg.part, leg.stage) == of_stage && leg.ringing.is_some();
+            let rang = |leg: &Leg| {
+                let rang = leg.ringing.is_some() || leg.answered.is_some();
+                rang && (leg.part, leg.stage) == of_stage
+            };
             if !self.legs[it.first..].iter().any(rang) {
                 self.stage_time_over(part);
             }
@@ -141,7 +144,16 @@ impl Ring {
 
 impl Leg {
     pub(super) fn deadline(&self) -> Option<Time> {
-        Some(self.dialled? + self.plan.timeout?)
+        match (self.plan.confirm, self.answered) {
+            (Some(Confirm::Dropped), Some(_)) => None,
+            (Some(Confirm::Anew(limit)), Some(answered)) => Some(answered + limit),
+            _ => Some(self.dialled? + self.plan.timeout?),
+        }
+    }
+
+    /// Its answer is not final: somebody has still to confirm it.
+    pub fn unconfirmed(&self) -> bool {
+        self.plan.confirm.is_some() && self.role != Some(Role::Winner)
     }
 
     pub(super) fn progress_deadline(&self) -> Option<Time> {

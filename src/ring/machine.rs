@@ -7,15 +7,8 @@ use super::*;
 impl Ring {
     /// `parts`: for each part its settings and how many stages it has (at least one).
     pub fn new(parts: Vec<(Settings, usize)>) -> Ring {
-        let parts = parts.into_iter().map(|(mut settings, stages)| {
-            // One of its stages may ring on while the next one begins.
-            if settings.mode == Mode::Progressive && stages > 1 {
-                settings.caller_thread = CallerThread::Holds;
-            }
-            (settings, stages)
-        });
-        let parts = parts.map(|(settings, stages)| Part {
-            settings,
+        let parts = parts.into_iter().map(|(settings, stages)| Part {
+            settings: settings.of_stages(stages),
             stages,
             stage: 0,
             first: 0,
@@ -110,8 +103,7 @@ impl Ring {
         let first = self.legs.len();
         let stage = it.stage;
         let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
-        let may_register = |leg: &NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
-        let may_wait = alive == 0 && new.iter().any(may_register);
+        let may_wait = alive == 0 && new.iter().any(|leg| leg.may_register);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
@@ -236,6 +228,15 @@ impl Ring {
             early_media: self.parts[part].early_media,
             aside: it.aside,
         });
+    }
+
+    /// The leg rang at this time, and the event that says so comes late.
+    pub fn rang(&mut self, leg: LegId, at: Time) {
+        let dialled = |leg: &&mut Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
+        if let Some(it) = self.legs.get_mut(leg).filter(dialled) {
+            let earliest = it.dialled.unwrap_or_default();
+            it.ringing.get_or_insert(at.max(earliest));
+        }
     }
 
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
@@ -590,7 +591,8 @@ impl Ring {
             return;
         }
         // Phones of earlier stages keep no later one waiting, only the end.
-        let newest = it.phase == Phase::Ringing && it.goes_on_progressively() && self.end.is_none();
+        let newest = it.phase == Phase::Ringing && it.goes_on_progressively();
+        let newest = newest && self.end.is_none() && !self.is_over(part);
         let stage = it.stage;
         let mut open = self
             .branches
@@ -646,7 +648,9 @@ impl Ring {
                 let ended = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut;
                 let failures = self.legs.iter().filter(ended).map(|leg| Failure {
                     cause: leg.own_cause(),
-                    rang_out: leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
+                    // An answer that nobody has confirmed is none.
+                    rang_out: leg.answered.is_some() && leg.unconfirmed()
+                        || leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
                 });
                 let (outcome, cause) =
                     rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));

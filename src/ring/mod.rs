@@ -39,8 +39,23 @@ pub struct NewLeg {
     pub progress_timeout: Option<Duration>,
     /// `[leg_required]`: when it fails, so does its stage.
     pub required: bool,
+    /// `group_confirm_key`: its answer counts once somebody has pressed the key, or the
+    /// application has run.
+    pub confirm: Option<Confirm>,
     /// It cannot be dialled at all: unknown user, nobody registered, no such endpoint.
     pub dead: Option<Cause>,
+    /// … but it would ring if a device of its user registered.
+    pub may_register: bool,
+}
+
+/// What becomes of a leg's own deadline while it is being confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirm {
+    Kept,
+    /// `group_confirm_timeout=0`, or `group_confirm_cancel_timeout`.
+    Dropped,
+    /// `group_confirm_timeout`: counted anew from the phone's answer.
+    Anew(Duration),
 }
 
 #[derive(Debug, Clone)]
@@ -111,7 +126,7 @@ pub enum Command {
     },
     /// End every leg of the branch with this cause (its cancel cell).
     Cancel { branch: BranchId, cause: Cause },
-    /// End one leg unless it has been answered; its siblings ring on.
+    /// End one leg unless it has won or been answered for good; its siblings ring on.
     HangUp { leg: LegId, cause: Cause },
     /// Tell the caller that it rings: core does not, for this stage.
     RingCaller,

@@ -44,6 +44,15 @@ pub enum Mode {
     Progressive,
 }
 
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Sequence => "sequence",
+            Mode::Progressive => "progressive",
+        }
+    }
+}
+
 /// Whether a branch may ring on the caller's own thread, where core's originate looks after
 /// the caller: its ringback, its media, its codecs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +142,15 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// For a part of so many stages. Where one may ring on while the next begins, none has
+    /// the caller's thread to itself.
+    pub fn of_stages(mut self, stages: usize) -> Settings {
+        if self.mode == Mode::Progressive && stages > 1 {
+            self.caller_thread = CallerThread::Holds;
+        }
+        self
+    }
+
     pub fn stage_limit(&self, last: bool) -> Duration {
         let default = if last {
             self.last_stage_default

@@ -114,7 +114,9 @@ impl Ring {
         let it = &self.legs[leg];
         let branch = it.branch.map(|branch| &self.branches[branch]);
         let rings = branch.is_some_and(|it| !it.ended && it.cancelled.is_none());
-        let open = LegState::UNANSWERED.contains(&it.state) && !it.hung_up;
+        let unanswered = LegState::UNANSWERED.contains(&it.state)
+            || it.state == LegState::Answered && it.unconfirmed();
+        let open = unanswered && !it.hung_up;
         open && (rings || self.winner() == Some(leg))
     }
 

@@ -6,7 +6,7 @@ use super::Event;
 use super::text::{c, copied, expanded_from};
 use crate::ffi;
 use crate::ring::Cause;
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
@@ -70,6 +70,23 @@ impl<'a> Session<'a> {
         };
     }
 
+    /// Send this session back into the dialplan, at another extension.
+    pub fn transfer(&self, extension: &str, dialplan: Option<&str>, context: Option<&str>) {
+        let extension = c(extension);
+        let (dialplan, context) = (dialplan.map(c), context.map(c));
+        let pointer =
+            |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        // SAFETY: the session is alive; the switch copies the strings.
+        unsafe {
+            ffi::switch_ivr_session_transfer(
+                self.as_ptr(),
+                extension.as_ptr(),
+                pointer(&dialplan),
+                pointer(&context),
+            )
+        };
+    }
+
     /// Play this to the caller, a file once and tones for ever, until the listener has heard
     /// enough; opens early media if there is no media yet. Keys that the listener does not
     /// take are back in their queue afterwards. False: it could not be played.
@@ -116,6 +133,21 @@ impl<'a> Session<'a> {
         )
     }
 
+    /// Bypass or proxy the media from now on, where the caller's variables ask for it. Core
+    /// does so too, but only in an originate with the caller's session: a leg that another
+    /// branch dials before would be offered media that nobody passes on.
+    pub fn choose_media(&self) {
+        let asked = |name: &str| {
+            let value = self.channel.variable(name);
+            value.is_some_and(|value| crate::plan::time::is_true(&value))
+        };
+        if asked("proxy_media") {
+            self.channel.set_flag(ffi::CF_PROXY_MEDIA);
+        } else if asked("bypass_media") && !self.channel.answered() {
+            self.channel.set_flag(ffi::CF_PROXY_MODE);
+        }
+    }
+
     /// Join the two until one of them leaves; core answers the caller if the peer is
     /// answered. As core's `bridge` does it: signalling only in proxy mode, terminate keys,
     /// bypass after the bridge.
@@ -139,7 +171,7 @@ impl<'a> Session<'a> {
                 .map(|keys| c(&keys))
         };
         let (mine, theirs) = (keys(self.channel), keys(peer.channel));
-        let pointer = |keys: &Option<std::ffi::CString>| {
+        let pointer = |keys: &Option<CString>| {
             keys.as_ref()
                 .map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast())
         };
@@ -167,7 +199,7 @@ impl<'a> Session<'a> {
             ffi::switch_channel_pass_callee_id(callee, caller);
             // Early media is no answer: then the bridge waits for one.
             if peer.answered() {
-                ffi::switch_channel_perform_answer(caller, c"mod_cti".as_ptr(), c"cti".as_ptr(), 0);
+                self.answer();
             }
             let theirs = ffi::switch_channel_get_caller_profile(callee);
             let mine = ffi::switch_channel_get_caller_profile(caller);
@@ -292,6 +324,21 @@ unsafe extern "C" fn terminate_key(
 }
 
 impl LockedSession {
+    /// Also one that is hung up, as long as it has not been destroyed.
+    pub fn locate_ended(uuid: &str) -> Option<LockedSession> {
+        let uuid = c(uuid);
+        // SAFETY: as in `locate`.
+        unsafe {
+            let session = ffi::switch_core_session_perform_force_locate(
+                uuid.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            );
+            LockedSession::from_locked(session)
+        }
+    }
+
     /// The session with this uuid, if it still lives.
     pub fn locate(uuid: &str) -> Option<LockedSession> {
         let uuid = c(uuid);
@@ -437,6 +484,18 @@ impl Channel<'_> {
             ffi::switch_channel_test_ready(self.0.as_ptr(), ffi::SWITCH_TRUE, ffi::SWITCH_FALSE)
                 != 0
         }
+    }
+
+    pub fn answer(&self) {
+        // SAFETY: the channel is alive; answering twice is allowed.
+        unsafe {
+            ffi::switch_channel_perform_answer(
+                self.0.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            )
+        };
     }
 
     pub fn answered(&self) -> bool {

@@ -1,5 +1,5 @@
 //! What is checked on the real switch beyond the table: the five extensions of `conf/`,
-//! bad plans, the same INVITEs as `bridge`, exact deadlines, load and unload.
+//! bad plans, exact deadlines, load and unload.
 //! Each check is a name and a function that says what is wrong; a note is printed with the result.
 
 use super::run::{Course, Dial, Order, Rig};
@@ -67,26 +67,6 @@ pub const CHECKS: &[Check] = &[
         name: "bad_plans_ring_nobody",
         when: When::Any,
         run: bad_plans,
-    },
-    Check {
-        name: "same_invites_as_bridge_1",
-        when: When::Any,
-        run: |rig, slot| same_invites(rig, slot, 0),
-    },
-    Check {
-        name: "same_invites_as_bridge_2",
-        when: When::Any,
-        run: |rig, slot| same_invites(rig, slot, 1),
-    },
-    Check {
-        name: "same_invites_as_bridge_3",
-        when: When::Any,
-        run: |rig, slot| same_invites(rig, slot, 2),
-    },
-    Check {
-        name: "same_invites_as_bridge_4",
-        when: When::Any,
-        run: |rig, slot| same_invites(rig, slot, 3),
     },
     Check {
         name: "a_stage_of_150_devices",
@@ -398,139 +378,6 @@ fn bad_plans(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: format!("{count} plans"),
-        ..Verdict::default()
-    })
-}
-
-/// Plans on which `cti_bridge` and `bridge` agree; every phone rejects after 250 ms.
-/// Left out are those where we differ on purpose: several devices, the same contact twice, a quoted comma,
-/// stages that core gives up.
-const SAME: &[&str] = &[
-    "user/1002",
-    "user/1002,user/1003",
-    "user/1002|user/1003",
-    "user/1002,user/1003|user/1004",
-    "user/1002|user/1003,user/1004",
-    "user/1002|user/1003|user/1004",
-    "user/1002,user/1003|user/1004,user/1005|user/1006",
-    "user/1006,user/1005,user/1004,user/1003,user/1002",
-    " user/1002",
-    "user/1002 ",
-    "user/1002, user/1003",
-    "user/1002 | user/1003",
-    "user/1002 ,user/1003",
-    ",user/1002",
-    "user/1002,",
-    "user/1002,,user/1003",
-    "user/1002|",
-    "|user/1002",
-    "user/1002||user/1003",
-    "user/9999|user/1003",
-    "user/9999,user/1003",
-    "user/1009|user/1003",
-    "user/1009,user/1003",
-    "error/user_busy|user/1003",
-    "user/1002@cti.test",
-    "user/1002@cti.test,user/1003@cti.test",
-    "group/team1000",
-    "group/team1000@cti.test",
-    "{sip_h_X-A=1}user/1002",
-    "{sip_h_X-A=1}user/1002,user/1003",
-    "{sip_h_X-A=1}user/1002|user/1003",
-    "{sip_h_X-A=1,sip_h_X-B=2}user/1002|user/1003",
-    "{sip_h_X-A=1}{sip_h_X-B=2}user/1002,user/1003",
-    "{ sip_h_X-A=1 }user/1002",
-    "{sip_h_X-A=1} user/1002",
-    "{sip_h_X-A=one two}user/1002",
-    "{sip_h_X-A='one two'}user/1002",
-    "{sip_h_X-A=one,sip_h_X-A=two}user/1002",
-    "{^^:sip_h_X-A=1:sip_h_X-B=2}user/1002",
-    "{^^;sip_h_X-A=a,b;sip_h_X-B=c}user/1002,user/1003",
-    "{sip_h_X-A=a\\,b}user/1002",
-    "{sip_h_X-A=a=b}user/1002",
-    "{sip_h_X-A=同振}user/1002",
-    "[sip_h_X-A=1]user/1002",
-    "[sip_h_X-A=1]user/1002,user/1003",
-    "[sip_h_X-A=1]user/1002,[sip_h_X-A=2]user/1003",
-    "[sip_h_X-A=1]user/1002|[sip_h_X-A=2]user/1003",
-    "[sip_h_X-A=1,sip_h_X-B=2]user/1002,user/1003",
-    "[sip_h_X-A=1][sip_h_X-B=2]user/1002,user/1003",
-    "[^^:sip_h_X-A=a,b:sip_h_X-B=c]user/1002,user/1003",
-    "[sip_h_X-A=a\\,b]user/1002,user/1003",
-    "[sip_h_X-A=同振]user/1002,user/1003",
-    "[sip_h_X-A=one two]user/1002,user/1003",
-    "{sip_h_X-A=global}[sip_h_X-A=local]user/1002,user/1003",
-    "{sip_h_X-A=global,local_var_clobber=true}[sip_h_X-A=local]user/1002,user/1003",
-    "{sip_h_X-A=1}[sip_h_X-B=2]user/1002|[sip_h_X-C=3]user/1003,user/1004",
-    "<sip_h_X-A=1>user/1002",
-    "<sip_h_X-A=1>user/1002:_:user/1003",
-    "user/1002:_:user/1003",
-    "{sip_h_X-A=1}user/1002:_:{sip_h_X-A=2}user/1003",
-    "<sip_h_X-A=0>{sip_h_X-B=1}user/1002:_:[sip_h_X-C=2]user/1003",
-    "{origination_caller_id_number=5550001}user/1002,user/1003",
-    "{origination_caller_id_number=5550001,origination_caller_id_name=Desk}user/1002|user/1003",
-    "[origination_caller_id_number=5550002]user/1002,user/1003",
-    "{origination_caller_id_name='Front Desk'}user/1002",
-    "{absolute_codec_string=PCMA}user/1002,user/1003",
-    "[leg_timeout=5]user/1002,user/1003",
-    "[leg_delay_start=1]user/1002",
-    "loopback/is_busy|user/1002",
-    "user/1005,user/1002",
-    "user/1002,[sip_h_X-A=]user/1003",
-];
-
-/// What an INVITE says that a plan can change: who, from whom, our headers; stages apart by time.
-fn invites(course: &Course) -> Vec<Vec<String>> {
-    let mut stages: Vec<(u64, Vec<String>)> = Vec::new();
-    for ring in course.seen().rings {
-        let told = |(name, value): &(String, String)| {
-            // X-Plan and X-Var-… are the harness's own and travel on; X-FS-… are the switch's.
-            let is_plans = name.starts_with("X-")
-                && !["X-Plan", "X-Var-", "X-FS-"]
-                    .iter()
-                    .any(|own| name.starts_with(own));
-            (is_plans || name.starts_with("From-")).then(|| format!("{name}: {value}"))
-        };
-        let mut headers: Vec<String> = ring.headers.iter().filter_map(told).collect();
-        headers.sort();
-        let line = format!("{} {}", ring.phone, headers.join(", "));
-        match stages.last_mut() {
-            Some((began, stage)) if ring.from < *began + 180 => stage.push(line),
-            _ => stages.push((ring.from, vec![line])),
-        }
-    }
-    // Legs of one stage go out in the same millisecond, in no promised order.
-    stages.iter_mut().for_each(|(_, stage)| stage.sort());
-    stages.into_iter().map(|(_, stage)| stage).collect()
-}
-
-fn same_invites(rig: &Rig, slot: usize, part: usize) -> Result<Verdict, String> {
-    let phones =
-        ["1002", "1003", "1004", "1005", "1006"].map(|name| phone(name, Rejects(486, 250)));
-    let mut wrong = Vec::new();
-    let (mut count, mut invited) = (0, 0);
-    for plan in SAME.iter().skip(part).step_by(4) {
-        let run = |dial| {
-            let order = Order {
-                dial,
-                caller: Caller::Waits,
-                variables: &[],
-                phones: &phones,
-            };
-            rig.call(&order, slot).map(|course| invites(&course))
-        };
-        let (ours, cores) = (run(Dial::Plan(plan))?, run(Dial::Compare(plan))?);
-        count += 1;
-        invited += ours.iter().map(Vec::len).sum::<usize>();
-        if ours != cores {
-            wrong.push(format!(
-                "{plan}: bridge sends {cores:?}, cti_bridge {ours:?}"
-            ));
-        }
-    }
-    Ok(Verdict {
-        wrong,
-        note: format!("{count} plans, {invited} INVITEs"),
         ..Verdict::default()
     })
 }

@@ -146,13 +146,14 @@ struct Shared {
     changed: Condvar,
 }
 
+/// What every run listens to.
+pub const USUAL: &str = "CHANNEL_EXECUTE CHANNEL_EXECUTE_COMPLETE CHANNEL_BRIDGE CHANNEL_ANSWER \
+                         CHANNEL_HANGUP_COMPLETE CUSTOM cti::call";
+
 impl Events {
-    pub fn listen(port: u16) -> std::io::Result<Events> {
+    pub fn listen(port: u16, names: &str) -> std::io::Result<Events> {
         let mut connection = Connection::open(port)?;
-        connection.command(
-            "event plain CHANNEL_EXECUTE CHANNEL_EXECUTE_COMPLETE CHANNEL_BRIDGE CHANNEL_ANSWER \
-             CHANNEL_HANGUP_COMPLETE CUSTOM cti::call",
-        )?;
+        connection.command(&format!("event plain {names}"))?;
         let stream = connection.reader.get_ref().try_clone()?;
         stream.set_read_timeout(None)?;
         let shared = Arc::new(Shared::default());
@@ -199,6 +200,20 @@ impl Events {
                 .expect("events: the lock is whole")
                 .0;
         }
+    }
+
+    /// The channels that an event of theirs speaks for.
+    pub fn channels(&self, is: impl Fn(&Packet) -> bool) -> Vec<String> {
+        let by_channel = self
+            .shared
+            .by_channel
+            .lock()
+            .expect("events: the lock is whole");
+        by_channel
+            .iter()
+            .filter(|(_, events)| events.iter().any(|event| is(event)))
+            .map(|(channel, _)| channel.clone())
+            .collect()
     }
 
     pub fn of(&self, channel: &str) -> Vec<Arc<Packet>> {

@@ -2,7 +2,9 @@
 //! Each registers, answers an INVITE as its `Behaviour` says, and can call; every message is kept with its time.
 //! A phone is told apart by the user part of its contact, so a hundred of them share the port.
 
+use super::rtp::Line;
 use super::sip::{self, Message};
+use super::switch::ELSEWHERE;
 use crate::scenarios::Behaviour;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, UdpSocket};
@@ -34,6 +36,12 @@ struct Inner {
 #[derive(Default)]
 struct State {
     seats: HashMap<String, Behaviour>,
+    /// Seats by the number that was registered last for them: for INVITEs past the registration.
+    numbers: HashMap<String, String>,
+    /// Whose device a seat is.
+    users: HashMap<String, String>,
+    /// The lines of those users whose media somebody listens to; the others have none.
+    lines: HashMap<String, Arc<Line>>,
     /// Legs by Call-ID: what the switch dialled.
     legs: HashMap<String, Leg>,
     /// Calls by Call-ID: what a phone of ours dialled.
@@ -41,6 +49,8 @@ struct State {
     registered: HashMap<String, u16>,
     timers: BTreeMap<(Instant, u64), Timer>,
     diary: Vec<Entry>,
+    /// The diary keeps messages whole, not their first lines alone.
+    whole: bool,
     stop: bool,
 }
 
@@ -67,6 +77,8 @@ pub struct Entry {
     pub sent: bool,
     pub call_id: String,
     pub what: String,
+    /// None unless `keep_messages` was asked for.
+    pub message: Option<Message>,
 }
 
 /// One INVITE's life at a phone.
@@ -83,6 +95,8 @@ pub struct Leg {
     pub acknowledged: Option<Instant>,
     pub cancel: Option<(Instant, Message)>,
     pub bye: Option<(Instant, Message)>,
+    /// Every SDP that it was sent, in its INVITE and later ones.
+    pub sdps: Vec<(Instant, String)>,
     to_tag: String,
     response: Option<String>,
 }
@@ -101,10 +115,13 @@ pub struct Call {
     pub answered: Option<Instant>,
     /// A final response other than 2xx, a BYE, or our own hang-up confirmed.
     pub over: Option<Instant>,
+    /// Every SDP that it was sent, in a response or an INVITE.
+    pub sdps: Vec<(Instant, String)>,
     /// A CANCEL was sent; should the answer have crossed it, a BYE follows.
     cancelled: bool,
     user: String,
     exten: String,
+    switch: Option<SocketAddr>,
     branch: String,
     from_tag: String,
     to: String,
@@ -112,9 +129,13 @@ pub struct Call {
 }
 
 impl Phones {
+    /// The phones' address, for a switch that must know it beforehand.
+    pub fn socket() -> std::io::Result<UdpSocket> {
+        UdpSocket::bind("127.0.0.1:0")
+    }
+
     /// `switch` is the SIP address of the PBX, `domain` what the phones register with.
-    pub fn start(switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+    pub fn start(socket: UdpSocket, switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
         let inner = Arc::new(Inner {
             own: socket.local_addr()?,
             socket,
@@ -136,7 +157,11 @@ impl Phones {
 
     /// Registers a device; `seat` must be unique, it becomes the user part of the contact.
     pub fn register(&self, seat: &str, user: &str, does: Behaviour) -> Result<(), String> {
-        self.inner.lock().seats.insert(seat.to_string(), does);
+        let mut state = self.inner.lock();
+        state.seats.insert(seat.to_string(), does);
+        state.numbers.insert(user.to_string(), seat.to_string());
+        state.users.insert(seat.to_string(), user.to_string());
+        drop(state);
         self.inner
             .registration(seat, user, self.inner.contact_port(does), 7200)
     }
@@ -149,20 +174,36 @@ impl Phones {
             self.inner.contact_port(does.unwrap_or(Behaviour::Rings)),
             0,
         );
-        self.inner.lock().seats.remove(seat);
+        let mut state = self.inner.lock();
+        state.seats.remove(seat);
+        state.numbers.remove(user);
+        state.users.remove(seat);
+        drop(state);
         done
+    }
+
+    /// This user's calls have real media from now on, or none again.
+    pub fn lend(&self, user: &str, line: Option<Arc<Line>>) {
+        let mut state = self.inner.lock();
+        match line {
+            Some(line) => state.lines.insert(user.to_string(), line),
+            None => state.lines.remove(user),
+        };
     }
 
     /// Calls an extension; the Call-ID is given so that the switch's events can be matched to it.
     pub fn dial(&self, call_id: &str, user: &str, exten: &str, headers: &[(String, String)]) {
         let number = self.inner.number();
+        let line = self.inner.lock().lines.get(user).cloned();
+        let switch = line.as_ref().and_then(|line| line.plug.switch);
         let call = Call {
             user: user.to_string(),
             exten: exten.to_string(),
+            switch,
             branch: format!("z9hG4bK-c{number}"),
             from_tag: format!("c{number}"),
             to: format!("<sip:{exten}@{}>", self.inner.domain),
-            target: format!("sip:{exten}@{}", self.inner.switch),
+            target: format!("sip:{exten}@{}", switch.unwrap_or(self.inner.switch)),
             ..Call::default()
         };
         let mut invite = self
@@ -172,7 +213,7 @@ impl Phones {
             invite.push_str(&format!("{name}: {value}\r\n"));
         }
         invite.push_str(&format!("Contact: <sip:{user}@{}>\r\n", self.inner.own));
-        let invite = sip::finish(invite, Some(&sip::sdp(self.inner.own.port())));
+        let invite = sip::finish(invite, Some(&self.inner.sdp(line.as_deref())));
         let mut state = self.inner.lock();
         state.calls.insert(call_id.to_string(), call);
         self.inner.send(&mut state, call_id, &invite);
@@ -188,6 +229,18 @@ impl Phones {
             },
         );
         self.inner.wake();
+    }
+
+    /// The Call-ID of this user's call under way; waits for it.
+    pub fn calling(&self, user: &str, until: Instant) -> Option<String> {
+        let mut found = None;
+        self.wait(until, |_, calls| {
+            let mut calls = calls.iter();
+            let its = calls.find(|(_, call)| call.user == user && call.over.is_none());
+            found = its.map(|(call_id, _)| call_id.clone());
+            found.is_some()
+        });
+        found
     }
 
     pub fn call(&self, call_id: &str) -> Option<Call> {
@@ -227,6 +280,11 @@ impl Phones {
                 .expect("phones: the lock is whole")
                 .0;
         }
+    }
+
+    /// From now on the diary keeps every message whole: for those who compare them.
+    pub fn keep_messages(&self) {
+        self.inner.lock().whole = true;
     }
 
     /// Every message of these dialogs, for a failed scenario's report.
@@ -275,16 +333,24 @@ impl Inner {
         }
     }
 
+    fn sdp(&self, line: Option<&Line>) -> String {
+        line.map_or_else(|| sip::sdp(self.own.port()), Line::sdp)
+    }
+
     fn send(&self, state: &mut State, call_id: &str, text: &str) {
         let what = text.lines().next().unwrap_or("").to_string();
+        let message = state.whole.then(|| Message::parse(text.as_bytes()));
         state.diary.push(Entry {
             at: Instant::now(),
             sent: true,
             call_id: call_id.to_string(),
             what,
+            message: message.flatten(),
         });
         // A lost datagram shows as a failed scenario; there is nobody to tell here.
-        let _ = self.socket.send_to(text.as_bytes(), self.switch);
+        let call = state.calls.get(call_id);
+        let to = call.and_then(|call| call.switch).unwrap_or(self.switch);
+        let _ = self.socket.send_to(text.as_bytes(), to);
     }
 
     fn registration(&self, seat: &str, user: &str, port: u16, expires: u32) -> Result<(), String> {
@@ -356,11 +422,13 @@ impl Inner {
                 let mut state = self.lock();
                 let what = message.start.clone();
                 let call_id = message.call_id().to_string();
+                let whole = state.whole.then(|| message.clone());
                 state.diary.push(Entry {
                     at,
                     sent: false,
                     call_id,
                     what,
+                    message: whole,
                 });
                 match message.status() {
                     Some(status) => self.response(&mut state, at, status, message),
@@ -391,9 +459,20 @@ impl Inner {
         match message.method() {
             "INVITE" => self.invited(state, at, call_id, message),
             "ACK" => {
-                if let Some(leg) = state.legs.get_mut(&call_id) {
-                    leg.acknowledged.get_or_insert(at);
-                }
+                let seat = state.legs.get(&call_id).map(|leg| &leg.seat);
+                let user = seat.and_then(|seat| state.users.get(seat));
+                let user = user.or(state.calls.get(&call_id).map(|call| &call.user));
+                let line = user.and_then(|user| state.lines.get(user)).cloned();
+                // An offer of ours, asked for by an INVITE without one, is answered here.
+                let sdps = match (state.legs.get_mut(&call_id), state.calls.get_mut(&call_id)) {
+                    (Some(leg), _) => {
+                        leg.acknowledged.get_or_insert(at);
+                        &mut leg.sdps
+                    }
+                    (None, Some(call)) => &mut call.sdps,
+                    (None, None) => return,
+                };
+                hears_of(line.as_deref(), sdps, at, &message);
             }
             "CANCEL" => {
                 let to_tag = state
@@ -428,12 +507,30 @@ impl Inner {
     }
 
     fn invited(&self, state: &mut State, at: Instant, call_id: String, message: Message) {
-        let seat = message.request_user().to_string();
+        let user = message.request_user();
+        let by_number = || state.numbers.get(user).cloned();
+        let seat = Some(user.to_string())
+            .filter(|seat| state.seats.contains_key(seat))
+            .or_else(by_number)
+            .unwrap_or(user.to_string());
+        if let Some(call) = state.calls.get_mut(&call_id) {
+            // A re-INVITE to a caller: the media may move, the call stays.
+            let line = state.lines.get(&call.user).cloned();
+            hears_of(line.as_deref(), &mut call.sdps, at, &message);
+            let answer = self.invite_answer(&message, 200, "none", &seat, line.as_deref());
+            return self.send(state, &call_id, &answer);
+        }
+        let line = state
+            .users
+            .get(&seat)
+            .and_then(|user| state.lines.get(user));
+        let line = line.cloned();
         if let Some(leg) = state.legs.get_mut(&call_id) {
             leg.last_copy = at;
             if leg.invite.header("CSeq") != message.header("CSeq") {
                 // A re-INVITE of an answered call: the media may move, the call stays.
-                let answer = self.invite_answer(&message, 200, &leg.to_tag.clone(), &seat);
+                hears_of(line.as_deref(), &mut leg.sdps, at, &message);
+                let answer = self.invite_answer(&message, 200, &leg.to_tag, &seat, line.as_deref());
                 self.send(state, &call_id, &answer);
             } else if let Some(response) = leg.response.clone() {
                 self.send(state, &call_id, &response);
@@ -455,12 +552,15 @@ impl Inner {
             acknowledged: None,
             cancel: None,
             bye: None,
+            sdps: vec![(at, message.body.clone())],
             to_tag: format!("p{}", self.number()),
             response: None,
         };
         state.legs.insert(call_id.clone(), leg);
         let (first, then) = match does {
-            Behaviour::Answers(after) => (180, Some((200, after))),
+            Behaviour::Answers(after) | Behaviour::RegistersThenAnswers(_, after) => {
+                (180, Some((200, after)))
+            }
             Behaviour::Rings => (180, None),
             Behaviour::Rejects(status, after) => (100, Some((status, after))),
             Behaviour::RingsThenRejects(status, after) => (180, Some((status, after))),
@@ -478,14 +578,26 @@ impl Inner {
         }
     }
 
-    fn invite_answer(&self, invite: &Message, status: u16, to_tag: &str, seat: &str) -> String {
-        let contact = format!("<sip:{seat}@{}>", self.own);
-        let sdp = sip::sdp(self.own.port());
+    fn invite_answer(
+        &self,
+        invite: &Message,
+        status: u16,
+        to_tag: &str,
+        seat: &str,
+        line: Option<&Line>,
+    ) -> String {
+        // A redirecting phone sends its caller to an extension of the switch.
+        let contact = if (300..400).contains(&status) {
+            format!("<sip:{ELSEWHERE}@127.0.0.1>")
+        } else {
+            format!("<sip:{seat}@{}>", self.own)
+        };
+        let sdp = self.sdp(line);
         let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
         invite.answer(
             status,
             to_tag,
-            (status < 300).then_some(contact.as_str()),
+            (status < 400).then_some(contact.as_str()),
             sdp,
         )
     }
@@ -494,7 +606,13 @@ impl Inner {
         let Some(leg) = state.legs.get_mut(call_id) else {
             return;
         };
-        let response = self.invite_answer(&leg.invite, status, &leg.to_tag, &leg.seat);
+        let user = state.users.get(&leg.seat);
+        let line = user.and_then(|user| state.lines.get(user));
+        let line = line.map(Arc::as_ref);
+        if let (183 | 200, Some(line)) = (status, line) {
+            line.play_to(&leg.invite.body);
+        }
+        let response = self.invite_answer(&leg.invite, status, &leg.to_tag, &leg.seat, line);
         leg.response = Some(response.clone());
         if (101..200).contains(&status) {
             leg.rang.get_or_insert(Instant::now());
@@ -550,6 +668,8 @@ impl Inner {
                     return;
                 };
                 call.responses.push((at, status));
+                let line = state.lines.get(&call.user).map(Arc::as_ref);
+                hears_of(line, &mut call.sdps, at, &message);
                 if status < 200 {
                     return;
                 }
@@ -614,5 +734,21 @@ impl Inner {
             self.request(&call, call_id, "CANCEL", 1, &call.branch)
         };
         self.send(state, call_id, &sip::finish(request, None));
+    }
+}
+
+/// An SDP has come: it is kept, and the line plays to where it says.
+fn hears_of(
+    line: Option<&Line>,
+    sdps: &mut Vec<(Instant, String)>,
+    at: Instant,
+    message: &Message,
+) {
+    if message.body.is_empty() {
+        return;
+    }
+    sdps.push((at, message.body.clone()));
+    if let Some(line) = line {
+        line.play_to(&message.body);
     }
 }

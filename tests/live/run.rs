@@ -7,18 +7,23 @@ use super::phones::{Leg, Phones};
 use super::switch::{DOMAIN, Switch, from_slot, in_slot};
 use super::{find, sip, switch};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// After the answer: losers are told and everything settles, then the caller hangs up.
 const TALK: Duration = Duration::from_millis(400);
+/// Before a command that waits until the two are joined.
+const BRIDGED: &str = "bridged: ";
 /// No scenario takes longer; one that does has failed.
 const LONGEST: Duration = Duration::from_secs(60);
 
 pub struct Rig {
     pub switch: Switch,
     pub phones: Phones,
+    /// Where the phones are.
+    address: SocketAddr,
     pub application: String,
     runs: AtomicU64,
 }
@@ -59,12 +64,26 @@ pub struct Course {
     pub bridged: Option<String>,
     pub phones: Vec<Phone>,
     pub slot: usize,
+    /// The seats of this run's phones end so.
+    pub suffix: String,
+}
+
+/// What else happens on a call.
+#[derive(Default, Clone, Copy)]
+pub struct Beside<'a> {
+    /// How long the two talk; None as long as in all scenarios.
+    pub talk: Option<Duration>,
+    /// Applications that run before the one that rings: a name of `switch::BEFORE`, and the argument.
+    pub before: &'a [(&'a str, &'a str)],
+    /// Commands typed this long after the application began, or behind `bridged: ` after the two were joined;
+    /// `CALLER` and `LEG(1002)` stand for channels.
+    pub typed: &'a [(Ms, &'a str)],
 }
 
 pub enum Dial<'a> {
     /// The scenario's plan, by the `run` extension.
     Plan(&'a str),
-    /// The same plan given to core's own `bridge`, by the `compare` extension.
+    /// The same plan given to core's own `bridge`.
     Compare(&'a str),
     /// An extension of `conf/`.
     Extension(&'a str),
@@ -79,18 +98,24 @@ pub struct Order<'a> {
 
 impl Rig {
     pub fn start(found: &Found, settings: &Settings) -> Result<Rig, String> {
+        let socket = Phones::socket().map_err(|error| format!("phones: {error}"))?;
+        let address = socket
+            .local_addr()
+            .map_err(|error| format!("phones: {error}"))?;
         let switch = Switch::start(&switch::Options {
+            phones: address,
             installed: &found.installed,
             module: found.module.as_deref(),
             application: &settings.application,
             log_level: &settings.log_level,
             exact_clock: settings.exact_clock,
         })?;
-        let phones =
-            Phones::start(switch.sip, DOMAIN).map_err(|error| format!("phones: {error}"))?;
+        let phones = Phones::start(socket, switch.sip, DOMAIN)
+            .map_err(|error| format!("phones: {error}"))?;
         Ok(Rig {
             switch,
             phones,
+            address,
             application: settings.application.clone(),
             runs: AtomicU64::new(1),
         })
@@ -111,25 +136,40 @@ impl Rig {
 
     /// Registers the phones, places the call, waits for its end, and takes the phones away again.
     pub fn call(&self, order: &Order, slot: usize) -> Result<Course, String> {
+        self.call_with(order, &Beside::default(), slot)
+    }
+
+    pub fn call_with(&self, order: &Order, beside: &Beside, slot: usize) -> Result<Course, String> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let suffix = format!("-r{run}");
         let seat = |phone: &Phone| format!("{}{suffix}", phone.name);
-        for phone in order.phones {
+        let early = |phone: &&Phone| phone.does.registers_at().is_none();
+        for phone in order.phones.iter().filter(early) {
             self.phones
                 .register(&seat(phone), &in_slot(phone.user, slot), phone.does)?;
         }
-        let course = self.course(order, slot, &suffix);
+        let course = self.course(order, beside, slot, &suffix);
         for phone in order.phones {
             self.phones
                 .unregister(&seat(phone), &in_slot(phone.user, slot))?;
         }
+        if order.caller == Caller::IsAnswered {
+            self.phones
+                .unregister(&format!("caller{suffix}"), &in_slot("1001", slot))?;
+        }
         course
     }
 
-    fn course(&self, order: &Order, slot: usize, suffix: &str) -> Result<Course, String> {
+    fn course(
+        &self,
+        order: &Order,
+        beside: &Beside,
+        slot: usize,
+        suffix: &str,
+    ) -> Result<Course, String> {
         let uuid = call_uuid();
         let limit = Instant::now() + LONGEST;
-        self.place(order, slot, suffix, &uuid)?;
+        self.place(order, beside, slot, suffix, &uuid)?;
         let application = match order.dial {
             Dial::Compare(_) => "bridge",
             _ => &self.application,
@@ -146,7 +186,15 @@ impl Rig {
             self.phones
                 .hang_up(&uuid, began + Duration::from_millis(after));
         }
-        let answered = self.await_end(order, &uuid, suffix, limit)?;
+        let answered = std::thread::scope(|scope| {
+            let typing = scope.spawn(|| self.type_commands(beside, slot, &uuid, suffix, began));
+            scope.spawn(|| self.register_late(order, slot, suffix, began));
+            let answered = self.await_end(order, beside, &uuid, suffix, limit)?;
+            typing
+                .join()
+                .map_err(|_| "the typing thread panicked".to_string())??;
+            Ok::<_, String>(answered)
+        })?;
         let ended = self
             .switch
             .events
@@ -185,14 +233,83 @@ impl Rig {
             bridged,
             phones: order.phones.to_vec(),
             slot,
+            suffix: suffix.to_string(),
         })
     }
 
-    fn place(&self, order: &Order, slot: usize, suffix: &str, uuid: &str) -> Result<(), String> {
+    /// The phones that come to be registered during the call, in order of their times.
+    fn register_late(&self, order: &Order, slot: usize, suffix: &str, began: Instant) {
+        for phone in order.phones {
+            let Some(at) = phone.does.registers_at() else {
+                continue;
+            };
+            let due = began + Duration::from_millis(at);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let seat = format!("{}{suffix}", phone.name);
+            // Should it fail, the scenario misses its ring.
+            let _ = self
+                .phones
+                .register(&seat, &in_slot(phone.user, slot), phone.does);
+        }
+    }
+
+    fn type_commands(
+        &self,
+        beside: &Beside,
+        slot: usize,
+        uuid: &str,
+        suffix: &str,
+        began: Instant,
+    ) -> Result<(), String> {
+        for (at, command) in beside.typed {
+            let (from, command) = match command.strip_prefix(BRIDGED) {
+                None => (began, *command),
+                Some(command) => {
+                    let joined = |event: &Packet| event.get("Event-Name") == Some("CHANNEL_BRIDGE");
+                    let soon = began + Duration::from_secs(8);
+                    let event = self.switch.events.wait(uuid, soon, joined);
+                    event.ok_or("nobody was joined to the caller")?;
+                    (Instant::now(), command)
+                }
+            };
+            let due = from + Duration::from_millis(*at);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let mut command = in_slot(command, slot)
+                .replace("CALLER", uuid)
+                .replace("FRESH_UUID", &fresh(uuid));
+            for (call_id, leg) in self.phones.legs(|seat| seat.ends_with(suffix)) {
+                let name = leg.seat.strip_suffix(suffix).unwrap_or(&leg.seat);
+                command = command.replace(&format!("LEG({})", in_slot(name, slot)), &call_id);
+            }
+            let reply = self.switch.connect()?.api(&command)?;
+            if reply.contains("-ERR") || command.contains("LEG(") {
+                return Err(format!("{command}: {}", reply.trim()));
+            }
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        order: &Order,
+        beside: &Beside,
+        slot: usize,
+        suffix: &str,
+        uuid: &str,
+    ) -> Result<(), String> {
         let caller = in_slot("1001", slot);
+        // What a table cannot know: where the phones are, and texts that no other run has.
+        let fill = |text: &str| {
+            in_slot(text, slot)
+                .replace("PHONES", &self.address.to_string())
+                .replace("FRESH_UUID", &fresh(uuid))
+                .replace("SUFFIX", suffix)
+        };
         if order.caller == Caller::IsAnswered {
-            let Dial::Plan(plan) = order.dial else {
-                return Err("an answered caller needs a plan".to_string());
+            let (application, plan) = match order.dial {
+                Dial::Plan(plan) => (self.application.as_str(), plan),
+                Dial::Compare(plan) => ("bridge", plan),
+                Dial::Extension(_) => return Err("an answered caller needs a plan".to_string()),
             };
             let seat = format!("caller{suffix}");
             self.phones
@@ -202,26 +319,25 @@ impl Rig {
                 order
                     .variables
                     .iter()
-                    .map(|(name, value)| format!("{name}={}", in_slot(value, slot))),
+                    .map(|(name, value)| format!("{name}={}", fill(value))),
             );
             let command = format!(
                 "bgapi originate {{^^;{}}}user/{caller} &{}({})",
                 globals.join(";"),
-                self.application,
-                in_slot(plan, slot)
+                application,
+                fill(plan)
             );
             self.switch.connect()?.background(&command)?;
             return Ok(());
         }
         let (exten, plan) = match order.dial {
-            Dial::Plan(plan) => ("run", plan),
-            Dial::Compare(plan) => ("compare", plan),
+            Dial::Plan(plan) | Dial::Compare(plan) => ("run", plan),
             Dial::Extension(exten) => (exten, ""),
         };
         if order.variables.len() > switch::MOST_VARIABLES {
             return Err("more variables than the dialplan takes".to_string());
         }
-        let mut headers = vec![("X-Plan".to_string(), url_encode(&in_slot(plan, slot)))];
+        let mut headers = vec![("X-Plan".to_string(), url_encode(&fill(plan)))];
         let unused = std::iter::repeat(&("scenario_has_no_more", "variables"));
         for (n, (name, value)) in order
             .variables
@@ -230,8 +346,15 @@ impl Rig {
             .take(switch::MOST_VARIABLES)
             .enumerate()
         {
-            let text = format!("{name}={}", in_slot(value, slot));
+            let text = format!("{name}={}", fill(value));
             headers.push((format!("X-Var-{}", n + 1), url_encode(&text)));
+        }
+        for (name, argument) in beside.before {
+            let argument = url_encode(&fill(argument));
+            headers.push((format!("X-Do-{name}"), argument));
+        }
+        if matches!(order.dial, Dial::Compare(_)) {
+            headers.push(("X-Application".to_string(), "bridge".to_string()));
         }
         self.phones.dial(uuid, &caller, exten, &headers);
         Ok(())
@@ -241,6 +364,7 @@ impl Rig {
     fn await_end(
         &self,
         order: &Order,
+        beside: &Beside,
         uuid: &str,
         suffix: &str,
         limit: Instant,
@@ -257,7 +381,7 @@ impl Rig {
                 return Ok(None);
             }
             let answered = Instant::now();
-            self.talk(order, suffix);
+            self.talk(order, beside, suffix);
             self.switch.connect()?.api(&format!("uuid_kill {uuid}"))?;
             return Ok(Some(answered));
         }
@@ -268,7 +392,17 @@ impl Rig {
         });
         let call = self.phones.call(uuid).ok_or("the call is not known")?;
         if call.answered.is_some() && call.over.is_none() {
-            self.talk(order, suffix);
+            if beside
+                .typed
+                .iter()
+                .any(|(_, typed)| typed.starts_with(BRIDGED))
+            {
+                // The command may end the call; if not, there was time enough.
+                self.phones.wait(Instant::now() + 3 * TALK, |_, calls| {
+                    calls.get(uuid).is_some_and(|call| call.over.is_some())
+                });
+            }
+            self.talk(order, beside, suffix);
             self.phones.hang_up(uuid, Instant::now());
         } else if call.over.is_none() {
             self.phones.hang_up(uuid, Instant::now());
@@ -277,10 +411,13 @@ impl Rig {
         Ok(call.answered)
     }
 
-    fn talk(&self, order: &Order, suffix: &str) {
-        // An extension may have more to do after the answer: a pause, then voicemail.
-        let more = matches!(order.dial, Dial::Extension(_));
-        std::thread::sleep(if more { 3 * TALK } else { TALK });
+    fn talk(&self, order: &Order, beside: &Beside, suffix: &str) {
+        // An extension may have more to do after the answer: a pause, then voicemail. So has
+        // bypassed media: the re-INVITEs of a joined call.
+        let bypass = |(name, _): &(&str, &str)| name.starts_with("bypass_media");
+        let more = matches!(order.dial, Dial::Extension(_)) || order.variables.iter().any(bypass);
+        let talk = beside.talk.unwrap_or(TALK);
+        std::thread::sleep(if more { 3 * talk } else { talk });
         self.phones
             .wait(Instant::now() + Duration::from_secs(1), |legs, _| {
                 settled(legs, order.phones, suffix)
@@ -303,6 +440,11 @@ fn settled(legs: &std::collections::HashMap<String, Leg>, phones: &[Phone], suff
             .map(|phone| phone.does);
         does.is_none_or(|does| leg.is_settled(does))
     })
+}
+
+/// A second uuid that belongs to this call.
+fn fresh(uuid: &str) -> String {
+    uuid.replacen("-c711-", "-c712-", 1)
 }
 
 /// The Call-ID of the caller's INVITE becomes the channel's uuid, so it should look like one.

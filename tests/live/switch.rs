@@ -2,7 +2,7 @@
 //! Started once for a test run, awaited by its event socket, ended by us alone.
 //! The dialplan and cti.conf.xml come from the very files in `conf/`.
 
-use super::esl::{Connection, Events, PASSWORD};
+use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use crate::scenarios::WENT_ON;
 use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// An extension that answers: where a caller is transferred or redirected to.
+pub const ELSEWHERE: &str = "elsewhere";
 pub const DOMAIN: &str = "cti.test";
 /// Scenarios that run side by side have users of their own: 1002 is 1302 in slot 3.
 pub const SLOTS: usize = 10;
@@ -29,6 +31,8 @@ pub const LOADS: &[(&str, &str)] = &[
 
 pub struct Options<'a> {
     pub installed: &'a Installed,
+    /// Where the phones are: the gateway `carrier` leads there.
+    pub phones: SocketAddr,
     /// `libmod_cti.so`; None runs core alone.
     pub module: Option<&'a Path>,
     /// The application that rings: `cti_bridge`, or `bridge` to compare.
@@ -41,6 +45,7 @@ pub struct Options<'a> {
 
 struct Ports {
     sip: u16,
+    late: u16,
     port: u16,
     http: u16,
 }
@@ -49,6 +54,8 @@ pub struct Switch {
     child: Child,
     pub directory: PathBuf,
     pub sip: SocketAddr,
+    /// The profile that agrees on codecs late, when the plan is known; nobody registers there.
+    pub late: SocketAddr,
     pub port: u16,
     /// Of mod_xml_rpc, which only the checks that need it load.
     pub http: u16,
@@ -72,9 +79,11 @@ impl Switch {
         link_modules(options, &directory.join("mod")).map_err(said("the switch's modules"))?;
         // The ports are held until the moment before the switch wants them.
         let sip_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
+        let late_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
         let event_port = TcpListener::bind("127.0.0.1:0").map_err(said("an event port"))?;
         let http_port = TcpListener::bind("127.0.0.1:0").map_err(said("an HTTP port"))?;
         let sip = sip_port.local_addr().map_err(said("a SIP port"))?;
+        let late = late_port.local_addr().map_err(said("a SIP port"))?;
         let port = event_port
             .local_addr()
             .map_err(said("an event port"))?
@@ -82,12 +91,13 @@ impl Switch {
         let (rtp, guard) = rtp_range().ok_or("no range of RTP ports is free")?;
         let ports = Ports {
             sip: sip.port(),
+            late: late.port(),
             port,
             http: http_port.local_addr().map_err(said("an HTTP port"))?.port(),
         };
         let text = configuration(options, &directory, &ports, rtp);
         fs::write(directory.join("conf/freeswitch.xml"), text).map_err(said("freeswitch.xml"))?;
-        drop((sip_port, event_port, http_port));
+        drop((sip_port, late_port, event_port, http_port));
         let child = command(options, &directory)
             .spawn()
             .map_err(said("freeswitch"))?;
@@ -101,6 +111,7 @@ impl Switch {
             child,
             directory,
             sip,
+            late,
             port,
             http: ports.http,
             events,
@@ -267,7 +278,7 @@ fn ready(child: &mut Started, port: u16, directory: &Path) -> Result<Events, Str
                 .api("status")
                 .is_ok_and(|text| text.contains("is ready"))
         {
-            return Events::listen(port).map_err(|error| format!("event socket: {error}"));
+            return Events::listen(port, USUAL).map_err(|error| format!("event socket: {error}"));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -292,7 +303,12 @@ fn of_readme(begins: &str) -> &'static str {
 }
 
 fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -> String {
-    let Ports { sip, port, http } = ports;
+    let Ports {
+        sip,
+        late,
+        port,
+        http,
+    } = ports;
     let has = |module: &&str| {
         options
             .installed
@@ -369,34 +385,37 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     <param name="tone-spec" value="%(200,0,800)"/><param name="max-login-attempts" value="1"/>
   </profile></profiles></configuration>
   <configuration name="sofia.conf"><global_settings><param name="log-level" value="0"/></global_settings>
-    <profiles><profile name="phones"><domains><domain name="all" alias="true" parse="false"/></domains><settings>
-      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
-      <param name="sip-port" value="{sip}"/><param name="context" value="default"/>
-      <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
-      <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
-      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
-      <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
-      <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
-      <param name="inbound-use-callid-as-uuid" value="true"/>
-      <param name="outbound-use-uuid-as-callid" value="true"/>
-      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
-    </settings></profile></profiles></configuration>
+    <profiles>{profiles}</profiles></configuration>
   {cti}
 </section>
 <section name="dialplan"><context name="default">
-  <extension name="run" continue="true"><condition field="destination_number" expression="^(run|compare)$">
+  <extension name="run" continue="true"><condition field="destination_number" expression="^run$">
     {variables}
     <action application="set" data="cti_plan=${{url_decode(${{sip_h_X-Plan}})}}"/>
   </condition></extension>
+  {before}
+  <extension name="compare">
+    <condition field="destination_number" expression="^run$"/>
+    <condition field="${{sip_h_X-Application}}" expression="^bridge$">
+      <action application="bridge" data="${{cti_plan}}"/>
+      <action application="set" data="{WENT_ON}=true"/>
+    </condition>
+  </extension>
   <extension name="run"><condition field="destination_number" expression="^run$">
     <action application="{application}" data="${{cti_plan}}"/>
     <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
-  <extension name="compare"><condition field="destination_number" expression="^compare$">
-    <action application="bridge" data="${{cti_plan}}"/>
-    <action application="set" data="{WENT_ON}=true"/>
-  </condition></extension>
   {loopbacks}
+  <extension name="via"><condition field="destination_number" expression="^via_(\d+)$">
+    <action application="bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="by_cti"><condition field="destination_number" expression="^by_cti_(\d+)$">
+    <action application="cti_bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="{ELSEWHERE}"><condition field="destination_number" expression="^{ELSEWHERE}$">
+    <action application="set" data="reached={ELSEWHERE}"/><action application="answer"/>
+    <action application="park"/>
+  </condition></extension>
   {loads}
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context></section>
@@ -415,9 +434,43 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
         rtp_end = rtp + RTP_PORTS - 10,
         application = options.application,
         groups = groups(),
+        before = before(),
         loopbacks = loopbacks(),
         loads = loads(),
+        profiles = profiles([*sip, *late], options.phones),
     )
+}
+
+/// The phones' profile, and a second one that differs in when it agrees on codecs.
+fn profiles([phones, late]: [u16; 2], carrier: SocketAddr) -> String {
+    let profile = |name: &str, port: u16, domains: &str, own: &str, gateways: &str| {
+        format!(
+            r#"<profile name="{name}"><domains>{domains}</domains><settings>{own}
+      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
+      <param name="sip-port" value="{port}"/><param name="context" value="default"/>
+      <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
+      <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
+      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
+      <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
+      <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
+      <param name="inbound-use-callid-as-uuid" value="true"/>
+      <param name="outbound-use-uuid-as-callid" value="true"/>
+      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
+    </settings>{gateways}</profile>"#
+        )
+    };
+    // One that our phones answer, one where nobody does.
+    let gateways = format!(
+        r#"<gateways>
+      <gateway name="carrier"><param name="proxy" value="{carrier}"/><param name="register" value="false"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+      <gateway name="down"><param name="proxy" value="127.0.0.1:9"/><param name="register" value="true"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+    </gateways>"#
+    );
+    let all = r#"<domain name="all" alias="true" parse="false"/>"#;
+    let late_negotiation = r#"<param name="inbound-late-negotiation" value="true"/>"#;
+    profile("phones", phones, all, "", &gateways) + &profile("late", late, "", late_negotiation, "")
 }
 
 /// mod_logfile wants every level named, not the highest one.
@@ -428,6 +481,27 @@ fn levels(level: &str) -> String {
         .position(|name| *name == level)
         .unwrap_or(all.len() - 1);
     all[..=last].join(",")
+}
+
+/// Applications that a call may run before the one that rings: a header `X-Do-<name>` brings the argument.
+pub const BEFORE: &[(&str, &str)] = &[
+    ("export", "export"),
+    ("also-export", "export"),
+    ("privacy", "privacy"),
+    ("answer", "answer"),
+];
+
+fn before() -> String {
+    let extension = |(name, application): &(&str, &str)| {
+        format!(
+            "<extension name=\"before\" continue=\"true\">\
+             <condition field=\"destination_number\" expression=\"^run$\"/>\
+             <condition field=\"${{sip_h_X-Do-{name}}}\" expression=\"^.+$\">\
+             <action application=\"{application}\" data=\"${{url_decode(${{sip_h_X-Do-{name}}})}}\"/>\
+             </condition></extension>"
+        )
+    };
+    BEFORE.iter().map(extension).collect()
 }
 
 /// The extensions that `loopback/…` reaches.

@@ -2,7 +2,9 @@
 //! What is rolled here is what the plan, the caller's variables and the directory may say.
 
 use super::ms;
-use mod_cti::ring::{CallerThread, Cause, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings};
+use mod_cti::ring::{
+    CallerThread, Cause, Confirm, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings,
+};
 use std::vec::IntoIter;
 
 /// A source of decisions. Zeros are the dullest ones, so that a failing call shrinks to a
@@ -152,6 +154,7 @@ impl Dice {
     }
 
     pub fn leg(&mut self) -> NewLeg {
+        let dead = self.maybe(5, |_| Cause::USER_NOT_REGISTERED);
         NewLeg {
             delay: self
                 .maybe(3, |dice| ms(dice.time(3_000)))
@@ -159,13 +162,13 @@ impl Dice {
             timeout: self.maybe(3, |dice| ms(50 + dice.time(5_000))),
             progress_timeout: self.maybe(6, |dice| ms(50 + dice.time(2_000))),
             required: self.one_in(10),
-            dead: self.maybe(5, |dice| {
-                if dice.one_in(2) {
-                    Cause::USER_NOT_REGISTERED
-                } else {
-                    Cause::SUBSCRIBER_ABSENT
-                }
+            confirm: self.maybe(6, |dice| match dice.below(3) {
+                0 => Confirm::Kept,
+                1 => Confirm::Dropped,
+                _ => Confirm::Anew(ms(dice.time(3_000))),
             }),
+            may_register: dead.is_some() && self.one_in(2),
+            dead,
         }
     }
 }

@@ -64,6 +64,19 @@ pub enum Behaviour {
     Dead,
     /// Registered, but its port is closed.
     Stale,
+    /// Registers only so long after the call has begun; then 180 at once and 200 after the
+    /// second time.
+    RegistersThenAnswers(Ms, Ms),
+}
+
+impl Behaviour {
+    /// When it registers, if not before the call.
+    pub fn registers_at(self) -> Option<Ms> {
+        match self {
+            Behaviour::RegistersThenAnswers(at, _) => Some(at),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -889,6 +889,128 @@ scenarios! {
         rings: "1002" NoAnswer, NOW => exactly(1000), "1003" NoAnswer, NOW => exactly(1000);
     }
 
+    // A caller who waits until somebody is free
+
+    campon_tries_again "user/1002" {
+        caller: IsAnswered;
+        given: "campon" = "true", "campon_retries" = "2", "campon_sleep" = "1",
+            "campon_hold_music" = "silence_stream://-1";
+        phones: "1002" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1002" ItsOwn(486), (1100, 1900) => (1200, 2100);
+    }
+    campon_is_answered "{sip_h_X-A=b}user/1002" {
+        caller: IsAnswered;
+        given: "campon" = "true", "campon_hold_music" = "silence_stream://-1";
+        phones: "1002" Answers(600);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600);
+        headers: "1002" "X-A" = "b";
+    }
+    campon_timeout_ends_an_attempt "user/1002" {
+        caller: IsAnswered;
+        given: "campon" = "true", "campon_retries" = "1", "campon_timeout" = "1";
+        phones: "1002" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000);
+    }
+
+    // Stages that join each other
+
+    progressive_earlier_one_answers "{cti_mode=progressive,cti_stage_timeout=800ms}user/1002|user/1003|user/1004" {
+        phones: "1002" Answers(2200), "1003" Rings, "1004" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(2200), "1003" Elsewhere, exactly(800) => soon(2200),
+            "1004" Elsewhere, exactly(1600) => soon(2200);
+        shows: "cti_winner" = "user/1002", "cti_stages" = "3";
+    }
+    progressive_nobody_answers "{cti_stage_timeout=0.7}user/1002|user/1003" {
+        given: "cti_mode" = "progressive";
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1400), "1003" NoAnswer, exactly(700) => exactly(1400);
+    }
+    progressive_leg_times_are_applied_once "{cti_mode=progressive,cti_stage_timeout=1}[leg_timeout=1500ms]user/1002|[leg_delay_start=0.5]user/1003,user/1004" {
+        phones: "1002" Rings, "1003" Answers(300), "1004" Rings;
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1500), "1003" Joined, exactly(1500) => soon(1800),
+            "1004" Elsewhere, exactly(1000) => soon(1800);
+    }
+    progressive_busy_stage_makes_way "{cti_mode=progressive,cti_stage_timeout=5}user/1002|user/1003" {
+        phones: "1002" Rejects(486, 300), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(300), "1003" Joined, (300, 800) => (600, 1200);
+    }
+    progressive_early_media_wins_nothing "{cti_mode=progressive,cti_stage_timeout=600ms}user/1002|user/1003" {
+        phones: "1002" Announces, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" Elsewhere, NOW => soon(1000), "1003" Joined, exactly(600) => soon(1000);
+    }
+    progressive_call_deadline "{cti_mode=progressive,cti_stage_timeout=600ms,cti_timeout=1}user/1002|user/1003|user/1004" {
+        phones: "1002" Rings, "1003" Rings, "1004" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" NoAnswer, exactly(600) => exactly(1000);
+    }
+    progressive_caller_cancels "{cti_mode=progressive,cti_stage_timeout=500ms}user/1002|user/1003" {
+        caller: HangsUpAfter(800);
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("cancelled", "ORIGINATOR_CANCEL", 2);
+        rings: "1002" CallerGone, NOW => soon(800), "1003" CallerGone, exactly(500) => soon(800);
+    }
+
+    // Phones that are not there yet
+
+    late_join_rings_beside_and_answers "{cti_late_join=true}user/1002,user/1003" {
+        phones: "1002" RegistersThenAnswers(600, 400), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1003" Elsewhere, NOW => soon(1000), "1002" Joined, soon(600) => soon(1000);
+        shows: "cti_winner" = "user/1002";
+    }
+    late_join_of_a_second_device_in_the_running_stage "{cti_late_join=true,cti_stage_timeout=1}user/1003|user/1002|user/1004" {
+        phones: "1003" Rings, "1002-desk" Rings, "1002-mobile" RegistersThenAnswers(1400, 300), "1004" Rings;
+        ends: answered("1002-mobile", 2);
+        rings: "1003" NoAnswer, NOW => exactly(1000), "1002-desk" Elsewhere, exactly(1000) => soon(1700),
+            "1002-mobile" Joined, soon(1400) => soon(1700);
+    }
+    late_join_not_after_its_stage "{cti_late_join=true,cti_stage_timeout=500ms}user/1002,user/1003|user/1004" {
+        phones: "1003" Rings, "1004" Answers(350), "1002" RegistersThenAnswers(650, 100);
+        ends: answered("1004", 2);
+        rings: "1003" NoAnswer, NOW => exactly(500), "1004" Joined, exactly(500) => soon(850);
+    }
+    late_join_only_if_asked "user/1002,user/1003" {
+        phones: "1003" Answers(1000), "1002" RegistersThenAnswers(400, 100);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(1000);
+    }
+    late_join_in_a_progressive_stage_before "{cti_late_join=true,cti_mode=progressive,cti_stage_timeout=700ms}user/1002,user/1003|user/1004" {
+        phones: "1003" Rings, "1004" Rings, "1002" RegistersThenAnswers(900, 200);
+        ends: answered("1002", 1);
+        rings: "1003" Elsewhere, NOW => soon(1100), "1004" Elsewhere, exactly(700) => soon(1100),
+            "1002" Joined, soon(900) => soon(1100);
+    }
+    wait_register_wakes_a_phone "{cti_wait_register=2}user/1002|user/1003" {
+        phones: "1002" RegistersThenAnswers(700, 300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, soon(700) => soon(1000);
+    }
+    wait_register_not_for_a_group "{cti_wait_register=5}group/team1000|user/1004" {
+        phones: "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1004" Joined, NOW => soon(300);
+    }
+    wait_register_not_past_the_caller "{cti_wait_register=5}user/1002" {
+        caller: HangsUpAfter(500);
+        phones: "1003" Rings;
+        ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
+        rings: ;
+    }
+
+    wait_register_in_vain "{cti_wait_register=800ms}user/1009|user/1003" {
+        phones: "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1003" Joined, exactly(800) => soon(1100);
+    }
+
     // What ends core
 
     leg_required_is_kept_from_core "[leg_required=true]user/1002,user/9999,user/1003" {

@@ -13,7 +13,7 @@ const TALK: i64 = 50;
 /// The numbers of `enum behaviour` in standin.h, with status and delay.
 fn numbers(does: Behaviour) -> (i32, u16, Ms) {
     match does {
-        Behaviour::Answers(after) => (0, 0, after),
+        Behaviour::Answers(after) | Behaviour::RegistersThenAnswers(_, after) => (0, 0, after),
         Behaviour::Rings => (1, 0, 0),
         Behaviour::Rejects(status, after) => (2, status, after),
         Behaviour::RingsThenRejects(status, after) => (3, status, after),
@@ -84,14 +84,35 @@ impl Stand {
 
     pub fn register(&self, phones: &[Phone]) {
         for phone in phones {
-            let (does, status, after) = numbers(phone.does);
-            self.library
-                .add_phone(phone.name, phone.user, does, status, after);
+            self.register_one(phone);
+        }
+    }
+
+    fn register_one(&self, phone: &Phone) {
+        let (does, status, after) = numbers(phone.does);
+        self.library
+            .add_phone(phone.name, phone.user, does, status, after);
+    }
+
+    /// The phones that come to be registered during the call, in order of their times.
+    fn register_late(&self, phones: &[Phone]) {
+        let began = std::time::Instant::now();
+        for phone in phones {
+            if let Some(at) = phone.does.registers_at() {
+                let due = began + std::time::Duration::from_millis(at);
+                std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
+                self.register_one(phone);
+            }
         }
     }
 
     pub fn scenario(&self, scenario: &Scenario) -> Course {
-        self.register(scenario.phones);
+        let early = |phone: &&Phone| phone.does.registers_at().is_none();
+        scenario
+            .phones
+            .iter()
+            .filter(early)
+            .for_each(|phone| self.register_one(phone));
         let caller = self
             .library
             .caller("1001", scenario.caller == Caller::IsAnswered);
@@ -104,9 +125,11 @@ impl Stand {
             Caller::Waits | Caller::IsAnswered => -1,
         };
         self.library.hangs_up(caller, after, TALK);
-        let found = self
-            .library
-            .application(caller, "cti_bridge", Some(scenario.plan.as_bytes()));
+        let found = std::thread::scope(|scope| {
+            scope.spawn(|| self.register_late(scenario.phones));
+            self.library
+                .application(caller, "cti_bridge", Some(scenario.plan.as_bytes()))
+        });
         let variables = self.library.finish(caller);
         let mut course = self.collect(variables);
         if !found {

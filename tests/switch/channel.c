@@ -294,6 +294,17 @@ void channel_transfer(switch_channel_t *channel, const char *to) {
   big_changed();
 }
 
+switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension, const char *dialplan,
+                                            const char *context) {
+  (void)dialplan, (void)context;
+  session_check(session, __func__);
+  need(extension, __func__, "the extension");
+  big_lock();
+  channel_transfer(session->channel, extension);
+  big_unlock();
+  return SWITCH_STATUS_SUCCESS;
+}
+
 static bool names_cause(const char *list, int cause) {
   char number[16];
   snprintf(number, sizeof number, "%d", cause);

@@ -45,6 +45,12 @@ void standin_add_phone(const char *name, const char *user, int does, int status,
   struct phone **place = &phones;
   while (*place) place = &(*place)->next;
   *place = phone;
+  switch_event_t *event = event_new(SWITCH_EVENT_CUSTOM);
+  event->subclass = strdup("sofia::register");
+  event_add(event, "profile-name", "internal");
+  event_add(event, "from-user", user);
+  event_add(event, "from-host", directory_domain());
+  event_fire(event);
   big_unlock();
 }
 

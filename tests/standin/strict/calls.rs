@@ -135,6 +135,44 @@ pub fn ringback_beside(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A caller who camps on is answered at once, and leaves for the fallback when it presses the
+/// key or when nobody was free in time.
+pub fn campon(stand: &Stand) -> Wrong {
+    let mut wrong = Wrong::new();
+    for (key_at, attempts) in [(Some(300), 1), (None, 2)] {
+        stand.register(&[phone("1002", Behaviour::Rejects(486, 0))]);
+        let course = call(stand, Some(b"user/1002"), |stand, caller| {
+            for (name, value) in [
+                ("campon", "true"),
+                ("campon_retries", "2"),
+                ("campon_sleep", "1"),
+                ("campon_announce_sound", "please_wait.wav"),
+                ("campon_hold_music", "local_stream://moh"),
+                ("campon_stop_key", "9"),
+                ("campon_fallback_exten", "operator"),
+            ] {
+                stand.library.set_variable(caller, name, value);
+            }
+            if let Some(at) = key_at {
+                stand.library.presses(caller, b'9', at);
+            }
+        });
+        wrong.extend(course.leftovers.iter().cloned());
+        let to = course.seen.variable("standin_transferred_to");
+        expect(&mut wrong, "transferred to", to == Some("operator"), &to);
+        let rings = course.seen.rings.len();
+        expect(&mut wrong, "attempts", rings == attempts, &rings);
+        let first = course.caller.first().map(|(_, what)| what.as_str());
+        expect(
+            &mut wrong,
+            "told first",
+            first == Some("200"),
+            &course.caller,
+        );
+    }
+    wrong
+}
+
 /// Twenty callers in one process, on the same phones.
 pub fn many_calls(stand: &Stand) -> Wrong {
     let plans = [
