@@ -370,12 +370,15 @@ unsafe extern "C" fn on_leg_init(session: *mut ffi::switch_core_session_t) -> ff
 
 /// A caller who lost a race himself (the far half of a loopback) is gone because the call was
 /// answered elsewhere: that is what his phones are told, not that he gave up.
+///
+/// Nor is a transfer of the caller (801, no SIP status) why somebody else's phone stopped.
 fn tell_elsewhere(call: &Call, leg: &Session<'_>) {
-    if leg.cause() != Cause::ORIGINATOR_CANCEL {
-        return;
-    }
-    let lost = LockedSession::locate_ended(&call.uuid)
-        .is_some_and(|caller| [Cause::LOSE_RACE, Cause::PICKED_OFF].contains(&caller.cause()));
+    let lost = match leg.cause() {
+        Cause::ORIGINATOR_CANCEL => LockedSession::locate_ended(&call.uuid)
+            .is_some_and(|caller| [Cause::LOSE_RACE, Cause::PICKED_OFF].contains(&caller.cause())),
+        Cause::ATTENDED_TRANSFER => !leg.answered(),
+        _ => false,
+    };
     if lost && leg.variable("sip_reason").is_none() {
         let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
         leg.set("sip_reason", Some(elsewhere));

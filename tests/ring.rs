@@ -313,6 +313,26 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    begin          -> dial 0 a relay
         100  media a
         1000 tick           -> cancel 0 NO_ANSWER"),
+    ("core's relay gives up: a leg that leaves without an answer was no winner", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        100  media a
+        120  won 0 a early  -> join a
+        next 1000
+        800  ended a BUSY
+        801  left a         -> dial 1 b core
+        legs a failed BUSY; b open"),
+    ("… nor one whose time runs out so", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        120  won 0 a early  -> join a
+        1000 tick           -> hang up a NO_ANSWER
+        1010 ended a NO_ANSWER
+        1011 left a         -> dial 1 b core"),
+    ("… but one that answered has won", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        120  won 0 a early  -> join a
+        500  answered a
+        900  ended a CLEARING
+        901  left a"),
     ("early media of the last stage's one leg passes both ways and keeps its deadline", "a", "stage=1000", "
         0    begin          -> dial 0 a core
         100  media a
@@ -894,6 +914,7 @@ impl Table {
                 leg: self.leg(leg),
                 answered: false,
             },
+            ["left", leg] => Event::Unanswered(self.leg(leg)),
             ["caller", "gone"] => Event::CallerGone,
             ["cancel", why] => Event::Cancel(cause(why)),
             ["skip"] => Event::Skip,

@@ -59,6 +59,7 @@ impl Ring {
                 leg,
                 answered,
             } => self.branch_won(branch, leg, answered),
+            Event::Unanswered(leg) => self.unanswered_left(leg),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
             Event::Cancel(cause) => self.end_call(End::Cancelled(cause)),
@@ -430,6 +431,19 @@ impl Ring {
         self.cancel_branches(|_| true, Cause::LOSE_RACE);
         let aside = self.branches[branch].aside;
         self.commands.push(Command::Join { leg, branch, aside });
+    }
+
+    /// Where early media is only relayed, who leaves without an answer was no winner.
+    fn unanswered_left(&mut self, leg: LegId) {
+        if !self.may_resume(leg) {
+            return;
+        }
+        self.end = None;
+        self.leg_ended(leg, Cause::NO_ANSWER, None);
+        self.legs[leg].role = Some(Role::Failed);
+        let part = self.legs[leg].part;
+        self.parts[part].phase = Phase::Ending;
+        self.stage_over(part);
     }
 
     /// Core has ended the others of a branch before it told us who won; those that it could

@@ -143,7 +143,11 @@ impl<'a> Session<'a> {
         };
         if asked("proxy_media") {
             self.channel.set_flag(ffi::CF_PROXY_MEDIA);
-        } else if asked("bypass_media") && !self.channel.answered() {
+        } else if asked("bypass_media") && self.channel.answered() {
+            // Its media is up: until somebody answers it can hear its ringback.
+            self.channel.set("bypass_media_after_bridge", Some("true"));
+            self.channel.set("bypass_media", None);
+        } else if asked("bypass_media") {
             self.channel.set_flag(ffi::CF_PROXY_MODE);
         }
     }

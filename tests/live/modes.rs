@@ -106,6 +106,22 @@ pub const MODES: &[Mode] = &[
         ..PLAIN
     },
     Mode {
+        name: "media_bypass_parts_answered_caller",
+        plan: "user/1002:_:user/1003",
+        caller: Caller::IsAnswered,
+        variables: &[
+            ("bypass_media", "true"),
+            ("transfer_ringback", "%(1000,0,400)"),
+        ],
+        phones: &[phone("1002", Rejects(486, 0)), phone("1003", Answers(300))],
+        caller_is_sent: &[],
+        phones_are_sent: &[("1003", &["switch 0", "caller 0 8"])],
+        caller_hears: Some(("1003", 1200)),
+        winner_hears: ("1003", "caller", CALLER),
+        not_bridge: Some("it keeps the media of parts side by side"),
+        ..PLAIN
+    },
+    Mode {
         name: "media_bypass_later_start",
         plan: "[leg_delay_start=1]user/1002,user/1003",
         variables: &[("bypass_media", "true")],
@@ -122,6 +138,7 @@ pub const MODES: &[Mode] = &[
         // The second part dials while core still prepares the caller for the first.
         variables: &[
             ("bypass_media", "true"),
+            TONE,
             ("execute_on_pre_originate", "sleep 200"),
         ],
         phones: &[phone("1002", Rings), phone("1003", Answers(300))],

@@ -18,6 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// A final response is repeated after these waits until its ACK arrives.
 const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
 
+/// What a phone with real media needs to have it ready. Core's relay of early media wants it
+/// later than the first milliseconds of a leg, while the leg's own state still changes: else
+/// it lets the announcement win.
+const MEDIA_READY: Duration = Duration::from_millis(60);
+
 pub struct Phones {
     inner: Arc<Inner>,
     thread: Option<JoinHandle<()>>,
@@ -55,6 +60,10 @@ struct State {
 }
 
 enum Timer {
+    /// A phone with real media announces when its media is ready.
+    Announce {
+        call_id: String,
+    },
     /// A leg's next own step: this final response.
     Final {
         call_id: String,
@@ -125,6 +134,8 @@ pub struct Call {
     branch: String,
     from_tag: String,
     to: String,
+    /// With the tag that ringing brought: what `Replaces` must name.
+    dialog_to: String,
     target: String,
 }
 
@@ -241,6 +252,34 @@ impl Phones {
             found.is_some()
         });
         found
+    }
+
+    /// The phone that placed both calls connects them: a transfer while the second still rings.
+    pub fn refer(&self, call_id: &str, to_replace: &str) -> Result<(), String> {
+        let number = self.inner.number();
+        let mut state = self.inner.lock();
+        let call = state.calls.get(call_id).cloned().ok_or("no such call")?;
+        let other = state.calls.get(to_replace).ok_or("no call to replace")?;
+        let to_tag = other
+            .dialog_to
+            .split_once(";tag=")
+            .map_or("", |(_, tag)| tag);
+        let replaces = format!(
+            "{to_replace}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3D{}",
+            other.from_tag
+        );
+        let domain = &self.inner.domain;
+        let refer_to = format!("<sip:{}@{domain}?Replaces={replaces}>", other.exten);
+        let mut refer =
+            self.inner
+                .request(&call, call_id, "REFER", 3, &format!("z9hG4bK-f{number}"));
+        refer.push_str(&format!(
+            "Contact: <sip:{}@{}>\r\nRefer-To: {refer_to}\r\nReferred-By: <sip:{}@{domain}>\r\n",
+            call.user, self.inner.own, call.user
+        ));
+        self.inner
+            .send(&mut state, call_id, &sip::finish(refer, None));
+        Ok(())
     }
 
     pub fn call(&self, call_id: &str) -> Option<Call> {
@@ -446,6 +485,16 @@ impl Inner {
                 return;
             }
             match entry.remove() {
+                Timer::Announce { call_id } => {
+                    // A leg that is over by then announces nothing.
+                    if state
+                        .legs
+                        .get(&call_id)
+                        .is_some_and(|leg| leg.last.is_none())
+                    {
+                        self.respond(state, &call_id, 183);
+                    }
+                }
                 Timer::Final { call_id, status } => self.final_response(state, &call_id, status),
                 Timer::Repeat { call_id, round } => self.repeat(state, &call_id, round),
                 Timer::HangUp { call_id } => self.hang_up_now(state, &call_id),
@@ -569,7 +618,15 @@ impl Inner {
             Behaviour::AnnouncesThenRejects(status, after) => (183, Some((status, after))),
             Behaviour::Dead | Behaviour::Stale => return,
         };
-        self.respond(state, &call_id, first);
+        if let (183, Some(_)) = (first, line) {
+            let due = at + MEDIA_READY;
+            let call_id = call_id.clone();
+            state
+                .timers
+                .insert((due, self.number()), Timer::Announce { call_id });
+        } else {
+            self.respond(state, &call_id, first);
+        }
         if let Some((status, after)) = then {
             let due = at + Duration::from_millis(after);
             state
@@ -670,12 +727,14 @@ impl Inner {
                 call.responses.push((at, status));
                 let line = state.lines.get(&call.user).map(Arc::as_ref);
                 hears_of(line, &mut call.sdps, at, &message);
+                let to = message.header("To").unwrap_or("");
+                if status > 100 {
+                    call.dialog_to = to.to_string();
+                }
                 if status < 200 {
                     return;
                 }
-                if let Some(to) = message.header("To") {
-                    call.to = to.to_string();
-                }
+                call.to = to.to_string();
                 let call_now = if status < 300 {
                     call.answered.get_or_insert(at);
                     if let Some(contact) = message.header("Contact") {

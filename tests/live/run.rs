@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 const TALK: Duration = Duration::from_millis(400);
 /// Before a command that waits until the two are joined.
 const BRIDGED: &str = "bridged: ";
+/// `dials: 1005 via_1006`: a phone places a second call, which is answered.
+const DIALS: &str = "dials: ";
+/// The phone of the second call transfers its peer to the caller's place.
+const REFERS: &str = "refers";
 /// No scenario takes longer; one that does has failed.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -253,6 +257,22 @@ impl Rig {
         }
     }
 
+    /// A second call, answered before anything else happens.
+    fn dial_beside(&self, words: &str, call_id: &str) -> Result<(), String> {
+        let (user, exten) = words.split_once(' ').ok_or("dials: user and extension")?;
+        self.phones.dial(call_id, user, exten, &[]);
+        let soon = Instant::now() + Duration::from_secs(5);
+        let answered = self.phones.wait(soon, |_, calls| {
+            calls
+                .get(call_id)
+                .is_some_and(|call| call.answered.is_some())
+        });
+        if !answered {
+            self.phones.hang_up(call_id, Instant::now());
+        }
+        answered.then_some(()).ok_or(format!("{words}: no answer"))
+    }
+
     fn type_commands(
         &self,
         beside: &Beside,
@@ -281,8 +301,18 @@ impl Rig {
                 let name = leg.seat.strip_suffix(suffix).unwrap_or(&leg.seat);
                 command = command.replace(&format!("LEG({})", in_slot(name, slot)), &call_id);
             }
+            if let Some(words) = command.strip_prefix(DIALS) {
+                self.dial_beside(words, &fresh(uuid))?;
+                continue;
+            }
+            if command == REFERS {
+                self.phones.refer(&fresh(uuid), uuid)?;
+                continue;
+            }
             let reply = self.switch.connect()?.api(&command)?;
-            if reply.contains("-ERR") || command.contains("LEG(") {
+            // One that is gone already need not be killed.
+            let too_late = command.starts_with("uuid_kill ") && reply.contains("No such channel");
+            if reply.contains("-ERR") && !too_late || command.contains("LEG(") {
                 return Err(format!("{command}: {}", reply.trim()));
             }
         }

@@ -154,7 +154,13 @@ impl Dice {
     }
 
     pub fn leg(&mut self) -> NewLeg {
-        let dead = self.maybe(5, |_| Cause::USER_NOT_REGISTERED);
+        let dead = self.maybe(5, |dice| {
+            if dice.one_in(2) {
+                Cause::USER_NOT_REGISTERED
+            } else {
+                Cause::SUBSCRIBER_ABSENT
+            }
+        });
         NewLeg {
             delay: self
                 .maybe(3, |dice| ms(dice.time(3_000)))
@@ -167,7 +173,7 @@ impl Dice {
                 1 => Confirm::Dropped,
                 _ => Confirm::Anew(ms(dice.time(3_000))),
             }),
-            may_register: dead.is_some() && self.one_in(2),
+            may_register: dead == Some(Cause::USER_NOT_REGISTERED),
             dead,
         }
     }

@@ -79,12 +79,12 @@ const VARIABLES: &[&str] = &[
     "sip_h_X-Var-*",
     "sip_h_X-Do-*",
     "sip_h_X-Application",
+    "call_uuid",
 ];
 
 /// A joined leg's end races with the end of the thread that joined it, which writes these last.
 /// So does what an application that its hangup interrupts would say.
 const RACING: &[&str] = &[
-    "call_uuid",
     "bridge_hangup_cause",
     "last_bridge_*",
     "playback_*",
@@ -410,6 +410,8 @@ fn switch(side: &mut Side, events: &[std::sync::Arc<Packet>], channels: &Channel
     let Some(last) = last else {
         return;
     };
+    // Whether a caller who hangs up himself still hears why his leg ended is chance.
+    let has_hung_up = last.get("variable_sip_hangup_disposition") == Some("recv_bye");
     for (name, value) in &last.headers {
         let (kind, name) = match name.strip_prefix("variable_") {
             Some(name) => ("variable", name),
@@ -428,7 +430,12 @@ fn switch(side: &mut Side, events: &[std::sync::Arc<Packet>], channels: &Channel
             None => continue,
         };
         let is_caller = last.get("Unique-ID") == Some(&channels.course.uuid);
-        if !fits(name, VARIABLES) && (is_caller || !fits(name, RACING)) {
+        let races = if is_caller {
+            has_hung_up && name.starts_with("last_bridge_hangup")
+        } else {
+            fits(name, RACING)
+        };
+        if !fits(name, VARIABLES) && !races {
             let is_ours = ["current_application", "last_app"].contains(&name);
             let value = value
                 .strip_prefix("cti_")

@@ -584,6 +584,27 @@ pairs! {
         phones: "1002" Rejects(302, 100), "1003" Answers(200);
         sees: "1003: gets ACK";
     }
+    semi_attended_transfer "user/1003" {
+        phones: "1003" Answers(1200), "1006" Answers(0);
+        typed: 200 "dials: 1005 via_1006", 700 "refers", 1900 "uuid_kill LEG(1006)";
+        sees: "1003: gets ACK", "1006: gets BYE";
+        differs: "a semi-attended transfer of the caller";
+    }
+    semi_attended_transfer_of_a_fork "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Answers(1200), "1006" Answers(0);
+        typed: 200 "dials: 1005 via_1006", 700 "refers", 2000 "uuid_kill LEG(1006)";
+        sees: "1002: gets CANCEL", "1003: gets INVITE", "1006: gets BYE";
+        once: "1002: CANCEL Reason=SIP;cause=200;text=\"Call completed elsewhere\"", "1003: sends 200 to INVITE",
+            "1003: EXECUTE uuid_bridge(<1006>)";
+        differs: "a semi-attended transfer of the caller";
+    }
+    semi_attended_transfer_of_a_stage "user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(1200), "1006" Answers(0);
+        typed: 200 "dials: 1005 via_1006", 800 "refers", 2200 "uuid_kill LEG(1006)";
+        sees: "1003: gets INVITE", "1006: gets BYE";
+        once: "1003: sends 200 to INVITE", "1003: gets BYE", "1003: EXECUTE uuid_bridge(<1006>)";
+        differs: "a semi-attended transfer of the caller";
+    }
     transfer_of_the_caller "user/1002,user/1003" {
         phones: "1002" Rings, "1003" Rings;
         typed: 400 "uuid_transfer CALLER elsewhere";
