@@ -480,6 +480,13 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1005 won 0 a early  -> ring caller; join a aside
         next 2000
         2000 tick           -> hang up a NO_ANSWER"),
+    ("… and if it leaves without an answer, the next stage is looked up once", "a|b", "progressive early=relay stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a relay aside
+        1000 tick           -> resolve 0.1
+        1005 won 0 a early  -> ring caller; join a aside
+        1010 left a
+        1020 found 0        -> dial 1 b relay aside"),
     ("progressive: who rings of an earlier stage is no progress of the newest", "a|b", "progressive stage=1000 progress=400", "
         0    begin          -> dial 0 a ignore aside
         400  tick           -> dial 1 b ignore aside

@@ -442,7 +442,9 @@ impl Ring {
         self.leg_ended(leg, Cause::NO_ANSWER, None);
         self.legs[leg].role = Some(Role::Failed);
         let part = self.legs[leg].part;
-        self.parts[part].phase = Phase::Ending;
+        if self.parts[part].phase != Phase::Resolving {
+            self.parts[part].phase = Phase::Ending;
+        }
         self.stage_over(part);
     }
 
