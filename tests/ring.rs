@@ -454,6 +454,11 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1500 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
         1510 failed 0 NO_ANSWER
         1510 failed 1 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… and if the newest one has just failed", "a|b|c", "progressive stage=1000 timeout=1500", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        1501 failed 1 BUSY  -> cancel 0 NO_ANSWER
+        1510 failed 0 NO_ANSWER -> finish busy BUSY"),
     ("… also while the next stage is looked up", "a|b", "progressive stage=1000 timeout=1500 slow", "
         0    begin          -> resolve 0.0
         0    found 0        -> dial 0 a ignore aside
@@ -475,6 +480,13 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1005 won 0 a early  -> ring caller; join a aside
         next 2000
         2000 tick           -> hang up a NO_ANSWER"),
+    ("… and if it leaves without an answer, the next stage is looked up once", "a|b", "progressive early=relay stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a relay aside
+        1000 tick           -> resolve 0.1
+        1005 won 0 a early  -> ring caller; join a aside
+        1010 left a
+        1020 found 0        -> dial 1 b relay aside"),
     ("progressive: who rings of an earlier stage is no progress of the newest", "a|b", "progressive stage=1000 progress=400", "
         0    begin          -> dial 0 a ignore aside
         400  tick           -> dial 1 b ignore aside
@@ -1225,6 +1237,8 @@ const HAPPENINGS: &[&str] = &[
     "rejected",
     "unreachable",
     "cancelled",
+    "registered late",
+    "confirmed",
     "add",
     "drop",
     "skip",

@@ -120,7 +120,10 @@ impl Ring {
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
             let of_stage = (part, it.stage);
-            let rang = |leg: &Leg| (leg.part, leg.stage) == of_stage && leg.ringing.is_some();
+            let rang = |leg: &Leg| {
+                let rang = leg.ringing.is_some() || leg.answered.is_some();
+                rang && (leg.part, leg.stage) == of_stage
+            };
             if !self.legs[it.first..].iter().any(rang) {
                 self.stage_time_over(part);
             }

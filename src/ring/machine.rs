@@ -442,7 +442,9 @@ impl Ring {
         self.leg_ended(leg, Cause::NO_ANSWER, None);
         self.legs[leg].role = Some(Role::Failed);
         let part = self.legs[leg].part;
-        self.parts[part].phase = Phase::Ending;
+        if self.parts[part].phase != Phase::Resolving {
+            self.parts[part].phase = Phase::Ending;
+        }
         self.stage_over(part);
     }
 
@@ -605,7 +607,8 @@ impl Ring {
             return;
         }
         // Phones of earlier stages keep no later one waiting, only the end.
-        let newest = it.phase == Phase::Ringing && it.goes_on_progressively() && self.end.is_none();
+        let newest = it.phase == Phase::Ringing && it.goes_on_progressively();
+        let newest = newest && self.end.is_none() && !self.is_over(part);
         let stage = it.stage;
         let mut open = self
             .branches

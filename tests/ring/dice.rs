@@ -2,7 +2,9 @@
 //! What is rolled here is what the plan, the caller's variables and the directory may say.
 
 use super::ms;
-use mod_cti::ring::{CallerThread, Cause, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings};
+use mod_cti::ring::{
+    CallerThread, Cause, Confirm, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings,
+};
 use std::vec::IntoIter;
 
 /// A source of decisions. Zeros are the dullest ones, so that a failing call shrinks to a
@@ -166,7 +168,11 @@ impl Dice {
             timeout: self.maybe(3, |dice| ms(50 + dice.time(5_000))),
             progress_timeout: self.maybe(6, |dice| ms(50 + dice.time(2_000))),
             required: self.one_in(10),
-            confirm: None,
+            confirm: self.maybe(6, |dice| match dice.below(3) {
+                0 => Confirm::Kept,
+                1 => Confirm::Dropped,
+                _ => Confirm::Anew(ms(dice.time(3_000))),
+            }),
             may_register: dead == Some(Cause::USER_NOT_REGISTERED),
             dead,
         }

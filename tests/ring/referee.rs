@@ -3,8 +3,8 @@
 
 use super::ms;
 use mod_cti::ring::{
-    BranchId, CallerThread, Cause, Command, Event, LEGS_A_BRANCH, Leg, LegId, LegState, Missed,
-    Mode, NewLeg, Outcome, Ring, Role, Settings,
+    BranchId, CallerThread, Cause, Command, Confirm, Event, LEGS_A_BRANCH, Leg, LegId, LegState,
+    Missed, Mode, NewLeg, Outcome, Ring, Role, Settings,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -100,6 +100,9 @@ struct LegSeen {
     branch: Option<BranchId>,
     dialled: Option<u64>,
     rang: bool,
+    /// When it was told that it has answered.
+    picked_up: Option<u64>,
+    /// … for good: where it has to be confirmed, it has been.
     answered: bool,
     hung_up: bool,
     /// By an operator.
@@ -192,7 +195,8 @@ impl Referee {
             }
             Event::Answered(leg) => {
                 if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
-                    leg.answered = true;
+                    leg.picked_up.get_or_insert(now);
+                    leg.answered |= leg.plan.confirm.is_none();
                 }
             }
             Event::Ended { leg, cause, rang } => {
@@ -269,9 +273,7 @@ impl Referee {
         it.skipped = false;
         it.idle = None;
         let alive = legs.iter().filter(|leg| leg.dead.is_none());
-        let absent = legs
-            .iter()
-            .any(|leg| leg.dead == Some(Cause::USER_NOT_REGISTERED));
+        let absent = legs.iter().any(|leg| leg.may_register);
         let wait = it.settings.wait_register.map(|wait| now + millis(wait));
         it.wait = wait.filter(|_| absent && alive.clone().count() == 0);
         let shift = alive.map(|leg| leg.delay).min().filter(|_| !beside);
@@ -291,6 +293,7 @@ impl Referee {
             branch: None,
             dialled: None,
             rang: false,
+            picked_up: None,
             answered: false,
             hung_up: false,
             dropped: false,
@@ -448,7 +451,7 @@ impl Referee {
         if legs().any(failed) {
             return Some(Why::Required);
         }
-        let silent = !self.newest(part).any(|leg| leg.rang);
+        let silent = !self.newest(part).any(LegSeen::has_rung);
         let over = now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent);
         over.then_some(Why::TimeOver)
     }
@@ -739,8 +742,8 @@ impl Referee {
         };
         let part = &self.parts[it.part];
         let stage_over = winner && (now >= part.deadline || past(part.over, now));
-        let due = since(it.plan.timeout)
-            || (since(it.plan.progress_timeout) && !it.rang)
+        let due = past(it.deadline(), now)
+            || (since(it.plan.progress_timeout) && !it.has_rung())
             || stage_over
             || it.dropped;
         let fresh = !it.hung_up && !it.ended;
@@ -780,7 +783,7 @@ impl Referee {
             if leg.ended || leg.hung_up {
                 continue;
             }
-            let rang = self.newest(leg.part).any(|leg| leg.rang);
+            let rang = self.newest(leg.part).any(LegSeen::has_rung);
             let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
             if rings || unanswered {
                 let deadline = Some(part.deadline).filter(|_| !part.resolving || unanswered);
@@ -791,9 +794,9 @@ impl Referee {
                 owe(part.progress, "a stage's progress deadline");
             }
             if (rings || unanswered) && !leg.answered {
-                owe(since(leg.plan.timeout), "a leg's deadline");
+                owe(leg.deadline(), "a leg's deadline");
             }
-            if rings && !leg.answered && !leg.rang {
+            if rings && !leg.has_rung() {
                 owe(
                     since(leg.plan.progress_timeout),
                     "a leg's progress deadline",
@@ -866,7 +869,8 @@ impl Referee {
             both.filter(|(seen, leg)| !seen.cut && leg.state == LegState::Ended)
         };
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
-            seen.rang && (seen.timed_out || leg.cause.is_no_answer())
+            let unconfirmed = seen.picked_up.is_some() && !seen.answered;
+            unconfirmed || seen.rang && (seen.timed_out || leg.cause.is_no_answer())
         };
         let how = if legs().any(rang_out) {
             (Outcome::NoAnswer, Cause::NO_ANSWER)
@@ -927,6 +931,20 @@ impl Referee {
                 !gone || leg.role == Some(Role::Cancelled),
                 say,
             );
+        }
+    }
+}
+
+impl LegSeen {
+    fn has_rung(&self) -> bool {
+        self.rang || self.picked_up.is_some()
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        match (self.plan.confirm, self.picked_up) {
+            (Some(Confirm::Dropped), Some(_)) => None,
+            (Some(Confirm::Anew(limit)), Some(at)) => Some(at + millis(limit)),
+            _ => Some(self.dialled? + millis(self.plan.timeout?)),
         }
     }
 }

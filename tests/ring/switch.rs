@@ -31,6 +31,8 @@ enum Deed {
     Ring,
     Media,
     Answer,
+    /// Somebody presses `group_confirm_key`.
+    Confirm,
     End(Cause),
     /// By us: an answer in the same moment stands.
     HangUp(Cause),
@@ -42,6 +44,7 @@ struct Phone {
     created: bool,
     up: bool,
     rang: bool,
+    /// For good: where it has to be confirmed, it has been.
     answered: bool,
     ended: bool,
     doomed: Option<Cause>,
@@ -76,6 +79,8 @@ pub struct Switch<'d> {
     /// When all phones that answer do.
     chorus: Option<u64>,
     silent_phones: bool,
+    /// Which legs have to be confirmed.
+    confirms: Vec<bool>,
     /// When an operator's command last had an effect.
     typed: Option<u64>,
     fed: u64,
@@ -112,6 +117,7 @@ impl<'d> Switch<'d> {
             caller_gone: false,
             joined: None,
             silent_phones,
+            confirms: Vec::new(),
             typed: None,
             fed: 0,
             seen: BTreeMap::new(),
@@ -214,6 +220,7 @@ impl<'d> Switch<'d> {
         let legs = 1 + self.dice.below(2);
         let legs = (0..legs).map(|_| NewLeg {
             dead: None,
+            may_register: false,
             ..self.dice.leg()
         });
         let legs = legs.collect();
@@ -297,6 +304,10 @@ impl<'d> Switch<'d> {
             };
             self.after(0, Happening::Feed(event));
         }
+        if let Event::Resolved { legs, .. } | Event::Added { legs, .. } = &event {
+            let confirms = legs.iter().map(|leg| leg.confirm.is_some());
+            self.confirms.extend(confirms);
+        }
         self.referee.before(self.now, &event, &self.ring);
         let commands = self.ring.handle(ms(self.now), event.clone());
         self.referee.after(self.now, &event, &commands, &self.ring);
@@ -323,9 +334,7 @@ impl<'d> Switch<'d> {
         match command {
             Command::Resolve { part, stage } => {
                 let (legs, lag) = (self.dice.legs(), self.dice.lag(300));
-                let absent = legs
-                    .iter()
-                    .filter(|leg| leg.dead == Some(Cause::USER_NOT_REGISTERED));
+                let absent = legs.iter().filter(|leg| leg.may_register);
                 for _ in absent {
                     if !self.silent_phones && self.dice.one_in(2) {
                         let at = lag + self.dice.time(6_000);
@@ -500,7 +509,23 @@ impl<'d> Switch<'d> {
                 phone.rang = true;
                 self.report(Event::EarlyMedia(leg));
                 let it = &self.branches[&branch];
-                if it.early_media_wins && it.decided.is_none() {
+                if it.early_media_wins && it.decided.is_none() && !self.confirms[leg] {
+                    self.wins(branch, leg);
+                }
+            }
+            Deed::Answer if self.confirms[leg] => {
+                self.report(Event::Answered(leg));
+                let at = self.dice.time(3_000);
+                match self.dice.below(4) {
+                    0 => {}
+                    1 => self.after(at, Happening::Phone(leg, Deed::End(Cause::NORMAL_CLEARING))),
+                    _ => self.after(at, Happening::Phone(leg, Deed::Confirm)),
+                }
+            }
+            Deed::Confirm => {
+                if self.branches[&branch].decided.is_none() {
+                    phone.answered = true;
+                    self.note("confirmed");
                     self.wins(branch, leg);
                 }
             }
