@@ -700,6 +700,10 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         50   ended b BUSY
         5000 tick           -> dial 1 b ignore aside
         5100 won 1 b        -> cancel 0 LOSE_RACE; join b aside"),
+    ("a leg that ends without a cause says nothing", "a", "", "
+        0    begin          -> dial 0 a core
+        10   ended a NONE
+        11   failed 0 NONE  -> finish failed ORDER"),
     ("nobody to dial", "a/dead=ABSENT|b/dead=ORDER", "", "0 begin -> finish unreachable ABSENT"),
     ("a stage without contacts", "|a", "", "0 begin -> dial 0 a core"),
     ("no contacts at all", "|", "", "0 begin -> finish failed ORDER"),
