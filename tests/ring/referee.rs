@@ -879,7 +879,7 @@ impl Referee {
         } else if legs().any(|(_, leg)| leg.cause.is_rejection()) {
             (Outcome::Rejected, Cause::CALL_REJECTED)
         } else {
-            match legs().next() {
+            match legs().find(|(_, leg)| leg.cause != Cause::NONE) {
                 // `cti_missed=never` tells this to the phone, not to the caller.
                 Some((seen, leg)) if seen.timed_out && leg.cause == Cause::LOSE_RACE => {
                     (Outcome::NoAnswer, Cause::NO_ANSWER)
