@@ -162,6 +162,8 @@ pub type switch_caller_profile_t = switch_caller_profile;
 pub type switch_channel_timetable_t = switch_channel_timetable;
 pub const SWITCH_INPUT_TYPE_DTMF: switch_input_type_t = 0;
 pub type switch_input_type_t = ::std::os::raw::c_uint;
+pub const DTMF_FLAG_SKIP_PROCESS: dtmf_flag_t = 1;
+pub type dtmf_flag_t = ::std::os::raw::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct switch_dtmf_t {

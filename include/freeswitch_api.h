@@ -121,6 +121,7 @@ typedef struct switch_channel_timetable switch_channel_timetable_t;
 /* ---- callbacks -------------------------------------------------------- */
 
 typedef enum { SWITCH_INPUT_TYPE_DTMF = 0 } switch_input_type_t;
+typedef enum { DTMF_FLAG_SKIP_PROCESS = 1 } dtmf_flag_t;
 typedef struct {
   char digit;
   uint32_t duration;

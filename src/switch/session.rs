@@ -123,9 +123,11 @@ impl<'a> Session<'a> {
                 ),
             }
         };
-        for key in &playing.kept {
+        for mut key in playing.kept {
+            // Whoever listens for keys as they arrive has heard it already.
+            key.flags |= ffi::DTMF_FLAG_SKIP_PROCESS as i32;
             // SAFETY: the channel is alive and copies the key.
-            unsafe { ffi::switch_channel_queue_dtmf(self.channel.0.as_ptr(), key) };
+            unsafe { ffi::switch_channel_queue_dtmf(self.channel.0.as_ptr(), &key) };
         }
         matches!(
             status,
