@@ -9,12 +9,14 @@ MODULESDIR ?= $(or $(call known,modulesdir),$(call under,lib/freeswitch/mod mod)
 CONFDIR    ?= $(or $(call known,confdir),$(if $(filter /usr,$(PREFIX)),/etc/freeswitch,$(call under,etc/freeswitch conf)))
 DESTDIR    ?=
 
+FUZZ_SECONDS ?= 60
+
 CARGO  ?= cargo
 TARGET  = $(or $(CARGO_TARGET_DIR),target)
 MODULE  = $(TARGET)/release/libmod_cti.so
 CONF    = $(shell cd conf && find . -name '*.xml')
 
-.PHONY: help all setup build demo test live lint bench doc install clean
+.PHONY: help all setup build demo test live lint bench fuzz doc install clean
 
 help:
 	@echo 'make demo      build, ring 22222 and 11111 with phones that behave differently, draw who rang'
@@ -23,6 +25,7 @@ help:
 	@echo 'make install   mod_cti.so to $(MODULESDIR), conf/ to $(CONFDIR) (nothing is overwritten)'
 	@echo 'make lint      format, lints and documentation, warnings as errors'
 	@echo 'make bench     the benches'
+	@echo 'make fuzz      each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 
 all: build
 
@@ -52,6 +55,15 @@ lint: setup
 
 bench: setup
 	$(CARGO) bench --locked
+
+# Stable Rust will do: RUSTC_BOOTSTRAP lets cargo-fuzz count coverage. What is fuzzed has no
+# unsafe code, so no sanitizer slows it down.
+fuzz: setup
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@0.13.2
+	@for target in plan long time api ring disorder; do \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target -- \
+	    -dict=fuzz/words.dict -timeout=10 -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 install: build
 	install -D -m 755 $(MODULE) '$(DESTDIR)$(MODULESDIR)/mod_cti.so'

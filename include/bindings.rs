@@ -162,6 +162,8 @@ pub type switch_caller_profile_t = switch_caller_profile;
 pub type switch_channel_timetable_t = switch_channel_timetable;
 pub const SWITCH_INPUT_TYPE_DTMF: switch_input_type_t = 0;
 pub type switch_input_type_t = ::std::os::raw::c_uint;
+pub const DTMF_FLAG_SKIP_PROCESS: dtmf_flag_t = 1;
+pub type dtmf_flag_t = ::std::os::raw::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct switch_dtmf_t {
@@ -566,6 +568,12 @@ unsafe extern "C" {
     ) -> switch_status_t;
     pub fn switch_core_get_domain(dup: switch_bool_t) -> *mut ::std::os::raw::c_char;
     pub fn switch_core_session_perform_locate(
+        uuid_str: *const ::std::os::raw::c_char,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+    ) -> *mut switch_core_session_t;
+    pub fn switch_core_session_perform_force_locate(
         uuid_str: *const ::std::os::raw::c_char,
         file: *const ::std::os::raw::c_char,
         func: *const ::std::os::raw::c_char,

@@ -121,6 +121,7 @@ typedef struct switch_channel_timetable switch_channel_timetable_t;
 /* ---- callbacks -------------------------------------------------------- */
 
 typedef enum { SWITCH_INPUT_TYPE_DTMF = 0 } switch_input_type_t;
+typedef enum { DTMF_FLAG_SKIP_PROCESS = 1 } dtmf_flag_t;
 typedef struct {
   char digit;
   uint32_t duration;
@@ -383,6 +384,8 @@ char *switch_core_get_domain(switch_bool_t dup);
 /* sessions and channels */
 switch_core_session_t *switch_core_session_perform_locate(const char *uuid_str, const char *file, const char *func,
                                                           int line);
+switch_core_session_t *switch_core_session_perform_force_locate(const char *uuid_str, const char *file,
+                                                                const char *func, int line);
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 char *switch_core_session_get_uuid(switch_core_session_t *session);

@@ -82,7 +82,10 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     }
     let hold = match campon {
         Some(campon) => Hold::camping(campon, shield.cancel_key()),
-        None => Hold::new(caller, &globals[0], parts.len(), shield.cancel_key()),
+        None => {
+            caller.choose_media();
+            Hold::new(caller, &globals[0], parts.len(), shield.cancel_key())
+        }
     };
     for (settings, _) in &mut parts {
         if settings.caller_thread == CallerThread::Rings {
@@ -123,15 +126,31 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         let ours = Arc::clone(&call);
         module.spawn(&call, "cti-keys", move || hear_keys(&ours, key), || {});
     }
-    let decision = run_caller(&call, caller);
-    shield.lower();
-    match decision {
-        Decision::Join { leg, branch, aside } => join(&call, caller, leg, branch, aside),
-        Decision::Fail {
-            outcome,
-            cause,
-            hang_up_caller,
-        } => finish(&call, caller, outcome, cause, hang_up_caller),
+    let mut shield = Some(shield);
+    loop {
+        let decision = run_caller(&call, caller);
+        let early = |leg| call.state.lock().ring.may_resume(leg);
+        // A leg in early media may turn out to be no winner: then the ringing goes on.
+        if !matches!(decision, Decision::Join { leg, .. } if early(leg))
+            && let Some(shield) = shield.take()
+        {
+            shield.lower();
+        }
+        match decision {
+            Decision::Join { leg, branch, aside } => {
+                if join(&call, caller, leg, branch, aside) {
+                    break;
+                }
+            }
+            Decision::Fail {
+                outcome,
+                cause,
+                hang_up_caller,
+            } => break finish(&call, caller, outcome, cause, hang_up_caller),
+        }
+    }
+    if let Some(shield) = shield {
+        shield.lower();
     }
     drop(leave);
 }
@@ -454,6 +473,7 @@ fn build(
         // The caller has heard it in an earlier stage: no pause until this one's phone rings.
         globals.set("instant_ringback", "true");
     }
+    handle.nested_variables = globals.get("origination_nested_vars").is_some_and(is_true);
     handle.global(
         globals
             .iter()
@@ -486,16 +506,14 @@ fn build(
     Some(handle)
 }
 
-fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, aside: bool) {
+/// Join the winner with the caller until they part. False: it has left without an answer,
+/// and the call goes on.
+fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, aside: bool) -> bool {
     let peer = call.state.lock().peers.remove(&branch);
     let Some(peer) = peer.map(Joined) else {
-        return finish(
-            call,
-            caller,
-            Outcome::Failed,
-            Cause::DESTINATION_OUT_OF_ORDER,
-            false,
-        );
+        let cause = Cause::DESTINATION_OUT_OF_ORDER;
+        finish(call, caller, Outcome::Failed, cause, false);
+        return true;
     };
     // Core's originate has answered and prepared the caller only where it had its session.
     if aside {
@@ -516,12 +534,20 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         result::caller_answered(call, leg);
         result::answered(call, caller, leg);
     } else {
+        lend(call, caller.channel(), leg);
         call.state.lock().answer_awaited = true;
     }
     caller.bridge(&peer);
     call.leg_over(leg, &peer);
     call.settle_losers();
     call.state.lock().answer_awaited = false;
+    give_back(call, caller.channel());
+    if !answered && !peer.answered() && caller.ready() {
+        call.feed(Event::Unanswered(leg));
+        if call.state.lock().ring.winner().is_none() {
+            return false;
+        }
+    }
     if answered {
         result::parted(call, caller);
     } else if peer.answered() {
@@ -531,12 +557,40 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         result::failed(call, caller, outcome, cause);
     }
     result::ended(call, caller);
+    true
+}
+
+/// What core does with a caller whose bridge has failed is not due while the call may go on.
+fn lend(call: &Call, caller: &Channel<'_>, leg: LegId) {
+    if !call.state.lock().ring.may_resume(leg) {
+        return;
+    }
+    let meanwhile = [
+        ("continue_on_fail", Some("true")),
+        ("failure_causes", None),
+        ("transfer_on_fail", None),
+        ("hangup_after_bridge", None),
+    ];
+    for (name, value) in meanwhile {
+        let own = caller.variable(name);
+        call.state.lock().lent.push((name, own));
+        caller.set(name, value);
+    }
+}
+
+/// The leg has answered after all, or left.
+fn give_back(call: &Call, caller: &Channel<'_>) {
+    let lent = std::mem::take(&mut call.state.lock().lent);
+    for (name, value) in lent {
+        caller.set(name, value.as_deref());
+    }
 }
 
 /// A winner that was joined in early media answers at last: now the result is known.
 pub fn answered_late(call: &Call, leg: LegId) {
     let awaited = call.awaits_answer(leg);
     if let Some(caller) = awaited.then(|| LockedSession::locate(&call.uuid)).flatten() {
+        give_back(call, caller.channel());
         result::answered(call, caller.channel(), leg);
     }
 }

@@ -73,6 +73,8 @@ pub struct State {
     handling: bool,
     /// The winner was joined in early media and has not answered.
     pub answer_awaited: bool,
+    /// Variables of the caller's that have another value until it does.
+    pub lent: Vec<(&'static str, Option<String>)>,
 }
 
 pub struct Dialled {
@@ -108,6 +110,7 @@ impl Call {
                 firing: false,
                 handling: false,
                 answer_awaited: false,
+                lent: Vec::new(),
             }),
             changed: Condvar::new(),
         })
@@ -389,6 +392,53 @@ impl Call {
                 self.feed(Event::Answered(leg));
             }
             self.feed(Event::Ended { leg, cause, rang });
+        }
+    }
+
+    /// A leg rings or has early media; `fired`: the switch's clock when it told so.
+    pub fn leg_rang(self: &Arc<Call>, leg: LegId, fired: Option<i64>, event: Event) {
+        /// The switch's clock moves in steps of 20 ms: below, our own is the better one.
+        const LATE: Duration = Duration::from_millis(40);
+        let now = self.began.elapsed();
+        let late = fired
+            .map(|at| self.since_began(at))
+            .filter(|&at| now.saturating_sub(at) > LATE);
+        self.feed_with(|state| {
+            if let Some(at) = late {
+                state.ring.rang(leg, at);
+            }
+            event
+        });
+    }
+
+    /// A deadline is due. One for ringing is not missed because a busy switch is late to tell
+    /// of a 180.
+    pub fn tick(self: &Arc<Call>) {
+        let minds = self.state.lock().ring.minds_silence();
+        if minds {
+            self.look_for_ringing();
+        }
+        self.feed(Event::Tick);
+    }
+
+    /// Ask the channels of the legs that are silent so far whether they ring: the events that
+    /// tell so may be half a second late on a busy switch.
+    pub fn look_for_ringing(self: &Arc<Call>) {
+        /// Of a crowd, one that rings is soon enough known by its event.
+        const FEW: usize = 32;
+        let silent: Vec<(LegId, String)> = {
+            let state = self.state.lock();
+            let legs = state.ring.legs().iter().zip(&state.legs).enumerate();
+            legs.filter(|(_, (leg, _))| leg.state == LegState::Dialled)
+                .filter_map(|(id, (_, dialled))| Some((id, dialled.uuid.clone()?)))
+                .take(FEW)
+                .collect()
+        };
+        for (leg, uuid) in silent {
+            let rang = LockedSession::locate(&uuid).and_then(|session| session.rang_at());
+            if rang.is_some() {
+                self.leg_rang(leg, rang, Event::Ringing(leg));
+            }
         }
     }
 

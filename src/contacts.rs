@@ -53,8 +53,10 @@ impl Caller for Nobody {
 /// One contact of a stage: a dial string that core can dial as it is.
 #[derive(Debug, Clone)]
 pub struct Contact {
-    /// The target it came from, as written.
+    /// The target it came from, as written …
     pub target: String,
+    /// … and without its variables.
+    pub plain_target: String,
     pub dial_string: String,
     pub variables: Variables,
     /// The directory user whose device it is, or would be if it had one registered.
@@ -106,6 +108,7 @@ pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -
         });
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
+            contact.plain_target = target.dial_string();
             let again = |other: &Contact| {
                 contact.dead.is_none()
                     && other.dead.is_none()
@@ -132,6 +135,7 @@ fn expand(
 ) {
     let contact = |dead| Contact {
         target: String::new(),
+        plain_target: String::new(),
         dial_string: target.dial_string(),
         variables: variables.clone(),
         user: None,
@@ -211,6 +215,7 @@ fn nested(
             );
             return found.push(Contact {
                 target: String::new(),
+                plain_target: String::new(),
                 dial_string: target.dial_string(),
                 variables: own.clone(),
                 user: None,

@@ -47,12 +47,11 @@ impl Hold {
                 .filter(|value| !value.is_empty())
         };
         let yes = |name: &str| lookup(name).is_some_and(|value| is_true(&value));
-        let silent = yes("bypass_media") || yes("proxy_media") || caller.makes_no_sound();
         let transferred = lookup("transfer_ringback").filter(|_| caller.answered());
         Hold {
             sound: transferred
                 .or_else(|| lookup("ringback"))
-                .filter(|_| !silent)
+                .filter(|_| !caller.makes_no_sound())
                 .map(|text| sound(&text)),
             at_once: parts > 1 || yes("instant_ringback"),
             unusable: AtomicBool::new(false),
@@ -112,6 +111,10 @@ fn sound(text: &str) -> Sound {
 /// The caller's thread has nothing to do: let it hear its ringback until there is.
 pub fn wait(call: &Arc<Call>, caller: &Session<'_>) {
     let hold = &call.hold;
+    let rung = call.state.lock().ring.has_rung();
+    if !rung {
+        call.look_for_ringing();
+    }
     let due = || hold.at_once || call.state.lock().ring.has_rung();
     match hold.sound.as_ref().filter(|_| hold.sounds() && due()) {
         Some(sound) => {

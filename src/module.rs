@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::ring::{Cause, Event, LegId};
 use crate::switch::event::{Binding, free_subclass, reserve_subclass};
 use crate::switch::guard::guarded;
-use crate::switch::{self, EventRef, Session, text, xml};
+use crate::switch::{self, EventRef, LockedSession, Session, text, xml};
 use crate::timer::Timer;
 use once_cell::sync::Lazy;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -340,9 +340,12 @@ static LEG_HANDLERS: Handlers = Handlers(ffi::switch_state_handler_table_t {
     on_park: None,
     on_reporting: None,
     on_destroy: None,
-    flags: 0,
+    flags: BEFORE_THE_ENDPOINT,
     padding: [std::ptr::null_mut(); 10],
 });
+
+/// `SSH_FLAG_PRE_EXEC`: our handlers run before the endpoint's, which tells the phone why.
+const BEFORE_THE_ENDPOINT: i32 = 1 << 1;
 
 pub fn leg_handlers() -> &'static ffi::switch_state_handler_table_t {
     &LEG_HANDLERS.0
@@ -365,6 +368,24 @@ unsafe extern "C" fn on_leg_init(session: *mut ffi::switch_core_session_t) -> ff
     })
 }
 
+/// A caller who lost a race himself (the far half of a loopback) is gone because the call was
+/// answered elsewhere: that is what his phones are told, not that he gave up.
+///
+/// Nor is a transfer of the caller (801, no SIP status) why somebody else's phone stopped.
+fn tell_elsewhere(call: &Call, leg: &Session<'_>) {
+    let lost = match leg.cause() {
+        Cause::ORIGINATOR_CANCEL => LockedSession::locate_ended(&call.uuid)
+            .is_some_and(|caller| [Cause::LOSE_RACE, Cause::PICKED_OFF].contains(&caller.cause())),
+        Cause::ATTENDED_TRANSFER => !leg.answered(),
+        _ => false,
+    };
+    if lost && leg.variable("sip_reason").is_none() {
+        let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+        leg.set("sip_reason", Some(elsewhere));
+        leg.set("call_completed_elsewhere", Some("true"));
+    }
+}
+
 unsafe extern "C" fn on_leg_hangup(
     session: *mut ffi::switch_core_session_t,
 ) -> ffi::switch_status_t {
@@ -373,6 +394,7 @@ unsafe extern "C" fn on_leg_hangup(
         if let Some(leg) = unsafe { Session::new(session) }
             && let Some((call, id)) = leg_of(&leg)
         {
+            tell_elsewhere(&call, &leg);
             call.leg_over(id, &leg);
         }
         ffi::SWITCH_STATUS_SUCCESS
@@ -412,9 +434,11 @@ unsafe extern "C" fn on_event(event: *mut ffi::switch_event_t) {
         if known.is_some() && known != event.header("Unique-ID") {
             return;
         }
+        let fired = event.header("Event-Date-Timestamp");
+        let fired = fired.and_then(|at| at.parse().ok());
         match event.header("Event-Name").as_deref() {
-            Some("CHANNEL_PROGRESS") => call.feed(Event::Ringing(leg)),
-            Some("CHANNEL_PROGRESS_MEDIA") => call.feed(Event::EarlyMedia(leg)),
+            Some("CHANNEL_PROGRESS") => call.leg_rang(leg, fired, Event::Ringing(leg)),
+            Some("CHANNEL_PROGRESS_MEDIA") => call.leg_rang(leg, fired, Event::EarlyMedia(leg)),
             Some("CHANNEL_ANSWER") => {
                 call.feed(Event::Answered(leg));
                 bridge::answered_late(&call, leg);

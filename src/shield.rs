@@ -23,16 +23,40 @@ pub struct Shield<'a> {
 impl<'a> Shield<'a> {
     /// Runs what the caller has for the beginning of an originate, once.
     pub fn raise(caller: &'a Channel<'a>) -> Shield<'a> {
-        caller.run_hooks("pre_originate");
+        let mut shield = Shield {
+            caller,
+            taken: Vec::new(),
+        };
+        shield.take();
+        if shield.has("pre_originate") {
+            // What they run may set or need any of these.
+            shield.give_back();
+            caller.run_hooks("pre_originate");
+            shield.take();
+        }
+        shield
+    }
+
+    fn take(&mut self) {
+        let caller = self.caller;
         let names = KEPT.iter().flat_map(|prefix| caller.names_with(prefix));
-        let taken: Vec<_> = names
+        self.taken = names
             .filter_map(|name| Some((caller.variable(&name)?, name)))
             .map(|(value, name)| (name, value))
             .collect();
-        for (name, _) in &taken {
+        for (name, _) in &self.taken {
             caller.set(name, None);
         }
-        Shield { caller, taken }
+    }
+
+    fn give_back(&mut self) {
+        for (name, value) in self.taken.drain(..) {
+            self.caller.set(&name, Some(&value));
+        }
+    }
+
+    fn has(&self, moment: &str) -> bool {
+        self.taken.iter().any(|(name, _)| name.contains(moment))
     }
 
     /// The key with which the caller gives up.
@@ -44,16 +68,16 @@ impl<'a> Shield<'a> {
     /// The ringing is over: the variables are back, and what stands there for the end of an
     /// originate runs, once.
     pub fn lower(self) {
-        let caller = self.caller;
+        let (caller, hooked) = (self.caller, self.has("post_originate"));
         drop(self);
-        caller.run_hooks("post_originate");
+        if hooked {
+            caller.run_hooks("post_originate");
+        }
     }
 }
 
 impl Drop for Shield<'_> {
     fn drop(&mut self) {
-        for (name, value) in &self.taken {
-            self.caller.set(name, Some(value));
-        }
+        self.give_back();
     }
 }

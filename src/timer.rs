@@ -2,7 +2,6 @@
 //! It only tells a call that time has passed; what that means the ring machine decides.
 
 use crate::calls::Call;
-use crate::ring::Event;
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -76,7 +75,7 @@ impl Timer {
                     // A tick calls the switch: never with our lock held.
                     drop(queue);
                     if let Some(call) = call {
-                        crate::switch::guard::guarded("deadline", (), || call.feed(Event::Tick));
+                        crate::switch::guard::guarded("deadline", (), || call.tick());
                     }
                     queue = self.queue.lock();
                 }

@@ -9,6 +9,8 @@ mod scenarios;
 use live::checks::{CHECKS, Check, Verdict, When};
 use live::esl::Events;
 use live::knowing;
+use live::media::{SOUNDS, Sound};
+use live::modes::{MODES, Mode};
 use live::parity::table::PAIRS;
 use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
@@ -63,24 +65,16 @@ fn arguments() -> Result<Arguments, String> {
 impl Arguments {
     /// Long ones first, so that the end is not one slot's long job.
     fn jobs(&self) -> Vec<Job> {
+        let checks = CHECKS.iter().chain(knowing::CHECKS).map(Job::Check);
+        let plans = PLANS_NAMES.iter().enumerate();
+        let ours = checks
+            .chain(SOUNDS.iter().map(Job::Sound))
+            .chain(MODES.iter().map(Job::Mode))
+            .chain(plans.map(|(part, name)| Job::Plans(part, name)))
+            .chain(PAIRS.iter().map(Job::Pair));
         // Core alone has nothing that our own checks ask for.
-        let checks = CHECKS
-            .iter()
-            .chain(knowing::CHECKS)
+        let all = ours
             .filter(|_| self.application == "cti_bridge")
-            .map(Job::Check);
-        let pairs = PAIRS
-            .iter()
-            .filter(|_| self.application == "cti_bridge")
-            .map(Job::Pair);
-        let plans = PLANS_NAMES
-            .iter()
-            .enumerate()
-            .filter(|_| self.application == "cti_bridge")
-            .map(|(part, name)| Job::Plans(part, name));
-        let all = checks
-            .chain(plans)
-            .chain(pairs)
             .chain(SCENARIOS.iter().map(Job::Scenario));
         all.filter(|job| self.wants(job.name())).collect()
     }
@@ -186,6 +180,8 @@ enum Job {
     Pair(&'static Pair),
     /// How plans are written: so many jobs, this is one.
     Plans(usize, &'static str),
+    Sound(&'static Sound),
+    Mode(&'static Mode),
 }
 
 const PLANS_NAMES: [&str; PLANS_JOBS] = [
@@ -204,13 +200,15 @@ impl Job {
             Job::Check(check) => check.name,
             Job::Pair(pair) => pair.name,
             Job::Plans(_, name) => name,
+            Job::Sound(sound) => sound.name,
+            Job::Mode(mode) => mode.name,
         }
     }
 
     fn when(&self) -> When {
         match self {
-            Job::Scenario(_) | Job::Pair(_) | Job::Plans(..) => When::Any,
             Job::Check(check) => check.when,
+            _ => When::Any,
         }
     }
 
@@ -237,6 +235,8 @@ impl Job {
             Job::Plans(part, _) => events
                 .ok_or("nobody listens to the channels".to_string())
                 .and_then(|events| live::parity::plans(rig, events, slot, *part)),
+            Job::Sound(sound) => sound.run(rig, slot),
+            Job::Mode(mode) => mode.run(rig, slot),
         };
         verdict.unwrap_or_else(|error| Verdict {
             wrong: vec![error],

@@ -46,8 +46,8 @@ fn name_of(cause: Cause) -> String {
 /// What each row says: the contacts (`,` together, `|` one after another, `:_:` side by
 /// side; `a/delay=100/timeout=50/progress=50/required/dead=ABSENT`), the settings, and the
 /// story: `time event -> commands`, times in milliseconds. `tick` is the deadline thread;
-/// `next` says when it is due; `legs` tells how each leg has ended. Stages are resolved at
-/// once, unless the settings say `slow`.
+/// `next` says when it is due; `legs` tells how each leg has ended; `added` joins the stage
+/// that rings, `added@0` the first. Stages are resolved at once, unless the settings say `slow`.
 #[rustfmt::skip]
 const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("both ring, the second answers", "a,b", "", "
@@ -313,6 +313,26 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    begin          -> dial 0 a relay
         100  media a
         1000 tick           -> cancel 0 NO_ANSWER"),
+    ("core's relay gives up: a leg that leaves without an answer was no winner", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        100  media a
+        120  won 0 a early  -> join a
+        next 1000
+        800  ended a BUSY
+        801  left a         -> dial 1 b core
+        legs a failed BUSY; b open"),
+    ("… nor one whose time runs out so", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        120  won 0 a early  -> join a
+        1000 tick           -> hang up a NO_ANSWER
+        1010 ended a NO_ANSWER
+        1011 left a         -> dial 1 b core"),
+    ("… but one that answered has won", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        120  won 0 a early  -> join a
+        500  answered a
+        900  ended a CLEARING
+        901  left a"),
     ("early media of the last stage's one leg passes both ways and keeps its deadline", "a", "stage=1000", "
         0    begin          -> dial 0 a core
         100  media a
@@ -434,6 +454,11 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1500 tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
         1510 failed 0 NO_ANSWER
         1510 failed 1 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… and if the newest one has just failed", "a|b|c", "progressive stage=1000 timeout=1500", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        1501 failed 1 BUSY  -> cancel 0 NO_ANSWER
+        1510 failed 0 NO_ANSWER -> finish busy BUSY"),
     ("… also while the next stage is looked up", "a|b", "progressive stage=1000 timeout=1500 slow", "
         0    begin          -> resolve 0.0
         0    found 0        -> dial 0 a ignore aside
@@ -442,6 +467,32 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1500 tick           -> cancel 0 NO_ANSWER
         1600 found 0
         1610 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… and if the contacts come first", "a|b", "progressive stage=1000 timeout=1500 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a ignore aside
+        1000 tick           -> resolve 0.1
+        1501 found 0        -> cancel 0 NO_ANSWER
+        1510 failed 0 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("progressive: early media that wins while the next stage is looked up has that one's time", "a|b", "progressive early=core stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a core aside
+        1000 tick           -> resolve 0.1
+        1005 won 0 a early  -> ring caller; join a aside
+        next 2000
+        2000 tick           -> hang up a NO_ANSWER"),
+    ("… and if it leaves without an answer, the next stage is looked up once", "a|b", "progressive early=relay stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a relay aside
+        1000 tick           -> resolve 0.1
+        1005 won 0 a early  -> ring caller; join a aside
+        1010 left a
+        1020 found 0        -> dial 1 b relay aside"),
+    ("progressive: who rings of an earlier stage is no progress of the newest", "a|b", "progressive stage=1000 progress=400", "
+        0    begin          -> dial 0 a ignore aside
+        400  tick           -> dial 1 b ignore aside
+        500  added@0 x      -> dial 2 x ignore aside
+        600  ringing x      -> ring caller
+        800  tick           -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER; cancel 2 NO_ANSWER"),
     ("progressive: a late start of an earlier stage still starts", "a,b/delay=1500|c", "progressive stage=1000", "
         0    begin          -> dial 0 a ignore aside
         1000 tick           -> dial 2 c ignore aside
@@ -453,6 +504,33 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1200 ended a BUSY   -> cancel 0 NO_ANSWER
         1210 failed 0 NO_ANSWER
         2000 tick           -> dial 2 d ignore aside"),
+    ("… also while the next one is looked up", "a/required,b|c", "progressive stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a b ignore aside
+        1000 tick           -> resolve 0.1
+        1100 ended a BUSY   -> cancel 0 NO_ANSWER
+        1105 failed 0 NO_ANSWER
+        1110 found 0        -> dial 1 c ignore aside"),
+    ("… and what it took with it has not run out of time", "a/required,b", "progressive", "
+        0    begin          -> dial 0 a b ignore
+        50   ringing b
+        100  ended a BUSY   -> cancel 0 NO_ANSWER
+        101  skip
+        105  ended b NO_ANSWER
+        110  failed 0 NO_ANSWER -> finish busy BUSY"),
+    ("… nor does anybody join what it has ended", "a|b", "progressive stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick           -> dial 1 b ignore aside
+        1100 added@1 c/required/dead=ABSENT,d -> cancel 1 NO_ANSWER
+        1110 failed 1 NO_ANSWER
+        next 2000"),
+    ("… and who starts late in the next stage need not wait for it", "a/required,b|c/delay=3000", "progressive missed=never stage=1000", "
+        0    begin          -> dial 0 a b ignore aside
+        1000 tick
+        next 2000
+        1100 ended a BUSY   -> cancel 0 LOSE_RACE
+        1105 ended b LOSE_RACE
+        1110 failed 0 LOSE_RACE -> dial 1 c ignore aside"),
     ("progressive: the caller leaves while the next stage is looked up", "a|b", "progressive stage=1000 slow", "
         0    begin          -> resolve 0.0
         0    found 0        -> dial 0 a ignore aside
@@ -492,6 +570,21 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("… where somebody is registered, nobody waits", "a/dead=UNREGISTERED,b|c", "wait=3000", "
         0    begin          -> dial 0 b relay
         100  failed 0 BUSY  -> dial 1 c core"),
+    ("… and what happens to an earlier stage does not end its wait", "a/required|b/dead=UNREGISTERED|c", "progressive wait=700 stage=1000", "
+        0    begin          -> dial 0 a ignore aside
+        1000 tick
+        next 1700
+        1100 added@0 x      -> dial 1 x ignore aside
+        1200 ended a BUSY   -> cancel 0 NO_ANSWER; cancel 1 NO_ANSWER
+        1210 failed 0 NO_ANSWER
+        1220 failed 1 NO_ANSWER
+        next 1700
+        1700 tick           -> dial 2 c ignore aside"),
+    ("… and the next attempt begins after it, without a rest too", "a/dead=UNREGISTERED", "wait=500 attempts=2 sleep=0", "
+        0    begin
+        500  tick
+        next 1000
+        1000 tick           -> finish unreachable UNREGISTERED"),
     ("… nor for a user that does not exist", "a/dead=ABSENT|c", "wait=3000", "
         0    begin          -> dial 0 c core"),
     ("originate_retries runs the part again", "a|b", "attempts=2 sleep=700", "
@@ -589,6 +682,12 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  skip           -> cancel 0 NO_ANSWER
         101  added c
         110  failed 0 NO_ANSWER -> dial 1 b core"),
+    ("what is added to a stage that does not ring decides nothing", "a|b", "reject=any stage=1000", "
+        0    begin          -> dial 0 a relay
+        100  added@1 c/required/dead=ABSENT,d
+        next 1000
+        1000 tick           -> cancel 0 NO_ANSWER
+        1010 failed 0 NO_ANSWER -> dial 1 b core"),
     ("a call that is ended before it begins rings nobody", "a|b", "", "
         0    caller gone
         0    begin          -> finish cancelled GONE"),
@@ -601,6 +700,10 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         50   ended b BUSY
         5000 tick           -> dial 1 b ignore aside
         5100 won 1 b        -> cancel 0 LOSE_RACE; join b aside"),
+    ("a leg that ends without a cause says nothing", "a", "", "
+        0    begin          -> dial 0 a core
+        10   ended a NONE
+        11   failed 0 NONE  -> finish failed ORDER"),
     ("nobody to dial", "a/dead=ABSENT|b/dead=ORDER", "", "0 begin -> finish unreachable ABSENT"),
     ("a stage without contacts", "|a", "", "0 begin -> dial 0 a core"),
     ("no contacts at all", "|", "", "0 begin -> finish failed ORDER"),
@@ -764,12 +867,14 @@ impl Table {
                 time => {
                     let now = time.parse().expect("a line begins with a time");
                     let got = match words[1..] {
-                        ["added", legs] => {
+                        [added, legs] if added.starts_with("added") => {
                             let (names, legs): (Vec<_>, Vec<_>) =
                                 read_legs(legs).into_iter().unzip();
                             self.names.extend(names);
                             let ringing = self.ring.ringing(ms(now));
                             let stage = ringing.first().map_or(0, |part| part.stage - 1);
+                            let at = added.split_once('@');
+                            let stage = at.map_or(stage, |(_, at)| at.parse().expect("a stage"));
                             let part = 0;
                             self.feed(now, Event::Added { part, stage, legs })
                         }
@@ -822,6 +927,7 @@ impl Table {
                 leg: self.leg(leg),
                 answered: false,
             },
+            ["left", leg] => Event::Unanswered(self.leg(leg)),
             ["caller", "gone"] => Event::CallerGone,
             ["cancel", why] => Event::Cancel(cause(why)),
             ["skip"] => Event::Skip,
@@ -1164,6 +1270,8 @@ const HAPPENINGS: &[&str] = &[
     "rejected",
     "unreachable",
     "cancelled",
+    "registered late",
+    "confirmed",
     "add",
     "drop",
     "skip",
@@ -1211,4 +1319,22 @@ fn soak() {
     let seldom = |what: &&&str| seen.get(**what).is_none_or(|&times| times < calls / 400);
     let rare: Vec<_> = HAPPENINGS.iter().filter(seldom).collect();
     assert!(rare.is_empty(), "hardly ever happened: {rare:?}");
+}
+
+#[test]
+fn a_180_that_is_told_late_rang_when_it_did() {
+    let mut ring = Ring::new(vec![(Settings::default(), 1)]);
+    ring.handle(ms(0), Event::Begin);
+    let legs = vec![NewLeg::default(); 3];
+    ring.handle(ms(50), Event::Resolved { part: 0, legs });
+    // On time, late, and by a clock that is a step behind ours.
+    for (leg, rang, told) in [(0, None, 60), (1, Some(70), 400), (2, Some(40), 410)] {
+        if let Some(at) = rang {
+            ring.rang(leg, ms(at));
+        }
+        ring.handle(ms(told), Event::Ringing(leg));
+    }
+    ring.rang(9, ms(80));
+    let rang: Vec<_> = ring.legs().iter().map(|leg| leg.ringing).collect();
+    assert_eq!(rang, [60, 70, 50].map(|at| Some(ms(at))));
 }

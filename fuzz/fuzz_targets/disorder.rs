@@ -3,7 +3,11 @@
 #![no_main]
 
 #[path = "../../tests/ring/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the other target plays the other half")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the other target plays the other half"
+)]
 mod model;
 
 use libfuzzer_sys::fuzz_target;

@@ -28,7 +28,10 @@ fuzz_target!(|text: &str| {
             let short = text.parse::<f64>().is_ok_and(|seconds| seconds <= YEAR);
             assert!(!(plain && short), "{error}");
             let line = error.to_string();
-            assert!(line.len() < 600 && !line.contains(char::is_control), "{line:?}");
+            assert!(
+                line.len() < 600 && !line.contains(char::is_control),
+                "{line:?}"
+            );
         }
     }
     // A word or a number: nothing else is true.

@@ -15,7 +15,7 @@ const HELP: &str = "\
 cti version              the module's version and what it was built against
 cti status               calls ringing or joined now, and the settings in force
 cti calls [json]         the calls in progress: caller, stage, what rings and for how long yet
-cti show UUID [json]     one call, leg by leg; the last ones also after their end
+cti show UUID [json]     one call, leg by leg; the last ones also after their end, as a ladder
 cti cancel UUID [CAUSE]  end the call (ORIGINATOR_CANCEL)
 cti skip UUID            the running stage is over: on to the next
 cti drop UUID LEG        one leg (its uuid, or its target as written) rings no more

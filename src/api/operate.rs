@@ -10,7 +10,7 @@ use crate::history::ladder;
 use crate::module::Module;
 use crate::plan::Stage;
 use crate::result::{self, LegReport};
-use crate::ring::{Cause, Event, LegState, Ringing};
+use crate::ring::{Cause, Event, Leg, LegState, Ringing};
 use crate::switch::LockedSession;
 use crate::switch::session::cause_named;
 use serde_json::json;
@@ -278,10 +278,15 @@ fn drop_leg(call: &Arc<Call>, which: &str, tell: impl Fn(&str) -> Announcement) 
             )
         };
         let named = |dialled: &crate::calls::Dialled| {
-            dialled.uuid.as_deref() == Some(which) || dialled.contact.target == which
+            let contact = &dialled.contact;
+            dialled.uuid.as_deref() == Some(which)
+                || contact.target == which
+                || contact.plain_target == which
         };
         let legs = state.ring.legs().iter().zip(&state.legs).enumerate();
-        legs.filter(|(_, (leg, dialled))| open(leg.state) && named(dialled))
+        let rings =
+            |leg: &Leg| open(leg.state) || leg.state == LegState::Answered && leg.unconfirmed();
+        legs.filter(|(_, (leg, dialled))| rings(leg) && named(dialled))
             .map(|(id, _)| id)
             .collect()
     };

@@ -22,6 +22,8 @@ impl Cause {
     pub const SUCCESS: Cause = Cause(142);
     pub const ORIGINATOR_CANCEL: Cause = Cause(487);
     pub const LOSE_RACE: Cause = Cause(702);
+    pub const ATTENDED_TRANSFER: Cause = Cause(801);
+    pub const PICKED_OFF: Cause = Cause(805);
     pub const MANAGER_REQUEST: Cause = Cause(703);
     pub const ALLOTTED_TIMEOUT: Cause = Cause(802);
     pub const USER_NOT_REGISTERED: Cause = Cause(806);

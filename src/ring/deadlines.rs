@@ -119,7 +119,11 @@ impl Ring {
             self.stage_over(part);
         } else if due(it.progress_deadline) {
             it.progress_deadline = None;
-            let rang = |leg: &Leg| leg.part == part && leg.ringing.is_some();
+            let of_stage = (part, it.stage);
+            let rang = |leg: &Leg| {
+                let rang = leg.ringing.is_some() || leg.answered.is_some();
+                rang && (leg.part, leg.stage) == of_stage
+            };
             if !self.legs[it.first..].iter().any(rang) {
                 self.stage_time_over(part);
             }

@@ -62,6 +62,7 @@ impl Ring {
                 leg,
                 answered,
             } => self.branch_won(branch, leg, answered),
+            Event::Unanswered(leg) => self.unanswered_left(leg),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
             Event::Cancel(cause) => self.end_call(End::Cancelled(cause)),
@@ -89,6 +90,9 @@ impl Ring {
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
+        // A phone of an earlier stage may win in early media while this one is looked up.
+        let limit = it.settings.stage_limit(stage + 1 == it.stages);
+        it.stage_deadline = Some(self.now + limit);
         if stage == 0 {
             it.attempt_began = self.now;
         }
@@ -110,6 +114,9 @@ impl Ring {
         if !asked || self.end.is_some() || late {
             self.never_dialled(legs, late);
             if asked {
+                if late {
+                    self.time_over_for(part);
+                }
                 self.parts[part].phase = Phase::Ending;
                 self.stage_over(part);
             }
@@ -139,10 +146,12 @@ impl Ring {
             .filter_map(|leg| Some((*leg, dead(leg)?)))
             .collect();
         let alive: Vec<LegId> = legs.into_iter().filter(|leg| dead(leg).is_none()).collect();
+        let required = |(leg, _): &(LegId, Cause)| self.legs[*leg].plan.required;
+        let hopeless = failed.iter().any(required);
         for (leg, cause) in failed {
             self.leg_ended(leg, cause, None);
         }
-        if self.end.is_some() || self.parts[part].phase != Phase::Ringing {
+        if hopeless || self.end.is_some() || self.parts[part].phase != Phase::Ringing {
             return self.never_dialled(alive, false);
         }
         // If nobody rings at once, the earliest late starter does: core's rule too.
@@ -193,6 +202,8 @@ impl Ring {
     /// Legs that came too late: the stage or the call was over.
     fn never_dialled(&mut self, legs: Vec<LegId>, timed_out: bool) {
         for leg in legs {
+            // Nobody asked for it any more, so what it would have said decides nothing.
+            self.legs[leg].plan.dead = None;
             self.legs[leg].timed_out = timed_out;
             let cause = if timed_out {
                 Cause::NO_ANSWER
@@ -221,6 +232,15 @@ impl Ring {
             early_media: self.parts[part].early_media,
             aside: it.aside,
         });
+    }
+
+    /// The leg rang at this time, and the event that says so comes late.
+    pub fn rang(&mut self, leg: LegId, at: Time) {
+        let dialled = |leg: &&mut Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
+        if let Some(it) = self.legs.get_mut(leg).filter(dialled) {
+            let earliest = it.dialled.unwrap_or_default();
+            it.ringing.get_or_insert(at.max(earliest));
+        }
     }
 
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
@@ -328,7 +348,13 @@ impl Ring {
         if told_soon || settled {
             return;
         }
-        if required && self.end.is_none() && self.parts[part].phase == Phase::Ringing {
+        let rings = match self.parts[part].phase {
+            Phase::Ringing => true,
+            // … beside the next stage, which is looked up.
+            Phase::Resolving => self.parts[part].settings.mode == Mode::Progressive,
+            _ => false,
+        };
+        if required && rings && self.end.is_none() {
             // The others rang for nothing: to them it is a missed call.
             return self.cancel_stage(part, stage);
         }
@@ -374,6 +400,7 @@ impl Ring {
             self.leg_ended(leg, cause, None);
         }
         self.branches[branch].ended = true;
+        self.start_late_ones_early(part);
         self.stage_over(part);
     }
 
@@ -424,6 +451,21 @@ impl Ring {
         self.cancel_branches(|_| true, Cause::LOSE_RACE);
         let aside = self.branches[branch].aside;
         self.commands.push(Command::Join { leg, branch, aside });
+    }
+
+    /// Where early media is only relayed, who leaves without an answer was no winner.
+    fn unanswered_left(&mut self, leg: LegId) {
+        if !self.may_resume(leg) {
+            return;
+        }
+        self.end = None;
+        self.leg_ended(leg, Cause::NO_ANSWER, None);
+        self.legs[leg].role = Some(Role::Failed);
+        let part = self.legs[leg].part;
+        if self.parts[part].phase != Phase::Resolving {
+            self.parts[part].phase = Phase::Ending;
+        }
+        self.stage_over(part);
     }
 
     /// Core has ended the others of a branch before it told us who won; those that it could
@@ -505,7 +547,13 @@ impl Ring {
 
     /// The time of all that rings of this part is over.
     pub(super) fn time_over_for(&mut self, part: PartId) {
-        let open = |leg: &&mut Leg| leg.part == part && leg.state != LegState::Ended;
+        let branches = &self.branches;
+        // What was ended before for another's sake has not run out of time.
+        let cut = |leg: &Leg| {
+            leg.branch
+                .is_some_and(|it| branches[it].cancelled.is_some())
+        };
+        let open = |leg: &&mut Leg| leg.part == part && leg.state != LegState::Ended && !cut(leg);
         for leg in self.legs.iter_mut().filter(open) {
             leg.timed_out = true;
         }
@@ -543,7 +591,8 @@ impl Ring {
         if it.early_media != EarlyMedia::AsWritten {
             it.early_media = EarlyMedia::Ignore;
         }
-        if legs.iter().any(|&leg| self.legs[leg].plan.dead.is_none()) {
+        let alive = legs.iter().any(|&leg| self.legs[leg].plan.dead.is_none());
+        if alive && stage == it.stage {
             it.kept_open = None;
         }
         self.start(legs, part, stage, true);
@@ -553,7 +602,9 @@ impl Ring {
     fn cancel_stage(&mut self, part: PartId, stage: usize) {
         // To the others it is a missed call.
         let cause = self.parts[part].settings.missed.cause();
-        self.parts[part].kept_open = None;
+        if self.parts[part].stage == stage {
+            self.parts[part].kept_open = None;
+        }
         self.cancel_branches(|branch| branch.part == part && branch.stage == stage, cause);
         if self.parts[part].settings.mode == Mode::Sequence {
             self.parts[part].phase = Phase::Ending;
@@ -569,7 +620,8 @@ impl Ring {
             return;
         }
         // Phones of earlier stages keep no later one waiting, only the end.
-        let newest = it.phase == Phase::Ringing && it.goes_on_progressively() && self.end.is_none();
+        let newest = it.phase == Phase::Ringing && it.goes_on_progressively();
+        let newest = newest && self.end.is_none() && !self.is_over(part);
         let stage = it.stage;
         let mut open = self
             .branches
@@ -593,7 +645,13 @@ impl Ring {
         {
             it.attempt += 1;
             let earliest = it.attempt_began + it.settings.retry_period;
-            it.phase = Phase::Sleeping(earliest.max(self.now + it.settings.retry_sleep));
+            let until = earliest.max(self.now + it.settings.retry_sleep);
+            // Never in wait of a moment that is here: nobody would come to wake us.
+            if until > self.now {
+                it.phase = Phase::Sleeping(until);
+            } else {
+                self.begin_stage(part, 0);
+            }
         } else {
             self.part_done(part);
         }

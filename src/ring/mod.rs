@@ -91,6 +91,8 @@ pub enum Event {
         leg: LegId,
         answered: bool,
     },
+    /// The winner was joined in early media and has left without an answer.
+    Unanswered(LegId),
     /// A deadline may have been reached.
     Tick,
     CallerGone,

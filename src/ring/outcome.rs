@@ -82,7 +82,9 @@ pub struct Failure {
 /// Somebody rang, else busy, else rejected, else the first reason of all.
 pub fn rank(failures: impl Iterator<Item = Failure>) -> Option<(Outcome, Cause)> {
     let mut best: Option<(u8, Outcome, Cause)> = None;
-    for Failure { cause, rang_out } in failures {
+    // An end without a cause says nothing.
+    let said = failures.filter(|it| it.rang_out || it.cause != Cause::NONE);
+    for Failure { cause, rang_out } in said {
         let candidate = if rang_out {
             (0, Outcome::NoAnswer, Cause::NO_ANSWER)
         } else if cause.is_busy() {

@@ -107,7 +107,7 @@ pub struct Settings {
     /// `originate_retries`: how often the part is run through, at least once.
     pub attempts: u32,
     pub retry_sleep: Duration,
-    /// `originate_retry_timeout`: later than this, no further attempt begins.
+    /// `originate_retry_timeout`: of an attempt that fails later than this there is no other.
     pub retry_timeout: Option<Duration>,
     /// `originate_retry_min_period_ms`: two attempts begin at least so far apart.
     pub retry_period: Duration,

@@ -14,6 +14,16 @@ impl Ring {
         }
     }
 
+    /// A deadline counts for those alone that do not ring.
+    pub fn minds_silence(&self) -> bool {
+        let silent =
+            |leg: &Leg| leg.state == LegState::Dialled && leg.plan.progress_timeout.is_some();
+        self.parts
+            .iter()
+            .any(|part| part.progress_deadline.is_some())
+            || self.legs.iter().any(silent)
+    }
+
     /// Some phone has rung, in whichever stage.
     pub fn has_rung(&self) -> bool {
         self.legs.iter().any(|leg| leg.ringing.is_some())
@@ -83,6 +93,15 @@ impl Ring {
             _ => return None,
         };
         Some(at.saturating_sub(now))
+    }
+
+    /// This winner is in early media that was meant to be relayed: core sometimes hands such a
+    /// leg over (its relay gives up if the 183 comes before the leg is ready for media).
+    pub fn may_resume(&self, leg: LegId) -> bool {
+        let relayed = |it: &Leg| {
+            it.answered.is_none() && self.parts[it.part].early_media == EarlyMedia::Relay
+        };
+        self.winner() == Some(leg) && relayed(&self.legs[leg])
     }
 
     /// How the call ended when the winner, joined in early media, never answered.

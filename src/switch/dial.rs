@@ -23,6 +23,9 @@ pub struct DialHandle {
     handle: *mut ffi::switch_dial_handle_t,
     list: *mut ffi::switch_dial_leg_list_t,
     legs: usize,
+    /// A leg's variables may hold `${…}`; core asks the caller and the written dial string
+    /// about it, but not the handle.
+    pub nested_variables: bool,
 }
 
 impl DialHandle {
@@ -43,6 +46,7 @@ impl DialHandle {
             handle,
             list,
             legs: 0,
+            nested_variables: false,
         })
     }
 
@@ -110,6 +114,12 @@ pub fn originate(
     let mut peer = ptr::null_mut();
     let mut cause: ffi::switch_call_cause_t = ffi::SWITCH_CAUSE_NONE;
     let session = caller.map_or(ptr::null_mut(), Session::as_ptr);
+    // With a handle core reads nothing else from a written dial string, and this nowhere else.
+    let written = if handle.nested_variables {
+        c"origination_nested_vars=true".as_ptr()
+    } else {
+        ptr::null()
+    };
     // SAFETY: the profile belongs to a living session; originate copies it at once.
     let profile = unsafe {
         profile_of.map_or(ptr::null_mut(), |owner| {
@@ -126,7 +136,7 @@ pub fn originate(
             session,
             &mut peer,
             &mut cause,
-            ptr::null(),
+            written,
             TIME_LIMIT,
             table,
             ptr::null(),

@@ -123,14 +123,35 @@ impl<'a> Session<'a> {
                 ),
             }
         };
-        for key in &playing.kept {
+        for mut key in playing.kept {
+            // Whoever listens for keys as they arrive has heard it already.
+            key.flags |= ffi::DTMF_FLAG_SKIP_PROCESS as i32;
             // SAFETY: the channel is alive and copies the key.
-            unsafe { ffi::switch_channel_queue_dtmf(self.channel.0.as_ptr(), key) };
+            unsafe { ffi::switch_channel_queue_dtmf(self.channel.0.as_ptr(), &key) };
         }
         matches!(
             status,
             ffi::SWITCH_STATUS_SUCCESS | ffi::SWITCH_STATUS_BREAK
         )
+    }
+
+    /// Bypass or proxy the media from now on, where the caller's variables ask for it. Core
+    /// does so too, but only in an originate with the caller's session: a leg that another
+    /// branch dials before would be offered media that nobody passes on.
+    pub fn choose_media(&self) {
+        let asked = |name: &str| {
+            let value = self.channel.variable(name);
+            value.is_some_and(|value| crate::plan::time::is_true(&value))
+        };
+        if asked("proxy_media") {
+            self.channel.set_flag(ffi::CF_PROXY_MEDIA);
+        } else if asked("bypass_media") && self.channel.answered() {
+            // Its media is up: until somebody answers it can hear its ringback.
+            self.channel.set("bypass_media_after_bridge", Some("true"));
+            self.channel.set("bypass_media", None);
+        } else if asked("bypass_media") {
+            self.channel.set_flag(ffi::CF_PROXY_MODE);
+        }
     }
 
     /// Join the two until one of them leaves; core answers the caller if the peer is
@@ -309,6 +330,21 @@ unsafe extern "C" fn terminate_key(
 }
 
 impl LockedSession {
+    /// Also one that is hung up, as long as it has not been destroyed.
+    pub fn locate_ended(uuid: &str) -> Option<LockedSession> {
+        let uuid = c(uuid);
+        // SAFETY: as in `locate`.
+        unsafe {
+            let session = ffi::switch_core_session_perform_force_locate(
+                uuid.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            );
+            LockedSession::from_locked(session)
+        }
+    }
+
     /// The session with this uuid, if it still lives.
     pub fn locate(uuid: &str) -> Option<LockedSession> {
         let uuid = c(uuid);

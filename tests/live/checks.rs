@@ -568,7 +568,7 @@ fn operator_steers(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         phone("1004", Answers(400)),
         phone("1005", Rings),
     ];
-    let plan = "{cti_stage_timeout=2}user/1002,user/1003|user/1005";
+    let plan = "{cti_stage_timeout=2}[sip_h_X-A=b]user/1002,user/1003|user/1005";
     let commands = [
         (500, "cti drop UUID user/1002"),
         (800, "cti extend UUID 2"),

@@ -383,7 +383,14 @@ fn dashboard(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         return skipped("this FreeSWITCH has no mod_xml_rpc");
     };
     let mut wrong = Vec::new();
-    let refused = get(rig.switch.http, "/txtapi/cti?metrics", "")?;
+    // The module listens on a thread of its own, a moment after it is loaded.
+    let until = Instant::now() + Duration::from_secs(10);
+    let refused = loop {
+        match get(rig.switch.http, "/txtapi/cti?metrics", "") {
+            Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(50)),
+            answer => break answer?,
+        }
+    };
     if !refused.0.contains(" 401 ") {
         wrong.push(format!("without a password: {}", refused.0));
     }

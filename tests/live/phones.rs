@@ -2,7 +2,9 @@
 //! Each registers, answers an INVITE as its `Behaviour` says, and can call; every message is kept with its time.
 //! A phone is told apart by the user part of its contact, so a hundred of them share the port.
 
+use super::rtp::Line;
 use super::sip::{self, Message};
+use super::switch::ELSEWHERE;
 use crate::scenarios::Behaviour;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{SocketAddr, UdpSocket};
@@ -17,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const REGISTERS_AGAIN: Duration = Duration::from_secs(1);
 /// A final response is repeated after these waits until its ACK arrives.
 const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
+
+/// What a phone with real media needs to have it ready. Core's relay of early media wants it
+/// later than the first milliseconds of a leg, while the leg's own state still changes: else
+/// it lets the announcement win.
+const MEDIA_READY: Duration = Duration::from_millis(60);
 
 pub struct Phones {
     inner: Arc<Inner>,
@@ -38,6 +45,10 @@ struct State {
     seats: HashMap<String, Behaviour>,
     /// Seats by the number that was registered last for them: for INVITEs past the registration.
     numbers: HashMap<String, String>,
+    /// Whose device a seat is.
+    users: HashMap<String, String>,
+    /// The lines of those users whose media somebody listens to; the others have none.
+    lines: HashMap<String, Arc<Line>>,
     /// Legs by Call-ID: what the switch dialled.
     legs: HashMap<String, Leg>,
     /// Calls by Call-ID: what a phone of ours dialled.
@@ -53,6 +64,10 @@ struct State {
 }
 
 enum Timer {
+    /// A phone with real media announces when its media is ready.
+    Announce {
+        call_id: String,
+    },
     /// A leg's next own step: this final response.
     Final {
         call_id: String,
@@ -93,6 +108,8 @@ pub struct Leg {
     pub acknowledged: Option<Instant>,
     pub cancel: Option<(Instant, Message)>,
     pub bye: Option<(Instant, Message)>,
+    /// Every SDP that it was sent, in its INVITE and later ones.
+    pub sdps: Vec<(Instant, String)>,
     to_tag: String,
     response: Option<String>,
 }
@@ -111,15 +128,20 @@ pub struct Call {
     pub answered: Option<Instant>,
     /// A final response other than 2xx, a BYE, or our own hang-up confirmed.
     pub over: Option<Instant>,
+    /// Every SDP that it was sent, in a response or an INVITE.
+    pub sdps: Vec<(Instant, String)>,
     /// A CANCEL was sent; should the answer have crossed it, a BYE follows.
     pub gave_up: Option<Instant>,
     /// Its caller hangs up so long after the answer.
     talks: Option<Duration>,
     user: String,
     exten: String,
+    switch: Option<SocketAddr>,
     branch: String,
     from_tag: String,
     to: String,
+    /// With the tag that ringing brought: what `Replaces` must name.
+    dialog_to: String,
     target: String,
 }
 
@@ -155,6 +177,7 @@ impl Phones {
         let mut state = self.inner.lock();
         state.seats.insert(seat.to_string(), does);
         state.numbers.insert(user.to_string(), seat.to_string());
+        state.users.insert(seat.to_string(), user.to_string());
         drop(state);
         self.inner
             .registration(seat, user, self.inner.contact_port(does), 7200)
@@ -176,20 +199,33 @@ impl Phones {
         let mut state = self.inner.lock();
         state.seats.remove(seat);
         state.numbers.remove(user);
+        state.users.remove(seat);
         drop(state);
         done
+    }
+
+    /// This user's calls have real media from now on, or none again.
+    pub fn lend(&self, user: &str, line: Option<Arc<Line>>) {
+        let mut state = self.inner.lock();
+        match line {
+            Some(line) => state.lines.insert(user.to_string(), line),
+            None => state.lines.remove(user),
+        };
     }
 
     /// Calls an extension; the Call-ID is given so that the switch's events can be matched to it.
     pub fn dial(&self, call_id: &str, user: &str, exten: &str, headers: &[(String, String)]) {
         let number = self.inner.number();
+        let line = self.inner.lock().lines.get(user).cloned();
+        let switch = line.as_ref().and_then(|line| line.plug.switch);
         let call = Call {
             user: user.to_string(),
             exten: exten.to_string(),
+            switch,
             branch: format!("z9hG4bK-c{number}"),
             from_tag: format!("c{number}"),
             to: format!("<sip:{exten}@{}>", self.inner.domain),
-            target: format!("sip:{exten}@{}", self.inner.switch),
+            target: format!("sip:{exten}@{}", switch.unwrap_or(self.inner.switch)),
             ..Call::default()
         };
         let mut invite = self
@@ -199,7 +235,7 @@ impl Phones {
             invite.push_str(&format!("{name}: {value}\r\n"));
         }
         invite.push_str(&format!("Contact: <sip:{user}@{}>\r\n", self.inner.own));
-        let invite = sip::finish(invite, Some(&sip::sdp(self.inner.own.port())));
+        let invite = sip::finish(invite, Some(&self.inner.sdp(line.as_deref())));
         let mut state = self.inner.lock();
         state.calls.insert(call_id.to_string(), call);
         self.inner.send(&mut state, call_id, &invite);
@@ -234,6 +270,46 @@ impl Phones {
         }
         let is_kept = |entry: &Entry| !call_ids.contains(&entry.call_id.as_str());
         state.diary.retain(is_kept);
+    }
+
+    /// The Call-ID of this user's call under way; waits for it.
+    pub fn calling(&self, user: &str, until: Instant) -> Option<String> {
+        let mut found = None;
+        self.wait(until, |_, calls| {
+            let mut calls = calls.iter();
+            let its = calls.find(|(_, call)| call.user == user && call.over.is_none());
+            found = its.map(|(call_id, _)| call_id.clone());
+            found.is_some()
+        });
+        found
+    }
+
+    /// The phone that placed both calls connects them: a transfer while the second still rings.
+    pub fn refer(&self, call_id: &str, to_replace: &str) -> Result<(), String> {
+        let number = self.inner.number();
+        let mut state = self.inner.lock();
+        let call = state.calls.get(call_id).cloned().ok_or("no such call")?;
+        let other = state.calls.get(to_replace).ok_or("no call to replace")?;
+        let to_tag = other
+            .dialog_to
+            .split_once(";tag=")
+            .map_or("", |(_, tag)| tag);
+        let replaces = format!(
+            "{to_replace}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3D{}",
+            other.from_tag
+        );
+        let domain = &self.inner.domain;
+        let refer_to = format!("<sip:{}@{domain}?Replaces={replaces}>", other.exten);
+        let mut refer =
+            self.inner
+                .request(&call, call_id, "REFER", 3, &format!("z9hG4bK-f{number}"));
+        refer.push_str(&format!(
+            "Contact: <sip:{}@{}>\r\nRefer-To: {refer_to}\r\nReferred-By: <sip:{}@{domain}>\r\n",
+            call.user, self.inner.own, call.user
+        ));
+        self.inner
+            .send(&mut state, call_id, &sip::finish(refer, None));
+        Ok(())
     }
 
     pub fn call(&self, call_id: &str) -> Option<Call> {
@@ -326,6 +402,10 @@ impl Inner {
         }
     }
 
+    fn sdp(&self, line: Option<&Line>) -> String {
+        line.map_or_else(|| sip::sdp(self.own.port()), Line::sdp)
+    }
+
     fn send(&self, state: &mut State, call_id: &str, text: &str) {
         let what = text.lines().next().unwrap_or("").to_string();
         let message = state.whole.then(|| Message::parse(text.as_bytes()));
@@ -337,7 +417,9 @@ impl Inner {
             message: message.flatten(),
         });
         // A lost datagram shows as a failed scenario; there is nobody to tell here.
-        let _ = self.socket.send_to(text.as_bytes(), self.switch);
+        let call = state.calls.get(call_id);
+        let to = call.and_then(|call| call.switch).unwrap_or(self.switch);
+        let _ = self.socket.send_to(text.as_bytes(), to);
     }
 
     fn registration(&self, seat: &str, user: &str, port: u16, expires: u32) -> Result<(), String> {
@@ -439,6 +521,16 @@ impl Inner {
                 return;
             }
             match entry.remove() {
+                Timer::Announce { call_id } => {
+                    // A leg that is over by then announces nothing.
+                    if state
+                        .legs
+                        .get(&call_id)
+                        .is_some_and(|leg| leg.last.is_none())
+                    {
+                        self.respond(state, &call_id, 183);
+                    }
+                }
                 Timer::Final { call_id, status } => self.final_response(state, &call_id, status),
                 Timer::Repeat { call_id, round } => self.repeat(state, &call_id, round),
                 Timer::HangUp { call_id } => self.hang_up_now(state, &call_id),
@@ -452,9 +544,20 @@ impl Inner {
         match message.method() {
             "INVITE" => self.invited(state, at, call_id, message),
             "ACK" => {
-                if let Some(leg) = state.legs.get_mut(&call_id) {
-                    leg.acknowledged.get_or_insert(at);
-                }
+                let seat = state.legs.get(&call_id).map(|leg| &leg.seat);
+                let user = seat.and_then(|seat| state.users.get(seat));
+                let user = user.or(state.calls.get(&call_id).map(|call| &call.user));
+                let line = user.and_then(|user| state.lines.get(user)).cloned();
+                // An offer of ours, asked for by an INVITE without one, is answered here.
+                let sdps = match (state.legs.get_mut(&call_id), state.calls.get_mut(&call_id)) {
+                    (Some(leg), _) => {
+                        leg.acknowledged.get_or_insert(at);
+                        &mut leg.sdps
+                    }
+                    (None, Some(call)) => &mut call.sdps,
+                    (None, None) => return,
+                };
+                hears_of(line.as_deref(), sdps, at, &message);
             }
             "CANCEL" => {
                 let to_tag = state
@@ -495,11 +598,24 @@ impl Inner {
             .filter(|seat| state.seats.contains_key(seat))
             .or_else(by_number)
             .unwrap_or(user.to_string());
+        if let Some(call) = state.calls.get_mut(&call_id) {
+            // A re-INVITE to a caller: the media may move, the call stays.
+            let line = state.lines.get(&call.user).cloned();
+            hears_of(line.as_deref(), &mut call.sdps, at, &message);
+            let answer = self.invite_answer(&message, 200, "none", &seat, line.as_deref());
+            return self.send(state, &call_id, &answer);
+        }
+        let line = state
+            .users
+            .get(&seat)
+            .and_then(|user| state.lines.get(user));
+        let line = line.cloned();
         if let Some(leg) = state.legs.get_mut(&call_id) {
             leg.last_copy = at;
             if leg.invite.header("CSeq") != message.header("CSeq") {
                 // A re-INVITE of an answered call: the media may move, the call stays.
-                let answer = self.invite_answer(&message, 200, &leg.to_tag.clone(), &seat);
+                hears_of(line.as_deref(), &mut leg.sdps, at, &message);
+                let answer = self.invite_answer(&message, 200, &leg.to_tag, &seat, line.as_deref());
                 self.send(state, &call_id, &answer);
             } else if let Some(response) = leg.response.clone() {
                 self.send(state, &call_id, &response);
@@ -524,6 +640,7 @@ impl Inner {
             acknowledged: None,
             cancel: None,
             bye: None,
+            sdps: vec![(at, message.body.clone())],
             to_tag: format!("p{}", self.number()),
             response: None,
         };
@@ -540,7 +657,15 @@ impl Inner {
             Behaviour::AnnouncesThenRejects(status, after) => (183, Some((status, after))),
             Behaviour::Dead | Behaviour::Stale => return,
         };
-        self.respond(state, &call_id, first);
+        if let (183, Some(_)) = (first, line) {
+            let due = at + MEDIA_READY;
+            let call_id = call_id.clone();
+            state
+                .timers
+                .insert((due, self.number()), Timer::Announce { call_id });
+        } else {
+            self.respond(state, &call_id, first);
+        }
         if let Some((status, after)) = then {
             let due = at + Duration::from_millis(after);
             state
@@ -549,14 +674,26 @@ impl Inner {
         }
     }
 
-    fn invite_answer(&self, invite: &Message, status: u16, to_tag: &str, seat: &str) -> String {
-        let contact = format!("<sip:{seat}@{}>", self.own);
-        let sdp = sip::sdp(self.own.port());
+    fn invite_answer(
+        &self,
+        invite: &Message,
+        status: u16,
+        to_tag: &str,
+        seat: &str,
+        line: Option<&Line>,
+    ) -> String {
+        // A redirecting phone sends its caller to an extension of the switch.
+        let contact = if (300..400).contains(&status) {
+            format!("<sip:{ELSEWHERE}@127.0.0.1>")
+        } else {
+            format!("<sip:{seat}@{}>", self.own)
+        };
+        let sdp = self.sdp(line);
         let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
         invite.answer(
             status,
             to_tag,
-            (status < 300).then_some(contact.as_str()),
+            (status < 400).then_some(contact.as_str()),
             sdp,
         )
     }
@@ -565,7 +702,13 @@ impl Inner {
         let Some(leg) = state.legs.get_mut(call_id) else {
             return;
         };
-        let response = self.invite_answer(&leg.invite, status, &leg.to_tag, &leg.seat);
+        let user = state.users.get(&leg.seat);
+        let line = user.and_then(|user| state.lines.get(user));
+        let line = line.map(Arc::as_ref);
+        if let (183 | 200, Some(line)) = (status, line) {
+            line.play_to(&leg.invite.body);
+        }
+        let response = self.invite_answer(&leg.invite, status, &leg.to_tag, &leg.seat, line);
         leg.response = Some(response.clone());
         if (101..200).contains(&status) {
             leg.rang.get_or_insert(Instant::now());
@@ -621,12 +764,16 @@ impl Inner {
                     return;
                 };
                 call.responses.push((at, status));
+                let line = state.lines.get(&call.user).map(Arc::as_ref);
+                hears_of(line, &mut call.sdps, at, &message);
+                let to = message.header("To").unwrap_or("");
+                if status > 100 {
+                    call.dialog_to = to.to_string();
+                }
                 if status < 200 {
                     return;
                 }
-                if let Some(to) = message.header("To") {
-                    call.to = to.to_string();
-                }
+                call.to = to.to_string();
                 let call_now = if status < 300 {
                     call.answered.get_or_insert(at);
                     if let Some(contact) = message.header("Contact") {
@@ -690,5 +837,21 @@ impl Inner {
             self.request(&call, call_id, "CANCEL", 1, &call.branch)
         };
         self.send(state, call_id, &sip::finish(request, None));
+    }
+}
+
+/// An SDP has come: it is kept, and the line plays to where it says.
+fn hears_of(
+    line: Option<&Line>,
+    sdps: &mut Vec<(Instant, String)>,
+    at: Instant,
+    message: &Message,
+) {
+    if message.body.is_empty() {
+        return;
+    }
+    sdps.push((at, message.body.clone()));
+    if let Some(line) = line {
+        line.play_to(&message.body);
     }
 }

@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 const TALK: Duration = Duration::from_millis(400);
 /// Before a command that waits until the two are joined.
 const BRIDGED: &str = "bridged: ";
+/// `dials: 1005 via_1006`: a phone places a second call, which is answered.
+const DIALS: &str = "dials: ";
+/// The phone of the second call transfers its peer to the caller's place.
+const REFERS: &str = "refers";
 /// No scenario takes longer; one that does has failed.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -71,6 +75,8 @@ pub struct Course {
 /// What else happens on a call.
 #[derive(Default, Clone, Copy)]
 pub struct Beside<'a> {
+    /// How long the two talk; None as long as in all scenarios.
+    pub talk: Option<Duration>,
     /// Applications that run before the one that rings: a name of `switch::BEFORE`, and the argument.
     pub before: &'a [(&'a str, &'a str)],
     /// Commands typed this long after the application began, or behind `bridged: ` after the two were joined;
@@ -251,6 +257,22 @@ impl Rig {
         }
     }
 
+    /// A second call, answered before anything else happens.
+    fn dial_beside(&self, words: &str, call_id: &str) -> Result<(), String> {
+        let (user, exten) = words.split_once(' ').ok_or("dials: user and extension")?;
+        self.phones.dial(call_id, user, exten, &[]);
+        let soon = Instant::now() + Duration::from_secs(5);
+        let answered = self.phones.wait(soon, |_, calls| {
+            calls
+                .get(call_id)
+                .is_some_and(|call| call.answered.is_some())
+        });
+        if !answered {
+            self.phones.hang_up(call_id, Instant::now());
+        }
+        answered.then_some(()).ok_or(format!("{words}: no answer"))
+    }
+
     fn type_commands(
         &self,
         beside: &Beside,
@@ -272,13 +294,25 @@ impl Rig {
             };
             let due = from + Duration::from_millis(*at);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            let mut command = in_slot(command, slot).replace("CALLER", uuid);
+            let mut command = in_slot(command, slot)
+                .replace("CALLER", uuid)
+                .replace("FRESH_UUID", &fresh(uuid));
             for (call_id, leg) in self.phones.legs(|seat| seat.ends_with(suffix)) {
                 let name = leg.seat.strip_suffix(suffix).unwrap_or(&leg.seat);
                 command = command.replace(&format!("LEG({})", in_slot(name, slot)), &call_id);
             }
+            if let Some(words) = command.strip_prefix(DIALS) {
+                self.dial_beside(words, &fresh(uuid))?;
+                continue;
+            }
+            if command == REFERS {
+                self.phones.refer(&fresh(uuid), uuid)?;
+                continue;
+            }
             let reply = self.switch.connect()?.api(&command)?;
-            if reply.contains("-ERR") || command.contains("LEG(") {
+            // One that is gone already need not be killed.
+            let too_late = command.starts_with("uuid_kill ") && reply.contains("No such channel");
+            if reply.contains("-ERR") && !too_late || command.contains("LEG(") {
                 return Err(format!("{command}: {}", reply.trim()));
             }
         }
@@ -294,12 +328,11 @@ impl Rig {
         uuid: &str,
     ) -> Result<(), String> {
         let caller = in_slot("1001", slot);
-        let fresh = call_uuid();
         // What a table cannot know: where the phones are, and texts that no other run has.
         let fill = |text: &str| {
             in_slot(text, slot)
                 .replace("PHONES", &self.address.to_string())
-                .replace("FRESH_UUID", &fresh)
+                .replace("FRESH_UUID", &fresh(uuid))
                 .replace("SUFFIX", suffix)
         };
         if order.caller == Caller::IsAnswered {
@@ -378,7 +411,7 @@ impl Rig {
                 return Ok(None);
             }
             let answered = Instant::now();
-            self.talk(order, suffix);
+            self.talk(order, beside, suffix);
             self.switch.connect()?.api(&format!("uuid_kill {uuid}"))?;
             return Ok(Some(answered));
         }
@@ -399,7 +432,7 @@ impl Rig {
                     calls.get(uuid).is_some_and(|call| call.over.is_some())
                 });
             }
-            self.talk(order, suffix);
+            self.talk(order, beside, suffix);
             self.phones.hang_up(uuid, Instant::now());
         } else if call.over.is_none() {
             self.phones.hang_up(uuid, Instant::now());
@@ -408,10 +441,13 @@ impl Rig {
         Ok(call.answered)
     }
 
-    fn talk(&self, order: &Order, suffix: &str) {
-        // An extension may have more to do after the answer: a pause, then voicemail.
-        let more = matches!(order.dial, Dial::Extension(_));
-        std::thread::sleep(if more { 3 * TALK } else { TALK });
+    fn talk(&self, order: &Order, beside: &Beside, suffix: &str) {
+        // An extension may have more to do after the answer: a pause, then voicemail. So has
+        // bypassed media: the re-INVITEs of a joined call.
+        let bypass = |(name, _): &(&str, &str)| name.starts_with("bypass_media");
+        let more = matches!(order.dial, Dial::Extension(_)) || order.variables.iter().any(bypass);
+        let talk = beside.talk.unwrap_or(TALK);
+        std::thread::sleep(if more { 3 * talk } else { talk });
         self.phones
             .wait(Instant::now() + Duration::from_secs(1), |legs, _| {
                 settled(legs, order.phones, suffix)
@@ -434,6 +470,11 @@ fn settled(legs: &std::collections::HashMap<String, Leg>, phones: &[Phone], suff
             .map(|phone| phone.does);
         does.is_none_or(|does| leg.is_settled(does))
     })
+}
+
+/// A second uuid that belongs to this call.
+fn fresh(uuid: &str) -> String {
+    uuid.replacen("-c711-", "-c712-", 1)
 }
 
 /// The Call-ID of the caller's INVITE becomes the channel's uuid, so it should look like one.

@@ -167,6 +167,7 @@ fn reason_phrase(status: u16) -> &'static str {
         180 => "Ringing",
         183 => "Session Progress",
         200 => "OK",
+        302 => "Moved Temporarily",
         403 => "Forbidden",
         404 => "Not Found",
         480 => "Temporarily Unavailable",

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// An extension that answers: where a caller is transferred or redirected to.
+pub const ELSEWHERE: &str = "elsewhere";
 pub const DOMAIN: &str = "cti.test";
 /// Scenarios that run side by side have users of their own: 1002 is 1302 in slot 3.
 pub const SLOTS: usize = 10;
@@ -44,6 +46,7 @@ pub struct Options<'a> {
 
 struct Ports {
     sip: u16,
+    late: u16,
     port: u16,
     http: u16,
 }
@@ -52,6 +55,8 @@ pub struct Switch {
     child: Child,
     pub directory: PathBuf,
     pub sip: SocketAddr,
+    /// The profile that agrees on codecs late, when the plan is known; nobody registers there.
+    pub late: SocketAddr,
     pub port: u16,
     /// Of mod_xml_rpc, which only the checks that need it load.
     pub http: u16,
@@ -75,9 +80,11 @@ impl Switch {
         link_modules(options, &directory.join("mod")).map_err(said("the switch's modules"))?;
         // The ports are held until the moment before the switch wants them.
         let sip_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
+        let late_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
         let event_port = TcpListener::bind("127.0.0.1:0").map_err(said("an event port"))?;
         let http_port = TcpListener::bind("127.0.0.1:0").map_err(said("an HTTP port"))?;
         let sip = sip_port.local_addr().map_err(said("a SIP port"))?;
+        let late = late_port.local_addr().map_err(said("a SIP port"))?;
         let port = event_port
             .local_addr()
             .map_err(said("an event port"))?
@@ -85,12 +92,13 @@ impl Switch {
         let (rtp, guard) = rtp_range().ok_or("no range of RTP ports is free")?;
         let ports = Ports {
             sip: sip.port(),
+            late: late.port(),
             port,
             http: http_port.local_addr().map_err(said("an HTTP port"))?.port(),
         };
         let text = configuration(options, &directory, &ports, rtp);
         fs::write(directory.join("conf/freeswitch.xml"), text).map_err(said("freeswitch.xml"))?;
-        drop((sip_port, event_port, http_port));
+        drop((sip_port, late_port, event_port, http_port));
         let child = command(options, &directory)
             .spawn()
             .map_err(said("freeswitch"))?;
@@ -104,6 +112,7 @@ impl Switch {
             child,
             directory,
             sip,
+            late,
             port,
             http: ports.http,
             events,
@@ -295,7 +304,12 @@ fn of_readme(begins: &str) -> &'static str {
 }
 
 fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -> String {
-    let Ports { sip, port, http } = ports;
+    let Ports {
+        sip,
+        late,
+        port,
+        http,
+    } = ports;
     let has = |module: &&str| {
         options
             .installed
@@ -372,23 +386,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     <param name="tone-spec" value="%(200,0,800)"/><param name="max-login-attempts" value="1"/>
   </profile></profiles></configuration>
   <configuration name="sofia.conf"><global_settings><param name="log-level" value="0"/></global_settings>
-    <profiles><profile name="phones"><domains><domain name="all" alias="true" parse="false"/></domains><settings>
-      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
-      <param name="sip-port" value="{sip}"/><param name="context" value="default"/>
-      <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
-      <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
-      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
-      <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
-      <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
-      <param name="inbound-use-callid-as-uuid" value="true"/>
-      <param name="outbound-use-uuid-as-callid" value="true"/>
-      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
-    </settings><gateways>
-      <gateway name="carrier"><param name="proxy" value="{phones}"/><param name="register" value="false"/>
-        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
-      <gateway name="down"><param name="proxy" value="127.0.0.1:9"/><param name="register" value="true"/>
-        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
-    </gateways></profile></profiles></configuration>
+    <profiles>{profiles}</profiles></configuration>
   {cti}
 </section>
 <section name="dialplan"><context name="default">
@@ -409,9 +407,15 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     <action application="set" data="{WENT_ON}=true"/>
   </condition></extension>
   {loopbacks}
-  <extension name="elsewhere"><condition field="destination_number" expression="^elsewhere$">
-    <action application="set" data="reached=elsewhere"/><action application="answer"/>
-    <action application="sleep" data="300"/><action application="hangup" data="NORMAL_CLEARING"/>
+  <extension name="via"><condition field="destination_number" expression="^via_(\d+)$">
+    <action application="bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="by_cti"><condition field="destination_number" expression="^by_cti_(\d+)$">
+    <action application="cti_bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="{ELSEWHERE}"><condition field="destination_number" expression="^{ELSEWHERE}$">
+    <action application="set" data="reached={ELSEWHERE}"/><action application="answer"/>
+    <action application="park"/>
   </condition></extension>
   {loads}
   <extension name="soak"><condition field="destination_number" expression="^soak$">
@@ -425,7 +429,6 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
 </domain></section>
 </document>
 "##,
-        phones = options.phones,
         level = options.log_level,
         log = directory.join("log").display(),
         json_cdr = of_readme("<param name=\"encode-values\""),
@@ -438,7 +441,40 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
         before = before(),
         loopbacks = loopbacks(),
         loads = loads(),
+        profiles = profiles([*sip, *late], options.phones),
     )
+}
+
+/// The phones' profile, and a second one that differs in when it agrees on codecs.
+fn profiles([phones, late]: [u16; 2], carrier: SocketAddr) -> String {
+    let profile = |name: &str, port: u16, domains: &str, own: &str, gateways: &str| {
+        format!(
+            r#"<profile name="{name}"><domains>{domains}</domains><settings>{own}
+      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
+      <param name="sip-port" value="{port}"/><param name="context" value="default"/>
+      <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
+      <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
+      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
+      <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
+      <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
+      <param name="inbound-use-callid-as-uuid" value="true"/>
+      <param name="outbound-use-uuid-as-callid" value="true"/>
+      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
+    </settings>{gateways}</profile>"#
+        )
+    };
+    // One that our phones answer, one where nobody does.
+    let gateways = format!(
+        r#"<gateways>
+      <gateway name="carrier"><param name="proxy" value="{carrier}"/><param name="register" value="false"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+      <gateway name="down"><param name="proxy" value="127.0.0.1:9"/><param name="register" value="true"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
+    </gateways>"#
+    );
+    let all = r#"<domain name="all" alias="true" parse="false"/>"#;
+    let late_negotiation = r#"<param name="inbound-late-negotiation" value="true"/>"#;
+    profile("phones", phones, all, "", &gateways) + &profile("late", late, "", late_negotiation, "")
 }
 
 /// mod_logfile wants every level named, not the highest one.

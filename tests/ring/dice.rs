@@ -2,7 +2,9 @@
 //! What is rolled here is what the plan, the caller's variables and the directory may say.
 
 use super::ms;
-use mod_cti::ring::{Cause, EarlyMedia, Missed, NewLeg, RejectRule, Settings};
+use mod_cti::ring::{
+    CallerThread, Cause, Confirm, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings,
+};
 use std::vec::IntoIter;
 
 /// A source of decisions. Zeros are the dullest ones, so that a failing call shrinks to a
@@ -123,6 +125,19 @@ impl Dice {
                 1
             },
             retry_sleep: ms(self.time(2_000)),
+            retry_timeout: self.maybe(3, |dice| ms(dice.time(8_000))),
+            retry_period: ms(self.lag(5_000)),
+            mode: if self.one_in(3) {
+                Mode::Progressive
+            } else {
+                Mode::Sequence
+            },
+            wait_register: self.maybe(3, |dice| ms(100 + dice.time(6_000))),
+            caller_thread: match self.below(5) {
+                3 => CallerThread::RingsAlone,
+                4 => CallerThread::Holds,
+                _ => CallerThread::Rings,
+            },
             ..Settings::default()
         }
     }
@@ -139,6 +154,13 @@ impl Dice {
     }
 
     pub fn leg(&mut self) -> NewLeg {
+        let dead = self.maybe(5, |dice| {
+            if dice.one_in(2) {
+                Cause::USER_NOT_REGISTERED
+            } else {
+                Cause::SUBSCRIBER_ABSENT
+            }
+        });
         NewLeg {
             delay: self
                 .maybe(3, |dice| ms(dice.time(3_000)))
@@ -146,9 +168,13 @@ impl Dice {
             timeout: self.maybe(3, |dice| ms(50 + dice.time(5_000))),
             progress_timeout: self.maybe(6, |dice| ms(50 + dice.time(2_000))),
             required: self.one_in(10),
-            confirm: None,
-            may_register: false,
-            dead: self.maybe(8, |_| Cause::SUBSCRIBER_ABSENT),
+            confirm: self.maybe(6, |dice| match dice.below(3) {
+                0 => Confirm::Kept,
+                1 => Confirm::Dropped,
+                _ => Confirm::Anew(ms(dice.time(3_000))),
+            }),
+            may_register: dead == Some(Cause::USER_NOT_REGISTERED),
+            dead,
         }
     }
 }

@@ -46,7 +46,11 @@ impl Watched {
         if let Event::Resolved { part, .. } = &event {
             self.asked.remove(part);
         }
-        let was_over = self.ring.over();
+        let resumes = matches!(&event, Event::Unanswered(leg) if self.ring.may_resume(*leg));
+        if resumes {
+            self.verdicts = 0;
+        }
+        let was_over = self.ring.over() && !resumes;
         for command in self.ring.handle(now, event.clone()) {
             let fresh = match &command {
                 Command::Resolve { part, .. } => !was_over && self.asked.insert(*part),
@@ -115,8 +119,9 @@ impl Watched {
 }
 
 fn any_event(dice: &mut Dice) -> Event {
-    match dice.below(20) {
+    match dice.below(21) {
         0 | 1 => Event::Tick,
+        20 => Event::Unanswered(id(dice)),
         2 | 3 => Event::Resolved {
             part: id(dice),
             legs: legs(dice),

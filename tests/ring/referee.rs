@@ -3,8 +3,8 @@
 
 use super::ms;
 use mod_cti::ring::{
-    BranchId, Cause, Command, Event, LEGS_A_BRANCH, Leg, LegId, LegState, Missed, NewLeg, Outcome,
-    Ring, Role, Settings,
+    BranchId, CallerThread, Cause, Command, Confirm, Event, LEGS_A_BRANCH, Leg, LegId, LegState,
+    Missed, Mode, NewLeg, Outcome, Ring, Role, Settings,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -16,7 +16,8 @@ pub enum Law {
     OneVerdict,
     /// After the end of the call nobody is looked up or dialled.
     NothingAfterTheEnd,
-    /// A stage begins when all of the one before has ended, and in the plan's order.
+    /// A stage begins when all of the one before has ended (progressively: or its time is
+    /// over), and in the plan's order.
     StagesInOrder,
     /// No deadline and no late start comes early.
     NeverEarly,
@@ -39,6 +40,8 @@ pub enum Law {
     /// The caller's thread runs one originate at a time, none where parts
     /// ring side by side.
     OneCallerThread,
+    /// A required leg that fails takes its stage with it.
+    RequiredLegs,
     /// What a phone is told when it is ended: the truth, once, in a form that SIP knows.
     TrueCauses,
     /// Winner, loser, cancelled, failed: as it was.
@@ -58,6 +61,8 @@ pub struct Referee {
     ended: Option<Ended>,
     caller_rings: bool,
     busy: (u64, u32),
+    /// The first of the legs that came with the event.
+    new: LegId,
     pub faults: Vec<Fault>,
 }
 
@@ -66,13 +71,19 @@ struct PartSeen {
     stages: usize,
     stage: Option<usize>,
     attempt: u32,
+    attempt_began: u64,
+    /// The first of the attempt's legs.
+    attempt_first: LegId,
     resolving: bool,
     /// The first of the legs of the stage that rings.
     first: LegId,
-    resolved: u64,
     deadline: u64,
     over: Option<u64>,
     progress: Option<u64>,
+    /// Nobody is registered; until then the stage is kept open.
+    wait: Option<u64>,
+    /// Nothing of the stage was left.
+    idle: Option<u64>,
     /// The stage was cancelled.
     ending: bool,
     /// An operator has ended it.
@@ -83,11 +94,15 @@ struct PartSeen {
 
 struct LegSeen {
     part: usize,
+    stage: usize,
     plan: NewLeg,
     starts: u64,
     branch: Option<BranchId>,
     dialled: Option<u64>,
     rang: bool,
+    /// When it was told that it has answered.
+    picked_up: Option<u64>,
+    /// … for good: where it has to be confirmed, it has been.
     answered: bool,
     hung_up: bool,
     /// By an operator.
@@ -102,6 +117,7 @@ struct LegSeen {
 
 struct BranchSeen {
     part: usize,
+    stage: usize,
     legs: Vec<LegId>,
     /// On a thread of its own.
     aside: bool,
@@ -132,12 +148,15 @@ impl Referee {
             stages: *stages,
             stage: None,
             attempt: 1,
+            attempt_began: 0,
+            attempt_first: 0,
             resolving: false,
             first: 0,
-            resolved: 0,
             deadline: 0,
             over: settings.timeout.map(|limit| limit.as_millis() as u64),
             progress: None,
+            wait: None,
+            idle: None,
             ending: false,
             skipped: false,
             last: false,
@@ -150,6 +169,7 @@ impl Referee {
             ended: None,
             caller_rings: false,
             busy: (0, 0),
+            new: 0,
             faults: Vec::new(),
         }
     }
@@ -162,6 +182,7 @@ impl Referee {
 
     /// Note what the event says, before the machine has read it.
     pub fn before(&mut self, now: u64, event: &Event, ring: &Ring) {
+        self.new = self.legs.len();
         match event {
             Event::Resolved { part, legs } => {
                 self.parts[*part].resolving = false;
@@ -174,7 +195,8 @@ impl Referee {
             }
             Event::Answered(leg) => {
                 if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
-                    leg.answered = true;
+                    leg.picked_up.get_or_insert(now);
+                    leg.answered |= leg.plan.confirm.is_none();
                 }
             }
             Event::Ended { leg, cause, rang } => {
@@ -194,7 +216,11 @@ impl Referee {
                     if self.rings(part) {
                         let it = &mut self.parts[part];
                         match event {
-                            Event::Extend(time) => it.deadline += time.as_millis() as u64,
+                            Event::Extend(time) => {
+                                let time = time.as_millis() as u64;
+                                it.deadline += time;
+                                it.wait = it.wait.map(|at| at + time);
+                            }
                             _ => (it.deadline, it.skipped) = (now, true),
                         }
                     }
@@ -205,42 +231,69 @@ impl Referee {
                     leg.dropped |= !leg.hung_up && leg.dialled.is_some();
                 }
             }
-            Event::Added { part, legs, .. } => {
-                let late = !self.rings(*part) || past(self.parts[*part].over, now);
-                self.new_legs(now, *part, legs, Duration::ZERO);
+            Event::Added { part, stage, legs } => {
+                let it = &self.parts[*part];
+                let ringing = it.stage.is_some_and(|now| match it.settings.mode {
+                    Mode::Progressive => *stage <= now,
+                    Mode::Sequence => *stage == now,
+                });
+                let late = !ringing || !self.rings(*part) || past(it.over, now);
+                let awaited = it.stage == Some(*stage);
+                if !late && awaited && legs.iter().any(|leg| leg.dead.is_none()) {
+                    self.parts[*part].wait = None;
+                }
+                self.new_legs(now, (*part, *stage), legs, Duration::ZERO);
                 let first = self.legs.len() - legs.len();
-                self.legs[first..].iter_mut().for_each(|leg| leg.cut = late);
+                for leg in self.legs[first..].iter_mut().filter(|_| late) {
+                    leg.cut = true;
+                    leg.plan.dead = None;
+                }
             }
             _ => {}
         }
     }
 
     fn stage_begins(&mut self, now: u64, part: usize, legs: &[NewLeg], first: LegId) {
+        let beside = self.open(part).next().is_some();
         let it = &mut self.parts[part];
         let stage = it.stage.unwrap_or(0);
-        let limit = it.settings.stage_limit(stage + 1 == it.stages).as_millis() as u64;
+        if self.ended.is_some() {
+            return self.new_legs(now, (part, stage), legs, Duration::ZERO);
+        }
+        if stage == 0 {
+            it.attempt_first = first;
+        }
         it.first = first;
-        it.resolved = now;
-        it.deadline = now + limit;
+        it.deadline = now + it.limit();
         it.progress = it
             .settings
             .progress_timeout
             .map(|limit| now + limit.as_millis() as u64);
-        it.ending = false;
+        it.ending = past(it.over, now);
         it.skipped = false;
+        it.idle = None;
         let alive = legs.iter().filter(|leg| leg.dead.is_none());
-        let shift = alive.map(|leg| leg.delay).min().unwrap_or_default();
-        self.new_legs(now, part, legs, shift);
+        let absent = legs.iter().any(|leg| leg.may_register);
+        let wait = it.settings.wait_register.map(|wait| now + millis(wait));
+        it.wait = wait.filter(|_| absent && alive.clone().count() == 0);
+        let shift = alive.map(|leg| leg.delay).min().filter(|_| !beside);
+        let late = it.ending;
+        self.new_legs(now, (part, stage), legs, shift.unwrap_or_default());
+        for leg in self.legs[first..].iter_mut().filter(|_| late) {
+            leg.plan.dead = None;
+        }
     }
 
-    fn new_legs(&mut self, now: u64, part: usize, legs: &[NewLeg], shift: Duration) {
+    fn new_legs(&mut self, now: u64, of: (usize, usize), legs: &[NewLeg], shift: Duration) {
         self.legs.extend(legs.iter().map(|plan| LegSeen {
-            part,
+            part: of.0,
+            stage: of.1,
             plan: plan.clone(),
             starts: now + plan.delay.saturating_sub(shift).as_millis() as u64,
             branch: None,
             dialled: None,
             rang: false,
+            picked_up: None,
             answered: false,
             hung_up: false,
             dropped: false,
@@ -254,12 +307,17 @@ impl Referee {
     /// Its stage rings: what an operator's command means.
     fn rings(&self, part: usize) -> bool {
         let it = &self.parts[part];
-        let current = || self.legs[it.first..].iter().filter(|leg| leg.part == part);
-        let open = current().any(|leg| match leg.branch {
+        let open = self.open(part).next().is_some() || it.wait.is_some();
+        open && !it.resolving && !it.ending && self.ended.is_none()
+    }
+
+    /// The part's legs whose branch has not returned, or that are still to start.
+    fn open(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+        let legs = self.legs.iter().filter(move |leg| leg.part == part);
+        legs.filter(|leg| match leg.branch {
             Some(branch) => !self.branches[&branch].returned,
             None => !leg.ended,
-        });
-        open && !it.resolving && !it.ending && self.ended.is_none()
+        })
     }
 
     pub fn after(&mut self, now: u64, event: &Event, commands: &[Command], ring: &Ring) {
@@ -269,6 +327,7 @@ impl Referee {
             return;
         }
         let won_first = self.branch_returns(event);
+        let ended: Vec<bool> = self.legs.iter().map(|leg| leg.ended).collect();
         self.ends(now, ring);
         let mut told = 0;
         for command in commands {
@@ -283,7 +342,47 @@ impl Referee {
             format!("{now} {event:?}: {commands:?}")
         });
         self.ends(now, ring);
+        self.required(now, event, &ended);
         self.due(now, ring);
+        let ringing = ring.ringing(ms(now));
+        for part in 0..self.parts.len() {
+            let idle = self.open(part).next().is_none();
+            let it = &mut self.parts[part];
+            it.wait = it.wait.filter(|_| ringing.iter().any(|it| it.part == part));
+            if idle && !it.resolving && it.wait.is_none() {
+                it.idle.get_or_insert(now);
+            }
+        }
+    }
+
+    /// What a required leg that has failed in this event takes with it.
+    fn required(&mut self, now: u64, event: &Event, ended: &[bool]) {
+        if self.ended.is_some() || matches!(event, Event::BranchWon { .. }) {
+            return;
+        }
+        for (id, ended) in ended.iter().enumerate() {
+            let leg = &self.legs[id];
+            let branch = leg.branch.map(|branch| &self.branches[&branch]);
+            let told_late = matches!(event, Event::Ended { .. });
+            let told_late = told_late && branch.is_some_and(|branch| branch.returned);
+            let rang = leg.dialled.is_some() || leg.plan.dead.is_some();
+            let fresh = leg.ended && !ended && rang && !leg.cut && !told_late;
+            let own = leg.hung_up || !leg.told.is_some_and(nobodys);
+            if !(fresh && own && leg.plan.required) {
+                continue;
+            }
+            let (part, stage) = (leg.part, leg.stage);
+            if self.parts[part].stage == Some(stage) {
+                self.parts[part].wait = None;
+            }
+            let rings = self.open(part).any(|leg| {
+                let branch = leg.branch.map(|branch| &self.branches[&branch]);
+                leg.stage == stage && branch.is_none_or(|branch| branch.cancelled.is_none())
+            });
+            self.law(Law::RequiredLegs, !rings, || {
+                format!("{now} {event:?}: required leg {id} has failed, its stage rings on")
+            });
+        }
     }
 
     /// True for the first news of a branch that has won.
@@ -324,7 +423,7 @@ impl Referee {
             }
             let cancelled = self.cancelled(id);
             let undialled = self.legs[id].dialled.is_none() && self.legs[id].plan.dead.is_none();
-            let timed = self.why(now, leg.part, ring) == Some(Why::TimeOver);
+            let timed = self.why(now, leg.part, leg.stage, ring) == Some(Why::TimeOver);
             let seen = &mut self.legs[id];
             seen.timed_out |= undialled && timed && !seen.cut;
             seen.cut |= (cancelled || undialled) && !seen.timed_out;
@@ -337,24 +436,31 @@ impl Referee {
         }
     }
 
-    /// Why a part's stage may be cancelled now, if nothing has ended the call.
-    fn why(&self, now: u64, part: usize, ring: &Ring) -> Option<Why> {
+    /// Why a stage may be cancelled now, if nothing has ended the call.
+    fn why(&self, now: u64, part: usize, stage: usize, ring: &Ring) -> Option<Why> {
         let it = &self.parts[part];
-        let current = || {
-            let both = ring.legs().iter().zip(&self.legs).skip(it.first);
-            both.filter(|(leg, _)| leg.part == part)
+        let legs = || {
+            let both = ring.legs().iter().zip(&self.legs).skip(it.attempt_first);
+            both.filter(|(leg, _)| (leg.part, leg.stage) == (part, stage))
         };
         let failed = |(leg, seen): (&Leg, &LegSeen)| {
             let own = !nobodys(leg.cause) || seen.hung_up || seen.told.is_none();
             let rang = seen.dialled.is_some() || seen.plan.dead.is_some();
             seen.plan.required && rang && leg.ended == Some(ms(now)) && own
         };
-        if current().any(failed) {
+        if legs().any(failed) {
             return Some(Why::Required);
         }
-        let silent = !current().any(|(_, seen)| seen.rang);
+        let silent = !self.newest(part).any(LegSeen::has_rung);
         let over = now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent);
         over.then_some(Why::TimeOver)
+    }
+
+    /// The legs of the part's newest stage.
+    fn newest(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+        let it = &self.parts[part];
+        let legs = self.legs[it.first..].iter();
+        legs.filter(move |leg| (leg.part, Some(leg.stage)) == (part, it.stage))
     }
 
     fn cancelled(&self, leg: LegId) -> bool {
@@ -367,7 +473,7 @@ impl Referee {
     fn command(&mut self, now: u64, command: &Command, ring: &Ring) {
         let say = |what: &str| format!("{now} {command:?}: {what}");
         match command {
-            Command::Resolve { part, stage } => self.resolve(now, *part, *stage),
+            Command::Resolve { part, stage } => self.resolve(now, *part, *stage, ring),
             Command::Dial {
                 branch,
                 part,
@@ -382,30 +488,37 @@ impl Referee {
                 self.law(Law::NothingAfterTheEnd, !late, || {
                     say("the call's time is over")
                 });
-                let right = self.parts[*part].stage == Some(*stage);
+                let it = &self.parts[*part];
+                let right = it.stage.is_some_and(|now| match it.settings.mode {
+                    Mode::Progressive => *stage <= now,
+                    Mode::Sequence => *stage == now,
+                });
                 self.law(Law::StagesInOrder, right, || say("another stage rings"));
                 let fresh = !self.branches.contains_key(branch)
                     && !legs.is_empty()
                     && legs.len() <= LEGS_A_BRANCH
                     && legs.iter().all(|&leg| {
                         self.legs.get(leg).is_some_and(|it| {
-                            it.part == *part
+                            (it.part, it.stage) == (*part, *stage)
                                 && it.dialled.is_none()
                                 && it.plan.dead.is_none()
-                                && leg >= self.parts[*part].first
+                                && leg >= self.parts[*part].attempt_first
                         })
                     });
                 self.law(Law::KnownIds, fresh, || say("not these"));
                 if fresh {
-                    self.dial(now, *branch, *part, legs);
+                    self.dial(now, *branch, (*part, *stage), legs);
                     self.branches
                         .entry(*branch)
                         .and_modify(|it| it.aside = *aside);
                 }
                 let own = |it: &&BranchSeen| !it.aside && !it.returned;
                 let busy = self.branches.values().filter(own).count();
-                let crowded = self.parts.len() > 1;
-                let free = *aside || (busy == 1 && !crowded);
+                let it = &self.parts[*part];
+                let several = it.settings.mode == Mode::Progressive && it.stages > 1;
+                let holds = it.settings.caller_thread == CallerThread::Holds;
+                let taken = busy > 1 || self.parts.len() > 1 || several || holds;
+                let free = *aside || !taken;
                 self.law(Law::OneCallerThread, free, || say("it is busy"));
             }
             Command::Cancel { branch, cause } => self.cancel(now, *branch, *cause, ring),
@@ -448,6 +561,8 @@ impl Referee {
                 self.verdict.get_or_insert_with(|| command.clone());
                 let open = self.branches.values().any(|it| !it.returned);
                 self.law(Law::NothingLeft, !open, || say("somebody rings"));
+                let waits = (0..self.parts.len()).any(|part| self.waits(now, part, ring));
+                self.law(Law::NeverEarly, !waits, || say("a device may register"));
                 let (expected, hang_up) = self.result(ring);
                 let told = (*outcome, *cause) == expected && *hang_up_caller == hang_up;
                 self.law(Law::TrueResult, told, || {
@@ -457,18 +572,41 @@ impl Referee {
         }
     }
 
-    fn resolve(&mut self, now: u64, part: usize, stage: usize) {
+    fn resolve(&mut self, now: u64, part: usize, stage: usize, ring: &Ring) {
         let over = self.ended.is_some() || self.verdict.is_some();
         let say = |what: &str| format!("{now}: resolve {part}.{stage}: {what}");
         self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
-        let open = self
-            .branches
-            .values()
-            .any(|it| it.part == part && !it.returned);
-        self.law(Law::StagesInOrder, !open, || {
+        let open = self.open(part).next().is_some();
+        let it = &self.parts[part];
+        let beside = it.settings.mode == Mode::Progressive && stage > 0;
+        self.law(Law::StagesInOrder, !open || beside, || {
             say("the stage before still rings")
         });
+        let it = &self.parts[part];
+        let newest = self.open(part).any(|leg| Some(leg.stage) == it.stage);
+        let over = it
+            .stage
+            .is_some_and(|rings| self.why(now, part, rings, ring).is_some());
+        let early = (newest && !over) || self.waits(now, part, ring);
+        self.law(Law::NeverEarly, !early, || {
+            say("the stage before has its time")
+        });
         let it = &mut self.parts[part];
+        if stage == 0 && it.stage.is_some() {
+            let (idle, began) = (it.idle.unwrap_or(now), it.attempt_began);
+            let settings = &it.settings;
+            let slept = now >= idle + millis(settings.retry_sleep);
+            let slept = slept && now >= began + millis(settings.retry_period);
+            let in_time = settings
+                .retry_timeout
+                .is_none_or(|limit| idle <= millis(limit));
+            self.law(Law::NeverEarly, slept, || say("it would sleep longer"));
+            self.law(Law::NothingAfterTheEnd, in_time, || say("too late to try"));
+        }
+        let it = &mut self.parts[part];
+        if stage == 0 {
+            it.attempt_began = now;
+        }
         let last = it.last;
         let next = match it.stage {
             None => stage == 0,
@@ -480,20 +618,31 @@ impl Referee {
         };
         let next = next && !last && !std::mem::replace(&mut it.resolving, true);
         it.stage = Some(stage);
+        it.wait = None;
+        it.deadline = now + it.limit();
         self.law(Law::StagesInOrder, next, || say("out of order"));
     }
 
-    fn dial(&mut self, now: u64, branch: BranchId, part: usize, legs: &[LegId]) {
-        let first = self.parts[part].first;
-        let stage = self.legs[first..].iter().filter(|leg| leg.part == part);
-        let nobody_rings = !stage
-            .clone()
+    /// Nothing has ended the time in which a device may register.
+    fn waits(&self, now: u64, part: usize, ring: &Ring) -> bool {
+        let it = &self.parts[part];
+        let why = it.stage.and_then(|stage| self.why(now, part, stage, ring));
+        it.wait.is_some_and(|at| at > now) && self.ended.is_none() && why.is_none()
+    }
+
+    fn dial(&mut self, now: u64, branch: BranchId, of: (usize, usize), legs: &[LegId]) {
+        let (part, stage) = of;
+        let nobody_rings = !self
+            .legs
+            .iter()
+            .filter(|leg| leg.part == part)
             .any(|leg| leg.dialled.is_some_and(|at| at < now) && !leg.ended);
         let starts = self.legs[legs[0]].starts;
         let early = starts.saturating_sub(now);
         if early > 0 && nobody_rings {
             // All the later ones move with it.
-            for leg in self.legs[first..].iter_mut().filter(|leg| leg.part == part) {
+            let known = self.legs[..self.new].iter_mut();
+            for leg in known.filter(|leg| leg.part == part) {
                 if leg.dialled.is_none() {
                     leg.starts = leg.starts.saturating_sub(early).max(now);
                 }
@@ -512,6 +661,7 @@ impl Referee {
             branch,
             BranchSeen {
                 part,
+                stage,
                 legs,
                 aside: true,
                 cancelled: None,
@@ -526,11 +676,9 @@ impl Referee {
             .branches
             .get(&branch)
             .filter(|it| !it.returned && it.cancelled.is_none());
-        let part = ringing.map(|it| it.part);
-        self.law(Law::CancelsAreDue, part.is_some(), || {
-            say("it does not ring")
-        });
-        let Some(part) = part else { return };
+        let of = ringing.map(|it| (it.part, it.stage));
+        self.law(Law::CancelsAreDue, of.is_some(), || say("it does not ring"));
+        let Some((part, stage)) = of else { return };
         self.branches
             .entry(branch)
             .and_modify(|it| it.cancelled = Some(cause));
@@ -540,7 +688,7 @@ impl Referee {
         let spoken = (spoken && cause != Cause::NONE) || operators;
         self.law(Law::TrueCauses, spoken, || say("no cause for the wire"));
         let missed = self.parts[part].settings.missed.cause();
-        let why = self.why(now, part, ring);
+        let why = self.why(now, part, stage, ring);
         let winner = ring.winner().is_some();
         let due = match self.ended {
             Some(Ended::Won(_)) => cause == Cause::LOSE_RACE,
@@ -557,18 +705,23 @@ impl Referee {
             }
         };
         self.law(Law::TrueCauses, due, || say("not the truth"));
+        let time_over = self.ended.is_none() && !winner && why == Some(Why::TimeOver);
         let it = &mut self.parts[part];
-        it.ending = true;
+        let progressive = it.settings.mode == Mode::Progressive;
+        it.ending |= !(progressive && why == Some(Why::Required));
         let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
         it.last |=
             past(it.over, now) || (now >= it.deadline && stops && why == Some(Why::TimeOver));
-        if self.ended.is_none() && !winner && why == Some(Why::TimeOver) {
-            for leg in self
-                .legs
-                .iter_mut()
-                .filter(|leg| leg.part == part && !leg.ended)
-            {
-                leg.timed_out = true;
+        let goes_on = it.goes_on();
+        self.law(Law::CancelsAreDue, !(time_over && goes_on), || {
+            say("it goes on ringing beside the next stage")
+        });
+        if time_over {
+            let branches = &self.branches;
+            let cut = |of: BranchId| of != branch && branches[&of].cancelled.is_some();
+            let open = |leg: &&mut LegSeen| leg.part == part && !leg.ended;
+            for leg in self.legs.iter_mut().filter(open) {
+                leg.timed_out |= !leg.branch.is_some_and(cut);
             }
         }
     }
@@ -589,8 +742,8 @@ impl Referee {
         };
         let part = &self.parts[it.part];
         let stage_over = winner && (now >= part.deadline || past(part.over, now));
-        let due = since(it.plan.timeout)
-            || (since(it.plan.progress_timeout) && !it.rang)
+        let due = past(it.deadline(), now)
+            || (since(it.plan.progress_timeout) && !it.has_rung())
             || stage_over
             || it.dropped;
         let fresh = !it.hung_up && !it.ended;
@@ -630,22 +783,20 @@ impl Referee {
             if leg.ended || leg.hung_up {
                 continue;
             }
-            let stage = self.legs[part.first..].iter();
-            let rang = stage
-                .filter(|other| other.part == leg.part)
-                .any(|other| other.rang);
+            let rang = self.newest(leg.part).any(LegSeen::has_rung);
             let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
             if rings || unanswered {
-                owe(Some(part.deadline), "a stage's deadline");
+                let deadline = Some(part.deadline).filter(|_| !part.resolving || unanswered);
+                owe(deadline, "a stage's deadline");
                 owe(part.over, "the call's deadline");
             }
-            if rings && !rang {
+            if rings && !rang && !part.resolving {
                 owe(part.progress, "a stage's progress deadline");
             }
             if (rings || unanswered) && !leg.answered {
-                owe(since(leg.plan.timeout), "a leg's deadline");
+                owe(leg.deadline(), "a leg's deadline");
             }
-            if rings && !leg.answered && !leg.rang {
+            if rings && !leg.has_rung() {
                 owe(
                     since(leg.plan.progress_timeout),
                     "a leg's progress deadline",
@@ -655,6 +806,12 @@ impl Referee {
             if waits && self.ended.is_none() && !part.ending {
                 owe(Some(leg.starts), "a late start");
             }
+        }
+        for part in ring.ringing(Duration::ZERO) {
+            // Of the last stage it changes nothing while earlier ones ring.
+            let it = &self.parts[part.part];
+            let alone = it.goes_on() || self.open(part.part).next().is_none();
+            owe(it.wait.filter(|_| alone), "a registration's deadline");
         }
         owed
     }
@@ -712,7 +869,8 @@ impl Referee {
             both.filter(|(seen, leg)| !seen.cut && leg.state == LegState::Ended)
         };
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
-            seen.rang && (seen.timed_out || leg.cause.is_no_answer())
+            let unconfirmed = seen.picked_up.is_some() && !seen.answered;
+            unconfirmed || seen.rang && (seen.timed_out || leg.cause.is_no_answer())
         };
         let how = if legs().any(rang_out) {
             (Outcome::NoAnswer, Cause::NO_ANSWER)
@@ -721,7 +879,7 @@ impl Referee {
         } else if legs().any(|(_, leg)| leg.cause.is_rejection()) {
             (Outcome::Rejected, Cause::CALL_REJECTED)
         } else {
-            match legs().next() {
+            match legs().find(|(_, leg)| leg.cause != Cause::NONE) {
                 // `cti_missed=never` tells this to the phone, not to the caller.
                 Some((seen, leg)) if seen.timed_out && leg.cause == Cause::LOSE_RACE => {
                     (Outcome::NoAnswer, Cause::NO_ANSWER)
@@ -778,6 +936,37 @@ impl Referee {
             );
         }
     }
+}
+
+impl LegSeen {
+    fn has_rung(&self) -> bool {
+        self.rang || self.picked_up.is_some()
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        match (self.plan.confirm, self.picked_up) {
+            (Some(Confirm::Dropped), Some(_)) => None,
+            (Some(Confirm::Anew(limit)), Some(at)) => Some(at + millis(limit)),
+            _ => Some(self.dialled? + millis(self.plan.timeout?)),
+        }
+    }
+}
+
+impl PartSeen {
+    /// Progressively: when its time is over, the newest stage rings on beside the next.
+    fn goes_on(&self) -> bool {
+        let another = self.stage.is_some_and(|stage| stage + 1 < self.stages);
+        self.settings.mode == Mode::Progressive && another && !self.last
+    }
+
+    fn limit(&self) -> u64 {
+        let last = self.stage.unwrap_or(0) + 1 == self.stages;
+        millis(self.settings.stage_limit(last))
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis() as u64
 }
 
 /// Core ends a leg so for the sake of another or of the caller.

@@ -3,7 +3,7 @@
 //! who type, and a thread that keeps the deadlines.
 
 use super::{Dice, Fault, Law, Referee, ms};
-use mod_cti::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, Ring};
+use mod_cti::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, NewLeg, PartId, Ring};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ enum Happening {
     CallerHangsUp,
     /// An operator.
     Types,
+    /// A device of a user of this stage.
+    Registers(PartId, usize),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +31,8 @@ enum Deed {
     Ring,
     Media,
     Answer,
+    /// Somebody presses `group_confirm_key`.
+    Confirm,
     End(Cause),
     /// By us: an answer in the same moment stands.
     HangUp(Cause),
@@ -40,6 +44,7 @@ struct Phone {
     created: bool,
     up: bool,
     rang: bool,
+    /// For good: where it has to be confirmed, it has been.
     answered: bool,
     ended: bool,
     doomed: Option<Cause>,
@@ -74,6 +79,8 @@ pub struct Switch<'d> {
     /// When all phones that answer do.
     chorus: Option<u64>,
     silent_phones: bool,
+    /// Which legs have to be confirmed.
+    confirms: Vec<bool>,
     /// When an operator's command last had an effect.
     typed: Option<u64>,
     fed: u64,
@@ -110,6 +117,7 @@ impl<'d> Switch<'d> {
             caller_gone: false,
             joined: None,
             silent_phones,
+            confirms: Vec::new(),
             typed: None,
             fed: 0,
             seen: BTreeMap::new(),
@@ -207,6 +215,20 @@ impl<'d> Switch<'d> {
         }
     }
 
+    /// It joins its stage, if that still rings; a second one has registered meanwhile.
+    fn registers(&mut self, part: PartId, stage: usize) {
+        let legs = 1 + self.dice.below(2);
+        let legs = (0..legs).map(|_| NewLeg {
+            dead: None,
+            may_register: false,
+            ..self.dice.leg()
+        });
+        let legs = legs.collect();
+        if self.feed(Event::Added { part, stage, legs }) > 0 {
+            self.note("registered late");
+        }
+    }
+
     fn note(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }
@@ -215,6 +237,7 @@ impl<'d> Switch<'d> {
         match what {
             Happening::Feed(event) => drop(self.feed(event)),
             Happening::Types => self.types(),
+            Happening::Registers(part, stage) => self.registers(part, stage),
             Happening::Tick => {
                 let due = self.ticks.first_key_value().map(|(&due, _)| due);
                 let due = due
@@ -281,6 +304,10 @@ impl<'d> Switch<'d> {
             };
             self.after(0, Happening::Feed(event));
         }
+        if let Event::Resolved { legs, .. } | Event::Added { legs, .. } = &event {
+            let confirms = legs.iter().map(|leg| leg.confirm.is_some());
+            self.confirms.extend(confirms);
+        }
         self.referee.before(self.now, &event, &self.ring);
         let commands = self.ring.handle(ms(self.now), event.clone());
         self.referee.after(self.now, &event, &commands, &self.ring);
@@ -305,8 +332,15 @@ impl<'d> Switch<'d> {
 
     fn carry_out(&mut self, command: Command) {
         match command {
-            Command::Resolve { part, .. } => {
+            Command::Resolve { part, stage } => {
                 let (legs, lag) = (self.dice.legs(), self.dice.lag(300));
+                let absent = legs.iter().filter(|leg| leg.may_register);
+                for _ in absent {
+                    if !self.silent_phones && self.dice.one_in(2) {
+                        let at = lag + self.dice.time(6_000);
+                        self.after(at, Happening::Registers(part, stage));
+                    }
+                }
                 self.after(lag, Happening::Feed(Event::Resolved { part, legs }));
             }
             Command::Dial {
@@ -475,7 +509,23 @@ impl<'d> Switch<'d> {
                 phone.rang = true;
                 self.report(Event::EarlyMedia(leg));
                 let it = &self.branches[&branch];
-                if it.early_media_wins && it.decided.is_none() {
+                if it.early_media_wins && it.decided.is_none() && !self.confirms[leg] {
+                    self.wins(branch, leg);
+                }
+            }
+            Deed::Answer if self.confirms[leg] => {
+                self.report(Event::Answered(leg));
+                let at = self.dice.time(3_000);
+                match self.dice.below(4) {
+                    0 => {}
+                    1 => self.after(at, Happening::Phone(leg, Deed::End(Cause::NORMAL_CLEARING))),
+                    _ => self.after(at, Happening::Phone(leg, Deed::Confirm)),
+                }
+            }
+            Deed::Confirm => {
+                if self.branches[&branch].decided.is_none() {
+                    phone.answered = true;
+                    self.note("confirmed");
                     self.wins(branch, leg);
                 }
             }

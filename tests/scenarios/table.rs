@@ -120,6 +120,15 @@ scenarios! {
         or: Expect {
             rings: rings!["1002" TooLate, NOW => soon(600), "1003" Joined, NOW => soon(600)],
             ..answered("1003", 1)
+        },
+        // A slow machine tells one of them before it has answered.
+        Expect {
+            rings: rings!["1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600)],
+            ..answered("1002", 1)
+        },
+        Expect {
+            rings: rings!["1002" Elsewhere, NOW => soon(600), "1003" Joined, NOW => soon(600)],
+            ..answered("1003", 1)
         };
     }
     fork_nobody_answers "{cti_stage_timeout=2}user/1002,user/1003" {

@@ -94,6 +94,8 @@ static void read_settings(struct originate *o, uint32_t limit) {
   else if (ignore && !strcmp(ignore, "consume")) o->early = CONSUME;
   else if (ignore && !strcmp(ignore, "ring_ready")) o->early = RING_READY;
   if (o->early != TAKE_IT) o->early_ok = false;
+  /* A 183 that outruns its leg's media ends the relay and takes the call: core's race, at will. */
+  if (o->early == RELAY && global_variable("standin_early_race")) o->early_ok = true;
   const char *confirm = event_get(o->variables, "group_confirm_early_ok");
   if (confirm && o->early == TAKE_IT) o->early_ok = is_true(confirm);
   o->continue_on_timeout = yes(o, "originate_continue_on_timeout");

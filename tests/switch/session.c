@@ -67,6 +67,17 @@ switch_core_session_t *switch_core_session_perform_locate(const char *uuid, cons
   return session;
 }
 
+switch_core_session_t *switch_core_session_perform_force_locate(const char *uuid, const char *file, const char *func, int line) {
+  (void)file, (void)func, (void)line;
+  if (!uuid) return NULL;
+  big_lock();
+  switch_core_session_t *session = session_find(uuid);
+  if (session && session->destroyed) session = NULL;
+  if (session) session->module_locks++;
+  big_unlock();
+  return session;
+}
+
 void switch_core_session_rwunlock(switch_core_session_t *session) {
   session_check(session, __func__);
   big_lock();

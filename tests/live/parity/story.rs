@@ -79,16 +79,17 @@ const VARIABLES: &[&str] = &[
     "sip_h_X-Var-*",
     "sip_h_X-Do-*",
     "sip_h_X-Application",
+    "call_uuid",
 ];
 
 /// A joined leg's end races with the end of the thread that joined it, which writes these last.
 /// So does what an application that its hangup interrupts would say.
 const RACING: &[&str] = &[
-    "call_uuid",
     "bridge_hangup_cause",
     "last_bridge_*",
     "playback_*",
     "current_application_response",
+    "read_result",
 ];
 
 impl Story {
@@ -221,7 +222,7 @@ impl<'a> Channels<'a> {
         for (uuid, name) in &self.names {
             text = text.replace(uuid, &format!("<{name}>"));
         }
-        from_slot(&without_tags(&without_numbers(&text)), self.course.slot)
+        from_slot(&without_numbers(&without_tags(&text)), self.course.slot)
     }
 }
 
@@ -383,6 +384,11 @@ fn media(body: &str) -> Vec<String> {
 fn switch(side: &mut Side, events: &[std::sync::Arc<Packet>], channels: &Channels) {
     for event in events {
         let name = event.get("Event-Name").unwrap_or("");
+        // A leg that is taken away from its caller goes through parking, if it still has the time to.
+        let is_caller = event.get("Unique-ID") == Some(&channels.course.uuid);
+        if !is_caller && name.ends_with("PARK") {
+            continue;
+        }
         let line = match name {
             "CHANNEL_EXECUTE" => {
                 let application = event.get("Application").unwrap_or("");
@@ -404,6 +410,8 @@ fn switch(side: &mut Side, events: &[std::sync::Arc<Packet>], channels: &Channel
     let Some(last) = last else {
         return;
     };
+    // Whether a caller who hangs up himself still hears why his leg ended is chance.
+    let has_hung_up = last.get("variable_sip_hangup_disposition") == Some("recv_bye");
     for (name, value) in &last.headers {
         let (kind, name) = match name.strip_prefix("variable_") {
             Some(name) => ("variable", name),
@@ -422,7 +430,12 @@ fn switch(side: &mut Side, events: &[std::sync::Arc<Packet>], channels: &Channel
             None => continue,
         };
         let is_caller = last.get("Unique-ID") == Some(&channels.course.uuid);
-        if !fits(name, VARIABLES) && (is_caller || !fits(name, RACING)) {
+        let races = if is_caller {
+            has_hung_up && name.starts_with("last_bridge_hangup")
+        } else {
+            fits(name, RACING)
+        };
+        if !fits(name, VARIABLES) && !races {
             let is_ours = ["current_application", "last_app"].contains(&name);
             let value = value
                 .strip_prefix("cti_")

@@ -284,7 +284,7 @@ pairs! {
         given: "exec_after_bridge_app" = "set", "exec_after_bridge_arg" = "e=f", "api_after_bridge" = "echo after SUFFIX",
             "execute_on_pre_bridge" = "set g=h", "bridge_pre_execute_bleg_app" = "set", "bridge_pre_execute_bleg_data" = "i=j";
         phones: "1002" Answers(200);
-        typed: 200 "bridged: uuid_kill LEG(1002)";
+        typed: 400 "bridged: uuid_kill LEG(1002)";
         sees: "1002: variable a=b", "caller: variable e=f", "1002: variable i=j";
     }
 
@@ -542,6 +542,162 @@ pairs! {
     null_beside "[null_enable_auto_answer=true,null_auto_answer_delay=400]null/nobody,user/1003" {
         phones: "1003" Rings;
         sees: "caller: gets 200 to INVITE";
+    }
+
+    loopback_to_a_bridge "loopback/via_1003,user/1002" {
+        phones: "1002" Answers(500), "1003" Rings;
+        sees: "1002: gets ACK", "1003: gets CANCEL", "loopback/via_1003-b: variable hangup_cause=LOSE_RACE";
+    }
+    loopback_keeps_the_reason "loopback/by_cti_1003,user/1002" {
+        phones: "1002" Answers(500), "1003" Rings;
+        sees: "1002: gets ACK", "1003: CANCEL Reason=SIP;cause=200;text=\"Call completed elsewhere\"";
+    }
+    pickup_beside "pickup/desk1001,user/1003" {
+        phones: "1003" Answers(300);
+        sees: "1003: gets ACK";
+    }
+    pickup_takes "pickup/desk1001,user/1003" {
+        phones: "1003" Rings, "1005" Answers(0);
+        typed: 300 "originate user/1005 &pickup(desk1001)";
+        sees: "1005: gets ACK", "1003: gets CANCEL", "caller: gets 200 to INVITE";
+    }
+
+    // Transfers and redirections while it rings
+
+    redirect_one_leg "user/1002" {
+        phones: "1002" Rejects(302, 200);
+        sees: "1002: sends 302 to INVITE", "caller: variable reached=elsewhere";
+    }
+    redirect_beside "user/1002,user/1003" {
+        phones: "1002" Rejects(302, 200), "1003" Rings;
+        sees: "1003: gets CANCEL", "caller: variable reached=elsewhere";
+    }
+    redirect_of_a_stage "user/1002|user/1003" {
+        phones: "1002" Rejects(302, 200), "1003" Answers(100);
+        sees: "caller: variable reached=elsewhere";
+    }
+    redirect_is_fatal "{outbound_redirect_fatal=true}user/1002,user/1003" {
+        phones: "1002" Rejects(302, 100), "1003" Answers(300);
+        sees: "1002: sends 302 to INVITE", "1003: gets ACK";
+    }
+    redirect_is_fatal_then "{outbound_redirect_fatal=true}user/1002|user/1003" {
+        phones: "1002" Rejects(302, 100), "1003" Answers(200);
+        sees: "1003: gets ACK";
+    }
+    semi_attended_transfer "user/1003" {
+        phones: "1003" Answers(1200), "1006" Answers(0);
+        typed: 200 "dials: 1005 via_1006", 700 "refers", 1900 "uuid_kill LEG(1006)";
+        sees: "1003: gets ACK", "1006: gets BYE";
+        differs: "a semi-attended transfer of the caller";
+    }
+    semi_attended_transfer_of_a_fork "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Answers(1200), "1006" Answers(0);
+        typed: 200 "dials: 1005 via_1006", 700 "refers", 2000 "uuid_kill LEG(1006)";
+        sees: "1002: gets CANCEL", "1003: gets INVITE", "1006: gets BYE";
+        once: "1002: CANCEL Reason=SIP;cause=200;text=\"Call completed elsewhere\"", "1003: sends 200 to INVITE",
+            "1003: EXECUTE uuid_bridge(<1006>)";
+        differs: "a semi-attended transfer of the caller";
+    }
+    semi_attended_transfer_of_a_stage "user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(1200), "1006" Answers(0);
+        typed: 200 "dials: 1005 via_1006", 800 "refers", 2200 "uuid_kill LEG(1006)";
+        sees: "1003: gets INVITE", "1006: gets BYE";
+        once: "1003: sends 200 to INVITE", "1003: gets BYE", "1003: EXECUTE uuid_bridge(<1006>)";
+        differs: "a semi-attended transfer of the caller";
+    }
+    transfer_of_the_caller "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Rings;
+        typed: 400 "uuid_transfer CALLER elsewhere";
+        sees: "1002: gets CANCEL", "1003: gets CANCEL", "caller: variable reached=elsewhere";
+    }
+    transfer_of_the_caller_later "user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rings;
+        typed: 600 "uuid_transfer CALLER elsewhere";
+        sees: "1003: gets CANCEL", "caller: variable reached=elsewhere";
+    }
+    transfer_while_parts_ring "user/1002:_:user/1003" {
+        phones: "1002" Rings, "1003" Rings;
+        typed: 500 "uuid_transfer CALLER elsewhere";
+        sees: "1002: gets CANCEL", "1003: gets CANCEL", "caller: variable reached=elsewhere";
+        differs: "parts (`:_:`) know the caller";
+    }
+    kill_of_one_leg "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Answers(700);
+        typed: 400 "uuid_kill LEG(1002)";
+        sees: "1002: gets CANCEL", "1003: gets ACK";
+    }
+    kill_of_a_stage "user/1002|user/1003" {
+        phones: "1002" Rings, "1003" Answers(200);
+        typed: 400 "uuid_kill LEG(1002) USER_BUSY";
+        sees: "1002: gets CANCEL", "1003: gets ACK";
+    }
+    kill_of_the_only_leg "user/1002" {
+        phones: "1002" Rings;
+        typed: 400 "uuid_kill LEG(1002) USER_BUSY";
+        sees: "1002: gets CANCEL", "!caller: gets 200 to INVITE";
+    }
+    kill_of_the_caller "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Rings;
+        typed: 400 "uuid_kill CALLER";
+        sees: "1002: gets CANCEL", "1003: gets CANCEL";
+    }
+    intercept_of_a_leg "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Rings, "1005" Answers(0);
+        typed: 400 "originate user/1005 &intercept(LEG(1002))";
+        sees: "1002: gets CANCEL", "1003: gets CANCEL", "1005: gets ACK";
+        differs: "a caller who lost a race or was picked off";
+    }
+    intercept_of_the_caller "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Rings, "1005" Answers(0);
+        typed: 400 "originate user/1005 &intercept(CALLER)";
+        sees: "1002: gets CANCEL", "1003: gets CANCEL", "1005: gets ACK";
+    }
+    bridge_of_the_caller_and_another "user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Rings, "1005" Answers(0);
+        typed: 300 "originate {origination_uuid=FRESH_UUID}user/1005 &park", 600 "uuid_bridge CALLER FRESH_UUID";
+        sees: "1002: gets CANCEL", "1003: gets CANCEL", "1005: gets ACK";
+    }
+
+    // Confirmation by a key
+
+    confirm_by_key "{group_confirm_key=5,group_confirm_file='silence_stream://3000'}user/1002" {
+        phones: "1002" Answers(200);
+        typed: 500 "uuid_recv_dtmf LEG(1002) 4", 700 "uuid_recv_dtmf LEG(1002) 5";
+        sees: "1002: gets ACK", "caller: gets 200 to INVITE";
+    }
+    confirm_by_key_in_a_fork "{group_confirm_key=5,group_confirm_file='silence_stream://5000'}user/1002,user/1003" {
+        phones: "1002" Answers(100), "1003" Answers(300);
+        typed: 800 "uuid_recv_dtmf LEG(1003) 5";
+        sees: "1002: gets BYE", "1003: gets ACK", "caller: variable last_bridge_to=<1003>";
+    }
+    confirm_of_one_leg "[group_confirm_key=5,group_confirm_file='silence_stream://5000']user/1002,user/1003" {
+        phones: "1002" Answers(100), "1003" Answers(600);
+        sees: "1002: gets BYE", "1003: gets ACK", "caller: variable last_bridge_to=<1003>";
+    }
+    confirm_others_ring_on "{group_confirm_key=5,group_confirm_file='silence_stream://5000'}user/1002,user/1003" {
+        phones: "1002" Answers(100), "1003" Rings;
+        typed: 900 "uuid_recv_dtmf LEG(1002) 5";
+        sees: "1002: gets ACK", "1003: CANCEL Reason=SIP;cause=200;text=\"Call completed elsewhere\"";
+    }
+    confirm_is_never_given "[group_confirm_key=5,group_confirm_file='silence_stream://5000',group_confirm_timeout=1]user/1002|user/1003" {
+        phones: "1002" Answers(100), "1003" Answers(200);
+        sees: "1002: gets BYE", "1003: gets ACK", "caller: variable last_bridge_to=<1003>";
+        differs: "a leg's time is over";
+    }
+    confirm_caller_gives_up "{group_confirm_key=5,group_confirm_file='silence_stream://5000'}user/1002,user/1003" {
+        caller: HangsUpAfter(900);
+        phones: "1002" Answers(100), "1003" Rings;
+        sees: "1002: gets BYE", "1003: gets CANCEL";
+    }
+    confirm_leg_hangs_up "{group_confirm_key=5,group_confirm_file='silence_stream://5000'}user/1002,user/1003" {
+        phones: "1002" Answers(100), "1003" Answers(900);
+        typed: 500 "uuid_kill LEG(1002)", 1300 "uuid_recv_dtmf LEG(1003) 5";
+        sees: "1002: gets BYE", "caller: variable last_bridge_to=<1003>";
+    }
+    confirm_error_file "{group_confirm_key=5,group_confirm_file='silence_stream://1500',group_confirm_error_file='silence_stream://300'}user/1002" {
+        phones: "1002" Answers(100);
+        typed: 500 "uuid_recv_dtmf LEG(1002) 4", 1500 "uuid_recv_dtmf LEG(1002) 5";
+        sees: "1002: gets ACK", "caller: gets 200 to INVITE";
     }
 
     // What FreeSWITCH's own unit test of originate covers, as calls through the application

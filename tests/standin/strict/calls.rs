@@ -173,6 +173,70 @@ pub fn campon(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// Core may hand over a leg in early media that it was told only to relay: if that leg leaves
+/// without an answer the hunt goes on, and what follows a failed bridge waits for the end.
+pub fn relay_gives_up(stand: &Stand) -> Wrong {
+    stand.library.set_global("standin_early_race", "true");
+    let mut wrong = Wrong::new();
+    for (plan, first, result, rings) in [
+        (
+            "user/1002|user/1003",
+            Behaviour::AnnouncesThenRejects(486, 200),
+            "answered",
+            2,
+        ),
+        (
+            "{cti_stage_timeout=1}user/1002|user/1003",
+            Behaviour::Announces,
+            "answered",
+            2,
+        ),
+        (
+            "user/1002|user/1003",
+            Behaviour::AnnouncesThenAnswers(200),
+            "answered",
+            1,
+        ),
+        (
+            "user/1002|user/9999",
+            Behaviour::AnnouncesThenRejects(486, 200),
+            "busy",
+            1,
+        ),
+    ] {
+        stand.register(&[phone("1002", first), phone("1003", Behaviour::Answers(100))]);
+        let course = call(stand, Some(plan.as_bytes()), |stand, caller| {
+            for (name, value) in [
+                ("failure_causes", "USER_BUSY"),
+                ("hangup_after_bridge", "true"),
+                ("execute_on_post_originate", "log INFO ran"),
+            ] {
+                stand.library.set_variable(caller, name, value);
+            }
+        });
+        wrong.extend(course.leftovers.iter().cloned());
+        for (name, value) in [
+            ("cti_result", result),
+            ("failure_causes", "USER_BUSY"),
+            ("hangup_after_bridge", "true"),
+            ("ran_execute_on_post_originate", "1"),
+        ] {
+            let got = course.seen.variable(name);
+            expect(
+                &mut wrong,
+                &format!("{plan} {first:?}: {name}"),
+                got == Some(value),
+                &got,
+            );
+        }
+        let kept = course.seen.variable("continue_on_fail");
+        expect(&mut wrong, "continue_on_fail", kept.is_none(), &kept);
+        let legs = course.seen.rings.len();
+        expect(&mut wrong, "phones rang", legs == rings, &course.seen.rings);
+    }
+    wrong
+}
+
 /// Twenty callers in one process, on the same phones.
 pub fn many_calls(stand: &Stand) -> Wrong {
     let plans = [
