@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// `cti_legs` and a phone's diary are on different sides of a loaded machine's network.
-pub const BAND: Ms = 500;
+pub const BAND: Ms = 2_000;
 /// Within this time messages cross on the wire.
 const CROSSING: Ms = 150;
 
