@@ -259,7 +259,7 @@ impl Context<'_> {
             (None, Some(at))
                 if over.is_none_or(|over| !crossed(at, over)) && answered.is_none() =>
             {
-                wrong.push(format!("{seat} rang, cti_legs says nothing of it"));
+                late.push(format!("{seat} rang, cti_legs says nothing of it"));
             }
             _ => {}
         }
