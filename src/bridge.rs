@@ -602,6 +602,8 @@ fn finish(
     cause: Cause,
     hang_up_caller: bool,
 ) {
+    // Siblings of one that answered too late may still be on their way out.
+    call.settle_losers();
     result::failed(call, caller, outcome, cause);
     result::ended(call, caller);
     if hang_up_caller {

@@ -259,7 +259,7 @@ impl Context<'_> {
             (None, Some(at))
                 if over.is_none_or(|over| !crossed(at, over)) && answered.is_none() =>
             {
-                wrong.push(format!("{seat} rang, cti_legs says nothing of it"));
+                late.push(format!("{seat} rang, cti_legs says nothing of it"));
             }
             _ => {}
         }
@@ -278,7 +278,7 @@ impl Context<'_> {
                 let own = cause == cause_of(status) && report.sip_code == Some(status);
                 let cut = report
                     .ended_ms
-                    .is_some_and(|ended| (ended as i64 - self.ms(at)).unsigned_abs() < CROSSING);
+                    .is_some_and(|ended| (ended as i64 - self.ms(at)).unsigned_abs() < BAND);
                 if !own && !cut {
                     wrong.push(format!(
                         "{seat} said {status}, cti_legs says {cause} {:?}",
