@@ -487,6 +487,11 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1005 won 0 a early  -> ring caller; join a aside
         1010 left a
         1020 found 0        -> dial 1 b relay aside"),
+    ("… nor is that one kept open any longer", "a|b/dead=UNREGISTERED|c", "progressive early=relay stage=1000 wait=800", "
+        0    begin          -> dial 0 a relay aside
+        1000 tick
+        1005 won 0 a early  -> ring caller; join a aside
+        1010 left a         -> dial 1 c relay aside"),
     ("progressive: who rings of an earlier stage is no progress of the newest", "a|b", "progressive stage=1000 progress=400", "
         0    begin          -> dial 0 a ignore aside
         400  tick           -> dial 1 b ignore aside

@@ -462,8 +462,10 @@ impl Ring {
         self.leg_ended(leg, Cause::NO_ANSWER, None);
         self.legs[leg].role = Some(Role::Failed);
         let part = self.legs[leg].part;
-        if self.parts[part].phase != Phase::Resolving {
-            self.parts[part].phase = Phase::Ending;
+        let it = &mut self.parts[part];
+        if it.phase != Phase::Resolving {
+            it.phase = Phase::Ending;
+            it.kept_open = None;
         }
         self.stage_over(part);
     }
