@@ -73,6 +73,28 @@ pub fn hooks_run_once(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A device that registers when its stage is over, or the call is answered, was never asked:
+/// it neither rings nor stands in the call's record.
+pub fn registered_too_late(stand: &Stand) -> Wrong {
+    stand.register(&[
+        phone("1003", Behaviour::Rings),
+        phone("1004", Behaviour::Answers(600)),
+    ]);
+    let plan = b"{cti_late_join=true,cti_stage_timeout=300ms}user/1002,user/1003|user/1004";
+    let course = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(600));
+            stand.register(&[phone("1002", Behaviour::Rings)]);
+        });
+        call(stand, Some(plan), |_, _| {})
+    });
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let targets: Vec<_> = legs.matches(r#""target":"#).collect();
+    expect(&mut wrong, "cti_legs", targets.len() == 3, &legs);
+    wrong
+}
+
 /// A caller with a `ringback` of its own hears it (183) also while everything rings beside
 /// its thread, and only once somebody rings; its keys are not lost by it.
 pub fn ringback_beside(stand: &Stand) -> Wrong {
