@@ -122,10 +122,13 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     module.metrics.call_started();
     call.announce(events::started(&call));
     call.feed(Event::Begin);
-    if let Some(key) = call.hold.cancel_key {
-        let ours = Arc::clone(&call);
-        module.spawn(&call, "cti-keys", move || hear_keys(&ours, key), || {});
-    }
+    let listen = || {
+        if let Some(key) = call.hold.cancel_key {
+            let ours = Arc::clone(&call);
+            module.spawn(&call, "cti-keys", move || hear_keys(&ours, key), || {});
+        }
+    };
+    listen();
     let mut shield = Some(shield);
     loop {
         let decision = run_caller(&call, caller);
@@ -141,6 +144,8 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
                 if join(&call, caller, leg, branch, aside) {
                     break;
                 }
+                // During the early media the keys were the winner's.
+                listen();
             }
             Decision::Fail {
                 outcome,

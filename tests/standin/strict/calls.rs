@@ -200,11 +200,35 @@ pub fn campon(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// The caller's key still counts in the stage after such a leg.
+fn gives_up_later(stand: &Stand) -> Wrong {
+    stand.register(&[
+        phone("1002", Behaviour::AnnouncesThenRejects(486, 200)),
+        phone("1003", Behaviour::Rings),
+    ]);
+    let plan = b"{cti_stage_timeout=1}user/1002|user/1003";
+    let course = call(stand, Some(plan), |stand, caller| {
+        stand
+            .library
+            .set_variable(caller, "origination_cancel_key", "*");
+        stand.library.presses(caller, b'*', 500);
+    });
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "by its key",
+        result == Some("cancelled"),
+        &result,
+    );
+    wrong
+}
+
 /// Core may hand over a leg in early media that it was told only to relay: if that leg leaves
 /// without an answer the hunt goes on, and what follows a failed bridge waits for the end.
 pub fn relay_gives_up(stand: &Stand) -> Wrong {
     stand.library.set_global("standin_early_race", "true");
-    let mut wrong = Wrong::new();
+    let mut wrong = gives_up_later(stand);
     for (plan, first, result, rings) in [
         (
             "user/1002|user/1003",
