@@ -12,7 +12,7 @@ use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
 use crate::ring::{
-    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring,
+    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, Leg, LegId, LegState, Outcome, Ring,
 };
 use crate::settings::{self, OURS};
 use crate::shield::Shield;
@@ -315,11 +315,11 @@ pub fn add(
         .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
-    let ringing = call.state.lock().ring.legs().len();
+    // What has ended, in this attempt or an earlier one, takes no room.
+    let open = |leg: &&Leg| leg.state != LegState::Ended;
+    let ringing = call.state.lock().ring.legs().iter().filter(open).count();
     if ringing + legs.len() > limit {
-        return Err(format!(
-            "the call would have more legs than max-targets ({limit})"
-        ));
+        return Err(format!("more legs would ring than max-targets ({limit})"));
     }
     match call.added(part, stage, found, legs, true) {
         0 => Err("it rings already, or the stage is over".to_owned()),

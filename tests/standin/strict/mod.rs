@@ -42,6 +42,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_nasty_variables", arguments::nasty_variables),
         Test::new("strict_api", arguments::api),
         Test::new("strict_api_during_a_call", arguments::api_during_a_call),
+        Test::new("strict_room_for_more", arguments::room_for_more),
         Test::new("strict_completions", arguments::completions),
         Test::new("strict_configuration", arguments::configuration),
         Test::new("strict_cancel_key", calls::cancel_key),
