@@ -12,7 +12,7 @@ use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
 use crate::ring::{
-    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, Outcome, Ring,
+    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, Leg, LegId, LegState, Outcome, Ring,
 };
 use crate::settings::{self, OURS};
 use crate::shield::Shield;
@@ -122,10 +122,13 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
     module.metrics.call_started();
     call.announce(events::started(&call));
     call.feed(Event::Begin);
-    if let Some(key) = call.hold.cancel_key {
-        let ours = Arc::clone(&call);
-        module.spawn(&call, "cti-keys", move || hear_keys(&ours, key), || {});
-    }
+    let listen = || {
+        if let Some(key) = call.hold.cancel_key {
+            let ours = Arc::clone(&call);
+            module.spawn(&call, "cti-keys", move || hear_keys(&ours, key), || {});
+        }
+    };
+    listen();
     let mut shield = Some(shield);
     loop {
         let decision = run_caller(&call, caller);
@@ -141,6 +144,8 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
                 if join(&call, caller, leg, branch, aside) {
                     break;
                 }
+                // During the early media the keys were the winner's.
+                listen();
             }
             Decision::Fail {
                 outcome,
@@ -310,11 +315,11 @@ pub fn add(
         .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
-    let ringing = call.state.lock().ring.legs().len();
+    // What has ended, in this attempt or an earlier one, takes no room.
+    let open = |leg: &&Leg| leg.state != LegState::Ended;
+    let ringing = call.state.lock().ring.legs().iter().filter(open).count();
     if ringing + legs.len() > limit {
-        return Err(format!(
-            "the call would have more legs than max-targets ({limit})"
-        ));
+        return Err(format!("more legs would ring than max-targets ({limit})"));
     }
     match call.added(part, stage, found, legs, true) {
         0 => Err("it rings already, or the stage is over".to_owned()),

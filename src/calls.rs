@@ -147,12 +147,15 @@ impl Call {
                 let mut legs = state.ring.legs().iter().zip(&state.legs);
                 legs.any(|(leg, dialled)| {
                     (leg.part, leg.stage) == (part, stage)
+                        && state.ring.of_this_attempt(leg)
                         && (!again || leg.state != LegState::Ended)
                         && dialled.contact.dead.is_none()
                         && dialled.contact.dial_string == contact.dial_string
                 })
             };
-            let new = contacts.into_iter().zip(legs);
+            // Who registers after its stage was never asked for.
+            let asked = again || state.ring.takes(part, stage);
+            let new = contacts.into_iter().zip(legs).filter(|_| asked);
             let (contacts, legs): (Vec<_>, Vec<_>) =
                 new.filter(|(contact, _)| !known(contact)).unzip();
             first = state.legs.len();

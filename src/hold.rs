@@ -11,7 +11,7 @@ use crate::switch::session::{Listener, Session, Sound};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the caller's media is read before its commands are looked at again.
 const SLICE: u32 = 20;
@@ -120,12 +120,18 @@ pub fn wait(call: &Arc<Call>, caller: &Session<'_>) {
         Some(sound) => {
             let mut waiting = Waiting { call, caller };
             let announcement = hold.announcement.lock().take();
+            let slice = Duration::from_millis(u64::from(SLICE));
+            let began = Instant::now();
             if let Some(announcement) = announcement {
                 caller.play(&announcement, &mut waiting);
             } else if !caller.play(sound, &mut waiting) && caller.ready() {
                 hold.unusable.store(true, Ordering::Relaxed);
                 // The phone's own ringing must do then.
                 caller.ring();
+            }
+            // A file without a sound in it is over at once: do not spin on it.
+            if began.elapsed() < slice && !call.has_command() {
+                caller.live(SLICE);
             }
         }
         None => caller.live(SLICE),

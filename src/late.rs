@@ -35,7 +35,16 @@ impl Waiting {
     pub fn wait(&self, call: &Arc<Call>, part: usize, stage: usize, users: Vec<(String, &Target)>) {
         let mut waiting = self.users.lock();
         for (user, target) in users {
-            waiting.entry(user).or_default().push(Watch {
+            let watches = waiting.entry(user).or_default();
+            // `originate_retries` and `campon` come here once an attempt.
+            let waits = |watch: &Watch| {
+                (watch.serial, watch.part, watch.stage) == (call.serial, part, stage)
+                    && watch.target.written == target.written
+            };
+            if watches.iter().any(waits) {
+                continue;
+            }
+            watches.push(Watch {
                 call: Arc::downgrade(call),
                 serial: call.serial,
                 part,
@@ -71,7 +80,8 @@ impl Waiting {
 /// is done on a thread for each call that waits, not on the one that delivers events.
 pub fn registered(module: &Arc<Module>, user: &str) {
     for watch in module.waiting.of(user) {
-        if let Some(call) = watch.call.upgrade() {
+        let rings = |call: &Arc<Call>| call.state.lock().ring.takes(watch.part, watch.stage);
+        if let Some(call) = watch.call.upgrade().filter(rings) {
             let ours = Arc::clone(&call);
             module.spawn(&call, "cti-late", move || join(&ours, &watch), || {});
         }

@@ -577,15 +577,14 @@ impl Ring {
     /// Added legs ring in branches of their own, beside what rings already.
     fn added(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>) {
         let first = self.legs.len();
-        let Some(it) = self.parts.get_mut(part) else {
+        if part >= self.parts.len() {
             return;
-        };
-        let rings = stage == it.stage || stage < it.stage && it.settings.mode == Mode::Progressive;
-        let rings = rings && it.phase == Phase::Ringing;
+        }
+        let takes = self.takes(part, stage);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
-        if legs.is_empty() || !rings || self.end.is_some() || self.is_over(part) {
+        if legs.is_empty() || !takes {
             return self.never_dialled(legs, false);
         }
         let it = &mut self.parts[part];

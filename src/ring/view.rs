@@ -58,6 +58,19 @@ impl Ring {
         legs.any(|(id, leg)| winner != Some(id) && open(leg))
     }
 
+    /// This stage rings, so that further legs may join it.
+    pub fn takes(&self, part: PartId, stage: usize) -> bool {
+        let it = &self.parts[part];
+        let rings = stage == it.stage || stage < it.stage && it.settings.mode == Mode::Progressive;
+        rings && it.phase == Phase::Ringing && self.end.is_none() && !self.is_over(part)
+    }
+
+    /// It belongs to the present attempt of its part (`originate_retries`, `campon`).
+    pub fn of_this_attempt(&self, leg: &Leg) -> bool {
+        leg.ended
+            .is_none_or(|at| at >= self.parts[leg.part].attempt_began)
+    }
+
     /// The call is decided: nothing starts any more.
     pub fn over(&self) -> bool {
         self.end.is_some() || self.finished

@@ -203,5 +203,17 @@ switch_status_t switch_ivr_play_file(switch_core_session_t *session, switch_file
   (void)fh;
   need(file, __func__, "the file's name");
   if (strstr(file, "missing")) return SWITCH_STATUS_FALSE;
+  if (strstr(file, "empty")) { /* over at once; who plays it in a loop is counted */
+    own_thread(session, __func__);
+    big_lock();
+    const char *before = channel_get(session->channel, "played_empty");
+    struct text count = {0};
+    text_format(&count, "%d", before ? atoi(before) + 1 : 1);
+    channel_set(session->channel, "played_empty", count.data);
+    free(count.data);
+    channel_pre_answer(session->channel);
+    big_unlock();
+    return SWITCH_STATUS_SUCCESS;
+  }
   return play(session, strstr(file, "stream://") != NULL, args, __func__);
 }

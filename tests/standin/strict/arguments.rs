@@ -348,6 +348,36 @@ pub fn api_during_a_call(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A leg that has ended takes no room from one that an operator adds.
+pub fn room_for_more(stand: &Stand) -> Wrong {
+    stand.library.set_config("max-targets", "2");
+    let ask = |arguments: &str| stand.library.api("cti", Some(arguments.as_bytes()), true);
+    ask("reload");
+    stand.register(&[
+        phone("1002", Behaviour::Rejects(486, 0)),
+        phone("1003", Behaviour::Rings),
+        phone("1004", Behaviour::Rings),
+    ]);
+    let plan = "{cti_stage_timeout=2}user/1002|user/1003";
+    let (wrong, _) = during_a_call(stand, plan, 300, || {
+        let calls: serde_json::Value = serde_json::from_str(&ask("calls json")).unwrap_or_default();
+        let uuid = calls[0]["uuid"].as_str().unwrap_or_default().to_owned();
+        let mut wrong = Vec::new();
+        for (target, fits) in [("user/1004", "+OK"), ("user/1002", "-ERR")] {
+            let reply = ask(&format!("add {uuid} {target}"));
+            expect(
+                &mut wrong,
+                target,
+                reply.starts_with(fits),
+                &(&reply, &calls),
+            );
+        }
+        ask(&format!("cancel {uuid}"));
+        wrong
+    });
+    wrong
+}
+
 pub fn completions(stand: &Stand) -> Wrong {
     let mut wrong = Vec::new();
     let rules = stand.library.completions();

@@ -73,6 +73,28 @@ pub fn hooks_run_once(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A device that registers when its stage is over, or the call is answered, was never asked:
+/// it neither rings nor stands in the call's record.
+pub fn registered_too_late(stand: &Stand) -> Wrong {
+    stand.register(&[
+        phone("1003", Behaviour::Rings),
+        phone("1004", Behaviour::Answers(600)),
+    ]);
+    let plan = b"{cti_late_join=true,cti_stage_timeout=300ms}user/1002,user/1003|user/1004";
+    let course = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(600));
+            stand.register(&[phone("1002", Behaviour::Rings)]);
+        });
+        call(stand, Some(plan), |_, _| {})
+    });
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let targets: Vec<_> = legs.matches(r#""target":"#).collect();
+    expect(&mut wrong, "cti_legs", targets.len() == 3, &legs);
+    wrong
+}
+
 /// A caller with a `ringback` of its own hears it (183) also while everything rings beside
 /// its thread, and only once somebody rings; its keys are not lost by it.
 pub fn ringback_beside(stand: &Stand) -> Wrong {
@@ -85,6 +107,7 @@ pub fn ringback_beside(stand: &Stand) -> Wrong {
         ),
         ("silence:400", "user/1002:_:user/1003", "answered"),
         ("/missing.wav", "user/1002:_:user/1003", "answered"),
+        ("/empty.wav", "user/1002:_:user/1003", "answered"),
         (
             "%(2000,4000,440,480)",
             "{cti_stage_timeout=300ms}user/1004,[leg_delay_start=100ms]user/1005",
@@ -107,6 +130,10 @@ pub fn ringback_beside(stand: &Stand) -> Wrong {
         wrong.extend(course.leftovers.iter().cloned());
         let result = course.seen.variable("cti_result");
         expect(&mut wrong, plan, result == Some(end), &result);
+        // What is over at once is played again with every 20 ms, not in a busy loop.
+        let played = course.seen.variable("played_empty");
+        let often = played.is_some_and(|times| times.parse().unwrap_or(u32::MAX) > 60);
+        expect(&mut wrong, "played", !often, &played);
         let told: Vec<_> = course
             .caller
             .iter()
@@ -173,11 +200,35 @@ pub fn campon(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// The caller's key still counts in the stage after such a leg.
+fn gives_up_later(stand: &Stand) -> Wrong {
+    stand.register(&[
+        phone("1002", Behaviour::AnnouncesThenRejects(486, 200)),
+        phone("1003", Behaviour::Rings),
+    ]);
+    let plan = b"{cti_stage_timeout=1}user/1002|user/1003";
+    let course = call(stand, Some(plan), |stand, caller| {
+        stand
+            .library
+            .set_variable(caller, "origination_cancel_key", "*");
+        stand.library.presses(caller, b'*', 500);
+    });
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "by its key",
+        result == Some("cancelled"),
+        &result,
+    );
+    wrong
+}
+
 /// Core may hand over a leg in early media that it was told only to relay: if that leg leaves
 /// without an answer the hunt goes on, and what follows a failed bridge waits for the end.
 pub fn relay_gives_up(stand: &Stand) -> Wrong {
     stand.library.set_global("standin_early_race", "true");
-    let mut wrong = Wrong::new();
+    let mut wrong = gives_up_later(stand);
     for (plan, first, result, rings) in [
         (
             "user/1002|user/1003",
