@@ -7,6 +7,7 @@ use crate::campon::{Campon, Fallback};
 use crate::contacts::{self, Caller};
 use crate::events;
 use crate::hold::{self, Hold};
+use crate::late;
 use crate::module::{Module, module};
 use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
@@ -252,11 +253,15 @@ pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
 fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
     let globals = &call.globals[part];
     let targets = &call.plan.parts[part].stages[stage];
+    let module = module();
+    let before = module.as_ref().map(|module| module.waiting.registrations());
     let contacts::Resolved {
         contacts: found,
         users,
     } = contacts::resolve(targets, caller, globals);
-    let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
+    let limit = module
+        .as_ref()
+        .map_or(usize::MAX, |module| module.config().max_targets);
     if found.len() > limit {
         let error = format!(
             "stage {} has {} contacts, more than max-targets ({limit})",
@@ -280,13 +285,20 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         leg
     });
     let legs = legs.collect();
-    // Before it rings: a registration from now on is not missed.
-    if call.late_join[part]
-        && let Some(module) = module()
-    {
+    let waits = module.filter(|_| call.late_join[part]);
+    let names: Vec<String> = users.iter().map(|(user, _)| user.clone()).collect();
+    if let Some(module) = &waits {
         module.waiting.wait(call, part, stage, users);
     }
     call.resolved(part, found, legs);
+    // Who has registered while the others were looked up is not missed either.
+    if let Some(module) = waits
+        && before != Some(module.waiting.registrations())
+    {
+        names
+            .iter()
+            .for_each(|user| late::look_again(&module, user));
+    }
 }
 
 /// An operator's further target, beside the running stage of this part. What it did, or why
@@ -314,17 +326,23 @@ pub fn add(
         .iter()
         .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
-    let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
-    // What has ended, in this attempt or an earlier one, takes no room.
-    let open = |leg: &&Leg| leg.state != LegState::Ended;
-    let ringing = call.state.lock().ring.legs().iter().filter(open).count();
-    if ringing + legs.len() > limit {
-        return Err(format!("more legs would ring than max-targets ({limit})"));
-    }
+    room_for(call, legs.len())?;
     match call.added(part, stage, found, legs, true) {
         0 => Err("it rings already, or the stage is over".to_owned()),
         legs => Ok(format!("{legs} more leg(s) ring")),
     }
+}
+
+/// Whether so many more legs may ring; else why not.
+pub fn room_for(call: &Call, more: usize) -> Result<(), String> {
+    let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
+    // What has ended, in this attempt or an earlier one, takes no room.
+    let open = |leg: &&Leg| leg.state != LegState::Ended;
+    let ringing = call.state.lock().ring.legs().iter().filter(open).count();
+    if ringing + more > limit {
+        return Err(format!("more legs would ring than max-targets ({limit})"));
+    }
+    Ok(())
 }
 
 /// One originate: ring these legs until one wins, all fail, or the branch is cancelled.

@@ -340,7 +340,9 @@ impl Call {
 
     /// Time ran out in the very moment of the answer: the answer stands, once it is final.
     fn end_unless_answered(&self, leg: LegId, session: &Session<'_>, cause: Cause) {
-        let unconfirmed = || self.state.lock().ring.legs()[leg].unconfirmed();
+        // Core says so the moment it takes the key, before its originate returns.
+        let confirmed = || session.variable("group_dial_status").as_deref() == Some("winner");
+        let unconfirmed = || self.state.lock().ring.legs()[leg].unconfirmed() && !confirmed();
         if !session.answered() || unconfirmed() {
             session.hang_up(cause);
         }

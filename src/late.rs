@@ -2,6 +2,7 @@
 //! mobile that a push has woken. Nothing happens but for users that a ringing call waits
 //! for: a registration of anybody else is one look into a map, or none at all.
 
+use crate::bridge;
 use crate::calls::Call;
 use crate::contacts;
 use crate::module::Module;
@@ -10,7 +11,7 @@ use crate::settings;
 use crate::switch::LockedSession;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Who waits for whom, by the user's name without its domain: what has really registered is
@@ -19,6 +20,7 @@ use std::sync::{Arc, Weak};
 pub struct Waiting {
     users: Mutex<HashMap<String, Vec<Watch>>>,
     any: AtomicBool,
+    registrations: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -68,6 +70,11 @@ impl Waiting {
         self.any.store(!waiting.is_empty(), Ordering::Release);
     }
 
+    /// How many devices have registered so far.
+    pub fn registrations(&self) -> u64 {
+        self.registrations.load(Ordering::Acquire)
+    }
+
     fn of(&self, user: &str) -> Vec<Watch> {
         if !self.any.load(Ordering::Acquire) {
             return Vec::new();
@@ -76,9 +83,16 @@ impl Waiting {
     }
 }
 
-/// A device of this user has registered. Looking the targets up takes the directory, so it
-/// is done on a thread for each call that waits, not on the one that delivers events.
+/// A device of this user has registered.
 pub fn registered(module: &Arc<Module>, user: &str) {
+    module.waiting.registrations.fetch_add(1, Ordering::AcqRel);
+    look_again(module, user);
+}
+
+/// This user may have a device that does not ring yet. Looking the targets up takes the
+/// directory, so it is done on a thread for each call that waits, not on the one that
+/// delivers events.
+pub fn look_again(module: &Arc<Module>, user: &str) {
     for watch in module.waiting.of(user) {
         let rings = |call: &Arc<Call>| call.state.lock().ring.takes(watch.part, watch.stage);
         if let Some(call) = watch.call.upgrade().filter(rings) {
@@ -101,7 +115,10 @@ fn join(call: &Arc<Call>, watch: &Watch) {
     let legs = found
         .iter()
         .map(|contact| settings::leg(contact, caller.channel(), globals).0);
-    let legs = legs.collect();
+    let legs: Vec<_> = legs.collect();
+    if let Err(why) = bridge::room_for(call, legs.len()) {
+        return tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {why}");
+    }
     let joined = call.added(watch.part, watch.stage, found, legs, false);
     if joined > 0 {
         tracing::debug!(
