@@ -59,7 +59,7 @@ pub struct Apart {
     pub open: u64,
     /// What was so late that it would be wrong on a quiet machine.
     pub late: Vec<String>,
-    /// Answers that sofia never acknowledged.
+    /// Answers that sofia never acknowledged, or never ended.
     pub unacknowledged: u64,
     /// Calls that failed before their last stage because early media had won.
     pub early_media_won: u64,
@@ -247,6 +247,10 @@ impl Context<'_> {
         let crossed = |one: Instant, other: Instant| {
             (self.ms(one) - self.ms(other)).unsigned_abs() < CROSSING
         };
+        let meets = |at: Instant| {
+            let ended = report.ended_ms.map(|ended| ended as i64);
+            ended.is_some_and(|ended| (ended - self.ms(at)).unsigned_abs() < CROSSING)
+        };
         if report.start_ms.is_none() {
             wrong.push(format!(
                 "{seat} was rung, but cti_legs says that it was not dialled"
@@ -296,6 +300,12 @@ impl Context<'_> {
                     ));
                     None
                 }
+                // sofia forgets to end an answer that meets the leg's end, as it forgets to
+                // acknowledge it: the channel was gone before the 200 was read.
+                None if meets(at) => {
+                    apart.unacknowledged += 1;
+                    None
+                }
                 None => {
                     wrong.push(format!("{seat} answered, was {role:?}, and was never told"));
                     None
@@ -312,10 +322,7 @@ impl Context<'_> {
             End::Open(Leg {
                 last: Some((at, 200)),
                 ..
-            }) if report
-                .ended_ms
-                .is_some_and(|ended| (ended as i64 - self.ms(*at)).unsigned_abs() < CROSSING) =>
-            {
+            }) if meets(*at) => {
                 apart.unacknowledged += 1;
                 None
             }

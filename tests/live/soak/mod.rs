@@ -74,7 +74,7 @@ impl Outcome {
         );
         let _ = writeln!(
             text,
-            "legs: {}; not ended when their call was: {}; answers that sofia never acknowledged: {}; calls that early media ended before their last stage: {}",
+            "legs: {}; not ended when their call was: {}; answers in the moment of the leg's end that sofia left open: {}; calls that early media ended before their last stage: {}",
             counted(&self.roles),
             self.apart.open,
             self.apart.unacknowledged,
