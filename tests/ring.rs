@@ -247,6 +247,15 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  ended a REJECTED -> cancel 0 NO_ANSWER
         110  ended b NO_ANSWER
         111  failed 0 NO_ANSWER -> finish rejected REJECTED"),
+    ("… but an answer in that moment stands", "a,b|c", "reject=any", "
+        0    begin          -> dial 0 a b ignore
+        100  ended a REJECTED -> cancel 0 NO_ANSWER
+        101  won 0 b        -> join b
+        legs a failed REJECTED; b open"),
+    ("… and early media does not", "a,b|c", "reject=any early=core", "
+        0    begin          -> dial 0 a b core
+        100  ended a REJECTED -> cancel 0 NO_ANSWER
+        101  won 0 b early  -> too late b NO_ANSWER; finish rejected REJECTED"),
     ("… for the causes that it names", "a,b|c", "reject=BUSY", "
         0    begin          -> dial 0 a b ignore
         100  ended a REJECTED

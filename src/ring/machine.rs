@@ -424,7 +424,10 @@ impl Ring {
         };
         // Its time was over, and early media is no answer.
         let late = it.cancelled.filter(|_| !answered);
-        let cause = late.or(self.end.map(End::tells));
+        // A rejection in the moment of an answer: core may have answered the caller by now.
+        let rejected = matches!(self.end, Some(End::SingleReject { .. })) && answered;
+        let decided = self.end.filter(|_| !rejected);
+        let cause = late.or(decided.map(End::tells));
         if let Some(cause) = cause {
             self.commands.push(Command::TooLate { branch, leg, cause });
             // A loser's own end is about to come; where nobody won, nobody waits for it.

@@ -531,7 +531,10 @@ impl Referee {
             Command::Join { leg, branch, .. } => {
                 let first = self.verdict.is_none();
                 self.law(Law::OneVerdict, first, || say("there is a verdict"));
-                let over = self.ended.is_some();
+                // An answer stands beside the rejection that would have ended the call.
+                let rejected = matches!(self.ended, Some(Ended::Rejected(..)));
+                let stands = rejected && self.legs[*leg].answered;
+                let over = self.ended.is_some() && !stands;
                 self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
                 let known = self
                     .branches
@@ -539,7 +542,7 @@ impl Referee {
                     .is_some_and(|it| it.legs.contains(leg));
                 self.law(Law::KnownIds, known, || say("no such leg"));
                 self.verdict.get_or_insert_with(|| command.clone());
-                self.ended.get_or_insert(Ended::Won(*leg));
+                self.ended = Some(Ended::Won(*leg));
             }
             Command::TooLate { leg, branch, .. } => {
                 let known = self
@@ -547,8 +550,12 @@ impl Referee {
                     .get(branch)
                     .is_some_and(|it| it.legs.contains(leg));
                 self.law(Law::KnownIds, known, || say("no such leg"));
-                let cancelled = self.cancelled(*leg) && !self.legs[*leg].answered;
-                let due = self.ended.is_some() || cancelled;
+                let answered = self.legs[*leg].answered;
+                let due = match self.ended {
+                    None => self.cancelled(*leg) && !answered,
+                    Some(Ended::Rejected(..)) => !answered,
+                    Some(_) => true,
+                };
                 self.law(Law::AnswersCount, due, || say("nobody else had won"));
             }
             Command::Finish {
