@@ -60,7 +60,7 @@ pub struct Apart {
     /// What was so late that it would be wrong on a quiet machine.
     pub late: Vec<String>,
     /// Answers that sofia never acknowledged, or never ended.
-    pub unacknowledged: u64,
+    pub left_open: u64,
     /// Calls that failed before their last stage because early media had won.
     pub early_media_won: u64,
 }
@@ -204,6 +204,18 @@ impl Context<'_> {
         self.seen.done.iter().any(|done| done.starts_with(command))
     }
 
+    /// sofia forgets to acknowledge, or to end, an answer that meets its leg's end: the channel
+    /// was gone before the 200 was read. Core's `bridge` leaves such phones, too.
+    fn left_open(&self, report: &Report, leg: &Leg) -> bool {
+        let answered = leg.last.filter(|(_, status)| *status == 200);
+        let meets = |at| {
+            let ended = report.ended_ms.map(|ended| ended as i64);
+            ended.is_some_and(|ended| (ended - self.ms(at)).unsigned_abs() < CROSSING)
+        };
+        let lost = report.role.as_deref() != Some("winner");
+        lost && leg.bye.is_none() && answered.is_some_and(|(at, _)| meets(at))
+    }
+
     /// One leg and its phone.
     fn leg(&self, report: &Report, leg: &Leg, apart: &mut Apart, wrong: &mut Vec<String>) {
         let seat = &leg.seat;
@@ -247,10 +259,6 @@ impl Context<'_> {
         let crossed = |one: Instant, other: Instant| {
             (self.ms(one) - self.ms(other)).unsigned_abs() < CROSSING
         };
-        let meets = |at: Instant| {
-            let ended = report.ended_ms.map(|ended| ended as i64);
-            ended.is_some_and(|ended| (ended - self.ms(at)).unsigned_abs() < CROSSING)
-        };
         if report.start_ms.is_none() {
             wrong.push(format!(
                 "{seat} was rung, but cti_legs says that it was not dialled"
@@ -271,6 +279,10 @@ impl Context<'_> {
             wrong.push(format!("{seat} never answered, cti_legs says that it did"));
         }
         let told = match end {
+            _ if self.left_open(report, leg) => {
+                apart.left_open += 1;
+                None
+            }
             // sofia's own BYE, where CANCEL and answer have crossed: it gives no reason.
             End::Answered(at, Some((told, bye))) if told.is_empty() && role != "winner" => {
                 if !crossed(at, bye) {
@@ -300,12 +312,6 @@ impl Context<'_> {
                     ));
                     None
                 }
-                // sofia forgets to end an answer that meets the leg's end, as it forgets to
-                // acknowledge it: the channel was gone before the 200 was read.
-                None if meets(at) => {
-                    apart.unacknowledged += 1;
-                    None
-                }
                 None => {
                     wrong.push(format!("{seat} answered, was {role:?}, and was never told"));
                     None
@@ -318,14 +324,6 @@ impl Context<'_> {
                 None
             }
             End::Silent => None,
-            // sofia forgets to acknowledge an answer that meets the leg's end.
-            End::Open(Leg {
-                last: Some((at, 200)),
-                ..
-            }) if meets(*at) => {
-                apart.unacknowledged += 1;
-                None
-            }
             End::Open(leg) => {
                 wrong.push(format!("{seat} still rings: {:?}", leg.last));
                 None
@@ -431,8 +429,13 @@ impl Context<'_> {
             .iter()
             .filter(|report| report.role.as_deref() == Some("winner"))
             .collect();
-        let joined = |(_, leg): &&(String, Leg)| match end(leg) {
-            End::Answered(_, bye) => bye.is_none_or(|(told, _)| told == "NORMAL_CLEARING"),
+        let forgotten = |uuid: &str, leg: &Leg| {
+            let report = reports.iter().find(|it| it.uuid.as_deref() == Some(uuid));
+            report.is_some_and(|report| self.left_open(report, leg))
+        };
+        let joined = |(uuid, leg): &&(String, Leg)| match end(leg) {
+            End::Answered(_, None) => !forgotten(uuid, leg),
+            End::Answered(_, Some((told, _))) => told == "NORMAL_CLEARING",
             _ => false,
         };
         let joined: Vec<&str> = self

@@ -77,7 +77,7 @@ impl Outcome {
             "legs: {}; not ended when their call was: {}; answers in the moment of the leg's end that sofia left open: {}; calls that early media ended before their last stage: {}",
             counted(&self.roles),
             self.apart.open,
-            self.apart.unacknowledged,
+            self.apart.left_open,
             self.apart.early_media_won
         );
         let _ = writeln!(text, "commands: {}", counted(&self.replies));
@@ -159,7 +159,7 @@ pub fn run(rig: &Rig, soak: &Soak, tell: &(dyn Fn(&str) + Sync)) -> Result<Outco
         if left != 0 {
             run.wrong(&format!("{left} channels are left after call {until}"));
         }
-        let sample = process::at_rest(rig.switch.pid())?;
+        let sample = process::at_rest(&rig.switch)?;
         run.outcome().samples.push((until - soak.first, sample));
     }
     run.rests(lanes)?;

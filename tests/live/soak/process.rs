@@ -2,8 +2,9 @@
 //! Read from /proc at moments when no call runs.
 //! Growth after the warm-up is what a leak looks like.
 
+use super::super::switch::Switch;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -14,19 +15,25 @@ pub struct Sample {
     pub data: u64,
 }
 
-/// When connections and RTP ports that are being closed are gone: it has less only if it is given more time.
-pub fn at_rest(pid: u32) -> Result<Sample, String> {
-    const AGAIN: Duration = Duration::from_millis(700);
-    let mut last = sample(pid)?;
-    for _ in 0..10 {
+/// What it has when the threads of its sessions are gone: the switch keeps idle ones for five seconds.
+pub fn at_rest(switch: &Switch) -> Result<Sample, String> {
+    const AGAIN: Duration = Duration::from_millis(300);
+    const PATIENCE: Duration = Duration::from_secs(15);
+    let mut line = switch.connect()?;
+    let until = Instant::now() + PATIENCE;
+    while !line.api("fsctl debug_pool")?.contains("running:0 ") && Instant::now() < until {
         std::thread::sleep(AGAIN);
-        let now = sample(pid)?;
-        if now.files >= last.files && now.threads >= last.threads {
+    }
+    // Connections and RTP ports that are being closed: it has less only if it is given more time.
+    let mut last = sample(switch.pid())?;
+    loop {
+        std::thread::sleep(AGAIN);
+        let now = sample(switch.pid())?;
+        if now.files >= last.files && now.threads >= last.threads || Instant::now() > until {
             return Ok(now);
         }
         last = now;
     }
-    Ok(last)
 }
 
 fn sample(pid: u32) -> Result<Sample, String> {
@@ -49,8 +56,8 @@ fn sample(pid: u32) -> Result<Sample, String> {
 
 /// What has grown more than the switch's own pools explain.
 pub fn growth(warm: &Sample, end: &Sample) -> Vec<String> {
-    // The switch keeps idle session threads for a while, each with its stack's mapping.
-    const THREADS: u64 = 20;
+    // The switch's own threads for timers and connections come and go.
+    const THREADS: u64 = 3;
     const FILES: u64 = 10;
     // malloc's arenas come and go with threads.
     const RESIDENT: u64 = 25;
