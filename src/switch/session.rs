@@ -573,8 +573,7 @@ impl Channel<'_> {
         };
     }
 
-    /// When it first rang or played early media: microseconds since the epoch by the
-    /// switch's clock, which may tick in steps of 20 ms.
+    /// When it first rang or played early media, by the switch's [`clock`].
     pub fn rang_at(&self) -> Option<i64> {
         // SAFETY: the channel is alive, and its profile and times live as long; the fields
         // are plain integers that the channel's own thread has written.
@@ -587,6 +586,13 @@ impl Channel<'_> {
             .filter(|&at| at > 0)
             .min()
     }
+}
+
+/// The switch's clock, microseconds since the epoch. It follows the system's only when the
+/// switch starts or is told to (`fsctl sync_clock`), and may tick in steps of 20 ms.
+pub fn clock() -> i64 {
+    // SAFETY: reads a number; callable from any thread.
+    unsafe { ffi::switch_micro_time_now() }
 }
 
 /// A cause's name as the switch spells it.

@@ -45,6 +45,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_room_for_more", arguments::room_for_more),
         Test::new("strict_completions", arguments::completions),
         Test::new("strict_configuration", arguments::configuration),
+        Test::new("strict_clock_set_back", calls::clock_set_back),
         Test::new("strict_cancel_key", calls::cancel_key),
         Test::new("strict_hooks_run_once", calls::hooks_run_once),
         Test::new("strict_ringback_beside", calls::ringback_beside),
