@@ -5,7 +5,7 @@
 use crate::calls::{Call, LEG_VARIABLE, Setting};
 use crate::campon::{Campon, Fallback};
 use crate::contacts::{self, Caller};
-use crate::events;
+use crate::events::{self, Ordered};
 use crate::hold::{self, Hold};
 use crate::late;
 use crate::module::{Module, module};
@@ -308,6 +308,7 @@ pub fn add(
     caller: &dyn Caller,
     (part, stage): (usize, usize),
     targets: &plan::Stage,
+    order: Ordered<'_>,
 ) -> Result<String, String> {
     let globals = &call.globals[part];
     let found = contacts::resolve(targets, caller, globals).contacts;
@@ -327,9 +328,11 @@ pub fn add(
         .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     room_for(call, legs.len())?;
-    match call.added(part, stage, found, legs, true) {
+    let said = |legs: usize| format!("{legs} more leg(s) ring");
+    let told = |legs: usize| order.carried_out(&said(legs));
+    match call.added(part, stage, found, legs, Some(&told)) {
         0 => Err("it rings already, or the stage is over".to_owned()),
-        legs => Ok(format!("{legs} more leg(s) ring")),
+        legs => Ok(said(legs)),
     }
 }
 

@@ -21,6 +21,18 @@ pub struct Announcement {
     body: Option<String>,
 }
 
+impl Announcement {
+    fn of(action: &'static str, headers: Vec<(&'static str, String)>) -> Announcement {
+        Announcement {
+            action,
+            headers,
+            at: None,
+            cause: Cause::NONE,
+            body: None,
+        }
+    }
+}
+
 /// How much of a leg has been announced.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Told {
@@ -30,31 +42,25 @@ pub struct Told {
 }
 
 pub fn started(call: &Call) -> Announcement {
-    Announcement {
-        action: "started",
-        headers: vec![("CTI-Plan", call.plan.to_string())],
-        at: None,
-        cause: Cause::NONE,
-        body: None,
-    }
+    Announcement::of("started", vec![("CTI-Plan", call.plan.to_string())])
 }
 
-/// An operator's command that was carried out.
-pub fn operated(command: &str, by: &str, what: &str) -> Announcement {
-    let action = match command {
-        "cancel" => "cancel",
-        "skip" => "skip",
-        "drop" => "drop",
-        "add" => "add",
-        _ => "extend",
-    };
-    let headers = vec![("CTI-By", by.to_owned()), ("CTI-Said", what.to_owned())];
-    Announcement {
-        action,
-        headers,
-        at: None,
-        cause: Cause::NONE,
-        body: None,
+/// An operator's command and who gave it.
+#[derive(Clone, Copy)]
+pub struct Ordered<'a> {
+    /// `cancel`, `skip`, `drop`, `add` or `extend`.
+    pub command: &'static str,
+    pub by: &'a str,
+}
+
+impl Ordered<'_> {
+    /// It was: `said` is the reply.
+    pub fn carried_out(&self, said: &str) -> Announcement {
+        let headers = vec![
+            ("CTI-By", self.by.to_owned()),
+            ("CTI-Said", said.to_owned()),
+        ];
+        Announcement::of(self.command, headers)
     }
 }
 
@@ -65,11 +71,8 @@ pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
         ("CTI-Cause", cause.to_owned()),
     ];
     Announcement {
-        action: "ended",
-        headers,
-        at: None,
-        cause: Cause::NONE,
         body: Some(legs),
+        ..Announcement::of("ended", headers)
     }
 }
 
@@ -77,13 +80,8 @@ pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
 pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
     let mut news = Vec::new();
     if let Some(stage) = new_stage {
-        news.push(Announcement {
-            action: "stage",
-            headers: vec![("CTI-Stage", stage.to_string())],
-            at: None,
-            cause: Cause::NONE,
-            body: None,
-        });
+        let headers = vec![("CTI-Stage", stage.to_string())];
+        news.push(Announcement::of("stage", headers));
     }
     for leg in 0..state.legs.len() {
         let Some(it) = state.ring.legs().get(leg) else {
@@ -105,8 +103,6 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
         for (action, before, now, at) in actions {
             if now && !before {
                 news.push(Announcement {
-                    action,
-                    headers: of_leg(state, leg, it),
                     at,
                     // It may have ended before it was told to ring.
                     cause: if action == "leg_ended" {
@@ -114,7 +110,7 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
                     } else {
                         Cause::NONE
                     },
-                    body: None,
+                    ..Announcement::of(action, of_leg(state, leg, it))
                 });
             }
         }

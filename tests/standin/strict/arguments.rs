@@ -378,6 +378,53 @@ pub fn room_for_more(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A command's event comes before all that follows from the command, however threads meet.
+pub fn told_first(stand: &Stand) -> Wrong {
+    let added = ["1003", "1004", "1005", "1006", "1007"];
+    stand.register(&[phone("1002", Behaviour::Rings)]);
+    for name in added {
+        stand.register(&[phone(name, Behaviour::Rings)]);
+    }
+    let ask = |arguments: &str| stand.library.api("cti", Some(arguments.as_bytes()), true);
+    stand.library.jitter(30, 1);
+    let (mut wrong, course) = during_a_call(stand, "user/1002", 30, || {
+        let calls: serde_json::Value = serde_json::from_str(&ask("calls json")).unwrap_or_default();
+        let uuid = calls[0]["uuid"].as_str().unwrap_or_default().to_owned();
+        for name in added {
+            ask(&format!("add {uuid} user/{name}"));
+        }
+        std::thread::sleep(Duration::from_millis(100 * slowness()));
+        ask(&format!("cancel {uuid}"));
+        Vec::new()
+    });
+    stand.library.jitter(0, 0);
+    let header = |event: &[(String, String)], name: &str| {
+        let found = event.iter().find(|(it, _)| it == name);
+        found.map_or(String::new(), |(_, value)| value.clone())
+    };
+    let told: Vec<String> = course
+        .events
+        .iter()
+        .filter(|event| header(event, "CTI-Target") != "user/1002")
+        .map(|event| {
+            let target = header(event, "CTI-Target");
+            format!("{} {target}", header(event, "CTI-Action"))
+        })
+        .collect();
+    let place = |what: &str, nth: usize| {
+        let mut places = (0..told.len()).filter(|&at| told[at] == what);
+        places.nth(nth).unwrap_or(usize::MAX)
+    };
+    for (nth, name) in added.iter().enumerate() {
+        let rang = place(&format!("ringing user/{name}"), 0);
+        expect(&mut wrong, name, place("add ", nth) < rang, &told);
+    }
+    let ended = place("leg_ended user/1003", 0);
+    let cancelled = place("cancel ", 0);
+    expect(&mut wrong, "cancel", cancelled < ended, &told);
+    wrong
+}
+
 pub fn completions(stand: &Stand) -> Wrong {
     let mut wrong = Vec::new();
     let rules = stand.library.completions();
