@@ -563,11 +563,12 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         lend(call, caller.channel(), leg);
         call.state.lock().answer_awaited = true;
     }
+    let lent = Lent(call, caller.channel());
     caller.bridge(&peer);
     call.leg_over(leg, &peer);
     call.settle_losers();
     call.state.lock().answer_awaited = false;
-    give_back(call, caller.channel());
+    drop(lent);
     if !answered && !peer.answered() && caller.ready() {
         call.feed(Event::Unanswered(leg));
         if call.state.lock().ring.winner().is_none() {
@@ -601,6 +602,15 @@ fn lend(call: &Call, caller: &Channel<'_>, leg: LegId) {
         let own = caller.variable(name);
         call.state.lock().lent.push((name, own));
         caller.set(name, value);
+    }
+}
+
+/// The caller has its variables back when the two have parted, also if the join panics.
+struct Lent<'a>(&'a Call, &'a Channel<'a>);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        guarded("a join's end", (), || give_back(self.0, self.1));
     }
 }
 
