@@ -39,15 +39,16 @@ pub fn cti_bridge(caller: &Session<'_>, text: &str) {
     };
     match plan::parse(text, &limits) {
         Ok(plan) => ring(&module, caller, plan, text),
-        Err(error) => refuse(caller, &error.to_string()),
+        Err(error) => refuse(caller, text, &error.to_string()),
     }
 }
 
 /// A bad plan rings nobody (promise 9).
-fn refuse(caller: &Session<'_>, error: &str) {
+fn refuse(caller: &Session<'_>, text: &str, error: &str) {
     let uuid = caller.uuid();
     tracing::error!(uuid = uuid.as_str(), "cti_bridge: {error}");
     result::refused(caller, error);
+    events::refused(&uuid, text, error);
     caller.handle_cause(result::REFUSED);
 }
 

@@ -24,8 +24,22 @@ pub fn no_session(stand: &Stand) -> Wrong {
     wrong
 }
 
+fn header<'a>(event: &'a [(String, String)], name: &str) -> &'a str {
+    let found = event.iter().find(|(it, _)| it == name);
+    found.map_or("", |(_, value)| value)
+}
+
 fn refused(course: &Course, plan: &str, error: Option<&str>) -> Wrong {
     let mut wrong = course.leftovers.clone();
+    let told: Vec<[&str; 3]> = course
+        .events
+        .iter()
+        .map(|event| ["CTI-Action", "CTI-Result", "CTI-Error"].map(|name| header(event, name)))
+        .collect();
+    let why = course.seen.variable("cti_error").unwrap_or_default();
+    let expected = [["started", "", ""], ["ended", "invalid", why]];
+    let what = format!("{plan:?}: events");
+    expect(&mut wrong, &what, told == expected, &told);
     let got = course.seen.variable("cti_error");
     let said = match (got, error) {
         (Some(got), Some(error)) => got == error || got == format!("cti_bridge: {error}"),
@@ -378,6 +392,20 @@ pub fn room_for_more(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// That a stage has too many contacts is known only when it begins.
+pub fn too_many_contacts(stand: &Stand) -> Wrong {
+    stand.library.set_config("max-targets", "1");
+    stand.library.api("cti", Some(b"reload"), true);
+    let second = Phone {
+        user: "1002",
+        ..phone("1002-2", Behaviour::Rings)
+    };
+    stand.register(&[phone("1002", Behaviour::Rings), second]);
+    let course = call(stand, Some(b"user/1002"), |_, _| {});
+    let error = "stage 1 has 2 contacts, more than max-targets (1)";
+    refused(&course, "user/1002", Some(error))
+}
+
 /// A command's event comes before all that follows from the command, however threads meet.
 pub fn told_first(stand: &Stand) -> Wrong {
     let added = ["1003", "1004", "1005", "1006", "1007"];
@@ -398,10 +426,6 @@ pub fn told_first(stand: &Stand) -> Wrong {
         Vec::new()
     });
     stand.library.jitter(0, 0);
-    let header = |event: &[(String, String)], name: &str| {
-        let found = event.iter().find(|(it, _)| it == name);
-        found.map_or(String::new(), |(_, value)| value.clone())
-    };
     let told: Vec<String> = course
         .events
         .iter()
