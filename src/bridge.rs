@@ -33,10 +33,7 @@ pub fn cti_bridge(caller: &Session<'_>, text: &str) {
         return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
     };
     let config = module.config();
-    let limits = Limits {
-        targets: config.max_targets,
-        ..Limits::default()
-    };
+    let limits = Limits::of_targets(config.max_targets);
     match plan::parse(text, &limits) {
         Ok(plan) => ring(&module, caller, plan, text),
         Err(error) => refuse(caller, text, &error.to_string()),

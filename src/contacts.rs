@@ -192,6 +192,12 @@ fn expand(
     }
 }
 
+/// A group may have more members than a plan may have bytes; `max-targets` counts contacts.
+const UNLIMITED: Limits = Limits {
+    bytes: usize::MAX,
+    targets: usize::MAX,
+};
+
 /// The targets of a dial string that the directory gave: all of them, whether it joins them
 /// by `,`, `|` or `:_:`, since every device rings. Variables rank as in core: the contact's
 /// own, then the directory's, then what the plan's author wrote.
@@ -206,7 +212,7 @@ fn nested(
     depth: usize,
     found: &mut Vec<Contact>,
 ) {
-    let plan = match plan::parse(text, &Limits::default()) {
+    let plan = match plan::parse(text, &UNLIMITED) {
         Ok(plan) => plan,
         Err(error) => {
             tracing::warn!(

@@ -406,6 +406,26 @@ pub fn too_many_contacts(stand: &Stand) -> Wrong {
     refused(&course, "user/1002", Some(error))
 }
 
+/// A group of more members than a plan may have targets, where `max-targets` allows it.
+pub fn large_group(stand: &Stand) -> Wrong {
+    const MEMBERS: usize = 1100;
+    stand.library.set_config("max-targets", "2000");
+    stand.library.api("cti", Some(b"reload"), true);
+    let users: Vec<String> = (0..MEMBERS).map(|nth| format!("3{nth:04}")).collect();
+    for user in &users {
+        stand.library.add_user_item(user, "user", "id", user);
+        stand.library.add_phone(user, user, 0, 0, 0);
+    }
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    stand.library.add_group("large", &users);
+    let reply = stand.library.api("cti", Some(b"explain group/large"), true);
+    let mut wrong = stand.library.leftovers(true);
+    let contacts = reply.lines().filter(|line| line.contains(" -> ")).count();
+    let beginning = reply.get(..200).unwrap_or(&reply);
+    expect(&mut wrong, "contacts", contacts == MEMBERS, &beginning);
+    wrong
+}
+
 /// A command's event comes before all that follows from the command, however threads meet.
 pub fn told_first(stand: &Stand) -> Wrong {
     let added = ["1003", "1004", "1005", "1006", "1007"];
