@@ -166,7 +166,7 @@ fn hear_keys(call: &Arc<Call>, cancel: u8) {
     let Some(caller) = LockedSession::locate(&call.uuid) else {
         return;
     };
-    while !call.state.lock().ring.over() {
+    while !call.over() {
         match caller.key() {
             Some(key) if key == cancel => call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL)),
             Some(_) => {}

@@ -339,6 +339,12 @@ impl Call {
             .for_each(|peer| peer.hang_up(Cause::ORIGINATOR_CANCEL));
     }
 
+    /// It is decided, or the machine has panicked: nothing starts any more.
+    pub fn over(&self) -> bool {
+        let state = self.state.lock();
+        state.handling || state.ring.over()
+    }
+
     /// The next command for the caller's thread, if there is one now.
     pub fn next_command(&self) -> Option<Command> {
         self.state.lock().queue.pop_front()

@@ -210,7 +210,7 @@ pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> Strin
     let Some(call) = module.calls.of_caller(uuid) else {
         return unknown(uuid);
     };
-    if call.state.lock().ring.over() {
+    if call.over() {
         return format!("-ERR {uuid} rings no more: it was answered or is ending\n");
     }
     let ordered = Ordered { command, by };
