@@ -58,7 +58,8 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .iter()
         .map(|part| settings::globals(caller.channel(), &plan, part))
         .collect();
-    let campon = Campon::read(caller.channel(), &globals[0]);
+    let of_caller = settings::of_any_part(&globals);
+    let campon = Campon::read(caller.channel(), &of_caller);
     if campon.is_some() {
         caller.answer();
     }
@@ -83,7 +84,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         Some(campon) => Hold::camping(campon, shield.cancel_key()),
         None => {
             caller.choose_media();
-            Hold::new(caller, &globals[0], parts.len(), shield.cancel_key())
+            Hold::new(caller, &of_caller, parts.len(), shield.cancel_key())
         }
     };
     for (settings, _) in &mut parts {
@@ -92,10 +93,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         }
     }
     tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
-    let debug = globals[0]
-        .get("cti_debug")
-        .map(str::to_owned)
-        .or_else(|| caller.variable("cti_debug"));
+    let debug = settings::said("cti_debug", &of_caller, caller.channel());
     let debug = debug.is_some_and(|value| is_true(&value));
     let timer = Arc::clone(&module.timer);
     let call = Call::new(

@@ -124,6 +124,11 @@ pub fn ringback_beside(stand: &Stand) -> Wrong {
             "answered",
         ),
         ("silence:400", "user/1002:_:user/1003", "answered"),
+        (
+            "",
+            "user/1002:_:{ringback=silence:400}user/1003",
+            "answered",
+        ),
         ("/missing.wav", "user/1002:_:user/1003", "answered"),
         ("/empty.wav", "user/1002:_:user/1003", "answered"),
         (
@@ -139,7 +144,9 @@ pub fn ringback_beside(stand: &Stand) -> Wrong {
             phone("1005", Behaviour::Dead),
         ]);
         let course = call(stand, Some(plan.as_bytes()), |stand, caller| {
-            stand.library.set_variable(caller, "ringback", ringback);
+            if !ringback.is_empty() {
+                stand.library.set_variable(caller, "ringback", ringback);
+            }
             stand
                 .library
                 .set_variable(caller, "bridge_terminate_key", "5");
