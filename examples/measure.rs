@@ -1,7 +1,7 @@
 //! Times that a caller feels, side by side for `bridge` and `cti_bridge` on one private FreeSWITCH:
 //! from a rejection to the next stage's INVITE, and from a phone's answer to the caller's own 200.
 //! Deadlines are measured by `deadlines_are_exact` of the live tests. `cargo run --release --example measure [calls]`,
-//! and `… measure legs [calls]` for stages of very many legs.
+//! and `… measure legs [calls [size…]]` for stages of very many legs.
 
 #[path = "../tests/live/mod.rs"]
 mod live;
@@ -45,8 +45,9 @@ fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
     let legs = words.next_if(|word| word == "legs").is_some();
     let calls = words.next().and_then(|calls| calls.parse().ok());
+    let sizes: Vec<usize> = words.filter_map(|size| size.parse().ok()).collect();
     let measured = Found::look("cti_bridge").and_then(|found| match legs {
-        true => many_legs(&found, calls.unwrap_or(5)),
+        true => many_legs(&found, calls.unwrap_or(5), &sizes),
         false => measure(&found, calls.unwrap_or(30)),
     });
     match measured {
@@ -174,7 +175,9 @@ struct Spread {
     rang: usize,
 }
 
-fn many_legs(found: &Found, calls: usize) -> Result<(), String> {
+/// `sizes`: only these; all if there is none.
+fn many_legs(found: &Found, calls: usize, sizes: &[usize]) -> Result<(), String> {
+    let asked = |size: &usize| sizes.is_empty() || sizes.contains(size);
     let settings = Settings {
         application: "cti_bridge".to_string(),
         log_level: "warning".to_string(),
@@ -196,7 +199,7 @@ fn many_legs(found: &Found, calls: usize) -> Result<(), String> {
             median(&mut spread.answer)
         );
     };
-    for legs in [1, 10, 100] {
+    for legs in [1, 10, 100].into_iter().filter(asked) {
         let crowd = Crowd::new(legs);
         let (mut core, mut ours) = (Spread::default(), Spread::default());
         for _ in 0..calls {
@@ -207,7 +210,7 @@ fn many_legs(found: &Found, calls: usize) -> Result<(), String> {
         line(legs, "cti_bridge", &mut ours);
     }
     println!("\nevery device of one user (bridge rings at most 127 legs)");
-    for legs in [1, 130, 300, 1000] {
+    for legs in [1, 130, 300, 1000].into_iter().filter(asked) {
         let crowd = Crowd::new(legs);
         let mut ours = Spread::default();
         for _ in 0..calls {

@@ -270,7 +270,8 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         return call.resolved(part, Vec::new(), Vec::new());
     }
     let legs = found.iter().map(|contact| {
-        let (leg, problems) = settings::leg(contact, caller, globals);
+        let (mut leg, problems) = settings::leg(contact, caller, globals);
+        leg.may_register &= call.late_join[part];
         for problem in problems {
             tracing::warn!(
                 uuid = call.uuid.as_str(),

@@ -60,7 +60,8 @@ pub struct Contact {
     pub plain_target: String,
     pub dial_string: String,
     pub variables: Variables,
-    /// The directory user whose device it is, or would be if it had one registered.
+    /// The directory user whose device it is, or would be if it had one registered. None where
+    /// the directory names its contacts itself: no registration changes those.
     pub user: Option<String>,
     /// `user_context` of the directory user: where the leg's own transfers go.
     pub context: Option<String>,
@@ -75,7 +76,7 @@ const DEPTH: usize = 8;
 pub struct Resolved<'a> {
     /// Each contact once, in the plan's order.
     pub contacts: Vec<Contact>,
-    /// Every directory user, registered or not, and the target that names it.
+    /// Every directory user that may register, registered or not, and the target that names it.
     pub users: Vec<(String, &'a Target)>,
 }
 
@@ -179,7 +180,9 @@ impl Resolver<'_> {
         self.nested(&user.dial_string, target, layers, depth);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
-            contact.user.get_or_insert(user.id.clone());
+            if user.registers {
+                contact.user.get_or_insert(user.id.clone());
+            }
         }
     }
 
@@ -217,6 +220,8 @@ struct User {
     dial_string: String,
     variables: Variables,
     context: Option<String>,
+    /// Its dial string asks who is registered, `${sofia_contact(…)}` or the like.
+    registers: bool,
 }
 
 fn at_domain(address: &str) -> Option<(String, String)> {
@@ -274,6 +279,7 @@ fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User,
         .replace("${dialed_user}", &id)
         .replace("${dialed_domain}", &domain);
     Ok(User {
+        registers: dial_string.contains("${"),
         dial_string: caller.expand(&dial_string),
         id,
         variables,

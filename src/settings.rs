@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::contacts::{Caller, Contact};
 use crate::plan::time::{is_true, parse_time};
 use crate::plan::{Part, Plan, Variables};
-use crate::ring::{CallerThread, Cause, Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
+use crate::ring::{CallerThread, Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
 use crate::switch::dial::TIME_LIMIT;
 use crate::switch::session::cause_named;
 use std::time::Duration;
@@ -268,7 +268,7 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         required: lookup("leg_required").is_some_and(is_true),
         confirm,
         dead: contact.dead,
-        may_register: contact.user.is_some() && contact.dead == Some(Cause::USER_NOT_REGISTERED),
+        may_register: contact.user.is_some(),
     };
     (leg, problems)
 }

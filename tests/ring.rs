@@ -599,6 +599,10 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         500  tick
         next 1000
         1000 tick           -> finish unreachable UNREGISTERED"),
+    ("a last leg that a device may join is not joined in early media", "a/grows", "", "
+        0    begin          -> dial 0 a relay
+        300  added@0 x      -> dial 1 x ignore aside
+        700  won 1 x        -> cancel 0 LOSE_RACE; join x aside"),
     ("… nor for a user that does not exist", "a/dead=ABSENT|c", "wait=3000", "
         0    begin          -> dial 0 c core"),
     ("originate_retries runs the part again", "a|b", "attempts=2 sleep=700", "
@@ -965,6 +969,7 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
                 "timeout" => leg.timeout = Some(time()),
                 "progress" => leg.progress_timeout = Some(time()),
                 "required" => leg.required = true,
+                "grows" => leg.may_register = true,
                 "confirm" => {
                     leg.confirm = Some(match value {
                         "" => Confirm::Kept,

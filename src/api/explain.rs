@@ -56,8 +56,9 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
                 .filter(|contact| contact.dead.is_none())
                 .count();
             let last = at + 1 == part.stages.len();
+            let may_grow = late_join && found.iter().any(|contact| contact.user.is_some());
             let limit = settings.stage_limit(last);
-            let media = match settings.early_media_of(alive, last, plan.parts.len()) {
+            let media = match settings.early_media_of(alive, last && !may_grow, plan.parts.len()) {
                 EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
                 EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
                 EarlyMedia::Core => "early media passes both ways",

@@ -107,7 +107,9 @@ impl Ring {
         let first = self.legs.len();
         let stage = it.stage;
         let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
-        let may_wait = alive == 0 && new.iter().any(|leg| leg.may_register);
+        let unregistered = |leg: &NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
+        let may_wait = alive == 0 && new.iter().any(|leg| leg.may_register && unregistered(leg));
+        let may_grow = new.iter().any(|leg| leg.may_register);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
@@ -130,7 +132,7 @@ impl Ring {
         it.first = first;
         it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
-        it.early_media = it.settings.early_media_of(alive, last, parts);
+        it.early_media = it.settings.early_media_of(alive, last && !may_grow, parts);
         it.last = last;
         let wait = it.settings.wait_register.filter(|_| may_wait);
         it.kept_open = wait.map(|wait| self.now + wait);

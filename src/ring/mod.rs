@@ -44,7 +44,7 @@ pub struct NewLeg {
     pub confirm: Option<Confirm>,
     /// It cannot be dialled at all: unknown user, nobody registered, no such endpoint.
     pub dead: Option<Cause>,
-    /// … but it would ring if a device of its user registered.
+    /// A device of its user's that registers while the stage rings will join it.
     pub may_register: bool,
 }
 

@@ -161,14 +161,14 @@ impl Settings {
     }
 
     /// Promise 3: only an answer wins. Who rings side by side can share no early media, and a
-    /// caller whose thread holds hears something else.
-    pub fn early_media_of(&self, legs: usize, last: bool, parts: usize) -> EarlyMedia {
+    /// caller whose thread holds hears something else. `nobody_follows`: in no further stage, and no device may join.
+    pub fn early_media_of(&self, legs: usize, nobody_follows: bool, parts: usize) -> EarlyMedia {
         match self.early_media {
             Some(chosen) => chosen,
             None if legs > 1 || parts > 1 || self.caller_thread == CallerThread::Holds => {
                 EarlyMedia::Ignore
             }
-            None if last => EarlyMedia::Core,
+            None if nobody_follows => EarlyMedia::Core,
             None => EarlyMedia::Relay,
         }
     }

@@ -173,7 +173,7 @@ impl Dice {
                 1 => Confirm::Dropped,
                 _ => Confirm::Anew(ms(dice.time(3_000))),
             }),
-            may_register: dead == Some(Cause::USER_NOT_REGISTERED),
+            may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(4),
             dead,
         }
     }

@@ -273,7 +273,8 @@ impl Referee {
         it.skipped = false;
         it.idle = None;
         let alive = legs.iter().filter(|leg| leg.dead.is_none());
-        let absent = legs.iter().any(|leg| leg.may_register);
+        let unregistered = |leg: &&NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
+        let absent = legs.iter().filter(unregistered).any(|leg| leg.may_register);
         let wait = it.settings.wait_register.map(|wait| now + millis(wait));
         it.wait = wait.filter(|_| absent && alive.clone().count() == 0);
         let shift = alive.map(|leg| leg.delay).min().filter(|_| !beside);

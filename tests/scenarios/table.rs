@@ -981,6 +981,11 @@ scenarios! {
         rings: "1003" NoAnswer, NOW => exactly(1000), "1002-desk" Elsewhere, exactly(1000) => soon(1700),
             "1002-mobile" Joined, soon(1400) => soon(1700);
     }
+    late_join_beside_early_media_in_the_last_stage "{cti_late_join=true}user/1002,user/1003" {
+        phones: "1003" Announces, "1002" RegistersThenAnswers(600, 400);
+        ends: answered("1002", 1);
+        rings: "1003" Elsewhere, NOW => soon(1000), "1002" Joined, soon(600) => soon(1000);
+    }
     late_join_not_after_its_stage "{cti_late_join=true,cti_stage_timeout=500ms}user/1002,user/1003|user/1004" {
         phones: "1003" Rings, "1004" Answers(350), "1002" RegistersThenAnswers(650, 100);
         ends: answered("1004", 2);

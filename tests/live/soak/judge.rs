@@ -187,7 +187,10 @@ impl Context<'_> {
     /// Core's originate had not returned yet: to it the call has failed.
     fn left_at_once(&self) -> bool {
         let caller = &self.seen.caller;
-        caller.gave_up.is_some() || self.seen.drawn.talks < CROSSING
+        let talked = caller.over.zip(caller.answered);
+        let briefly = talked
+            .is_some_and(|(over, answered)| self.ms(over) - self.ms(answered) < CROSSING as i64);
+        caller.gave_up.is_some() || briefly
     }
 
     /// Core lets early media win now and then though `bridge_early_media` is asked for.
