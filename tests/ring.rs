@@ -11,7 +11,7 @@ use mod_cti::ring::{
     BranchId, CallerThread, Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed,
     Mode, NewLeg, Outcome, RejectRule, Ring, Role, Settings,
 };
-use model::{Dice, Law, Switch, disorder, ms};
+use model::{Dice, Law, Switch, disorder, every_interleaving, ms};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -1277,6 +1277,16 @@ proptest! {
     #[test]
     fn events_in_no_order_bring_one_verdict(faces in faces()) {
         prop_assert_eq!(disorder(&mut Dice::bytes(&faces)), Ok(()));
+    }
+}
+
+#[test]
+fn every_interleaving_of_two_and_three_branches_has_one_winner_or_one_end() {
+    for branches in [2, 3] {
+        let began = Instant::now();
+        let played = every_interleaving(branches).unwrap_or_else(|fault| panic!("{fault}"));
+        let took = began.elapsed().as_secs_f64();
+        println!("{branches} branches: {played} interleavings in {took:.1} s");
     }
 }
 

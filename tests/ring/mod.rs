@@ -3,11 +3,13 @@
 
 mod dice;
 mod disorder;
+mod interleavings;
 mod referee;
 mod switch;
 
 pub use dice::Dice;
 pub use disorder::disorder;
+pub use interleavings::every_interleaving;
 pub use referee::{Fault, Law, Referee};
 pub use switch::Switch;
 
