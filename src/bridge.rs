@@ -5,7 +5,7 @@
 use crate::calls::{Call, LEG_VARIABLE, Setting};
 use crate::campon::{Campon, Fallback};
 use crate::contacts::{self, Caller};
-use crate::events::{self, Ordered};
+use crate::events;
 use crate::hold::{self, Hold};
 use crate::late;
 use crate::module::{Module, module};
@@ -305,7 +305,6 @@ pub fn add(
     caller: &dyn Caller,
     (part, stage): (usize, usize),
     targets: &plan::Stage,
-    order: Ordered<'_>,
 ) -> Result<String, String> {
     let globals = &call.globals[part];
     let found = contacts::resolve(targets, caller, globals).contacts;
@@ -325,11 +324,9 @@ pub fn add(
         .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     room_for(call, legs.len())?;
-    let said = |legs: usize| format!("{legs} more leg(s) ring");
-    let told = |legs: usize| order.carried_out(&said(legs));
-    match call.added(part, stage, found, legs, Some(&told)) {
+    match call.added(part, stage, found, legs, true) {
         0 => Err("it rings already, or the stage is over".to_owned()),
-        legs => Ok(said(legs)),
+        legs => Ok(format!("{legs} more leg(s) ring")),
     }
 }
 

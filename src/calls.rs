@@ -3,7 +3,7 @@
 //! every thread that learns something feeds it here, and carries out what follows.
 
 use crate::contacts::Contact;
-use crate::events::{self, Announcement, Ordered, Told};
+use crate::events::{self, Announcement, Told};
 use crate::hold::Hold;
 use crate::plan::{Plan, Variables};
 use crate::ring::{
@@ -117,33 +117,30 @@ impl Call {
     /// Tell the machine what happened, and carry out what it decides. Any thread may; no
     /// lock of ours is held while the switch is called.
     pub fn feed(self: &Arc<Call>, event: Event) {
-        self.feed_with(|_| event, |_, _| None);
+        self.feed_with(|_| event);
     }
 
     /// The contacts of a stage: the machine numbers its legs in the order of `state.legs`,
     /// so both grow under one lock.
     pub fn resolved(self: &Arc<Call>, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) {
-        let prepare = |state: &mut State| {
+        self.feed_with(|state| {
             state.legs.extend(contacts.into_iter().map(Dialled::from));
             Event::Resolved { part, legs }
-        };
-        self.feed_with(prepare, |_, _| None);
+        });
     }
 
     /// The same for further contacts of a stage that rings; how many of them ring now. One
-    /// that rings already does not ring twice; one whose leg has ended only if an operator
-    /// asks for it: `told` is what is announced then, if so many ring.
+    /// that rings already does not ring twice; one whose leg has ended only if `again`.
     pub fn added(
         self: &Arc<Call>,
         part: PartId,
         stage: usize,
         contacts: Vec<Contact>,
         legs: Vec<NewLeg>,
-        told: Option<&dyn Fn(usize) -> Announcement>,
+        again: bool,
     ) -> usize {
-        let again = told.is_some();
-        let mut joined = 0;
-        let prepare = |state: &mut State| {
+        let mut first = 0;
+        self.feed_with(|state| {
             let known = |contact: &Contact| {
                 let mut legs = state.ring.legs().iter().zip(&state.legs);
                 legs.any(|(leg, dialled)| {
@@ -159,55 +156,29 @@ impl Call {
             let new = contacts.into_iter().zip(legs).filter(|_| asked);
             let (contacts, legs): (Vec<_>, Vec<_>) =
                 new.filter(|(contact, _)| !known(contact)).unzip();
+            first = state.legs.len();
             state.legs.extend(contacts.into_iter().map(Dialled::from));
             Event::Added { part, stage, legs }
-        };
-        let tell = |state: &State, first: LegId| {
-            let new = state.ring.legs().iter().skip(first);
-            joined = new
-                .filter(|leg| leg.dialled.is_some() || leg.ended.is_none())
-                .count();
-            told.filter(|_| joined > 0).map(|told| told(joined))
-        };
-        self.feed_with(prepare, tell);
-        joined
+        });
+        let state = self.state.lock();
+        let new = state.ring.legs().iter().skip(first);
+        new.filter(|leg| leg.dialled.is_some() || leg.ended.is_none())
+            .count()
     }
 
-    /// An operator's command: `decide` sees the call as it stands and says what the machine is
-    /// fed and what the operator is told, or why not. Returns what he is told.
-    pub fn operated(
-        self: &Arc<Call>,
-        order: Ordered<'_>,
-        decide: impl FnOnce(&State, Time) -> Result<(Event, String), String>,
-    ) -> Result<String, String> {
-        let mut done = Err("too late: it was answered or is ending".to_owned());
-        let prepare = |state: &mut State| {
-            if state.ring.over() {
-                return Event::Tick;
-            }
-            match decide(state, self.began.elapsed()) {
-                Ok((event, said)) => {
-                    state.news.push_back(order.carried_out(&said));
-                    done = Ok(said);
-                    event
-                }
-                Err(why) => {
-                    done = Err(why);
-                    Event::Tick
-                }
-            }
-        };
-        self.feed_with(prepare, |_, _| None);
-        done
+    /// An operator's command, told before whatever follows from it; false, and not told, when
+    /// the call was decided before.
+    pub fn operated(self: &Arc<Call>, event: Event, news: Announcement) -> bool {
+        let mut in_time = false;
+        self.feed_with(|state| {
+            in_time = !state.ring.over();
+            state.news.extend(in_time.then_some(news));
+            event
+        });
+        in_time
     }
 
-    /// `prepare` makes the event; `tell` says, of the call as the event has left it and its
-    /// first new leg, what is announced before whatever follows from it.
-    fn feed_with(
-        self: &Arc<Call>,
-        prepare: impl FnOnce(&mut State) -> Event,
-        tell: impl FnOnce(&State, LegId) -> Option<Announcement>,
-    ) {
+    fn feed_with(self: &Arc<Call>, prepare: impl FnOnce(&mut State) -> Event) {
         let mut now = Vec::new();
         {
             let mut state = self.state.lock();
@@ -224,8 +195,6 @@ impl Call {
             let stage = state.ring.legs().get(first).filter(|_| begins);
             let stage = stage.map(|leg| leg.stage + 1);
             // Before any thread can act on the commands: what follows from them is told later.
-            let told = tell(&state, first);
-            state.news.extend(told);
             let news = events::news(&mut state, stage);
             state.news.extend(news);
             for command in commands {
@@ -443,13 +412,12 @@ impl Call {
         let late = fired
             .map(|at| self.since_began(at))
             .filter(|&at| now.saturating_sub(at) > LATE);
-        let prepare = |state: &mut State| {
+        self.feed_with(|state| {
             if let Some(at) = late {
                 state.ring.rang(leg, at);
             }
             event
-        };
-        self.feed_with(prepare, |_, _| None);
+        });
     }
 
     /// A deadline is due. One for ringing is not missed because a busy switch is late to tell

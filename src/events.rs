@@ -46,23 +46,10 @@ pub fn started(call: &Call) -> Announcement {
     Announcement::of("started", vec![("CTI-Plan", call.plan.to_string())])
 }
 
-/// An operator's command and who gave it.
-#[derive(Clone, Copy)]
-pub struct Ordered<'a> {
-    /// `cancel`, `skip`, `drop`, `add` or `extend`.
-    pub command: &'static str,
-    pub by: &'a str,
-}
-
-impl Ordered<'_> {
-    /// It was: `said` is the reply.
-    pub fn carried_out(&self, said: &str) -> Announcement {
-        let headers = vec![
-            ("CTI-By", self.by.to_owned()),
-            ("CTI-Said", said.to_owned()),
-        ];
-        Announcement::of(self.command, headers)
-    }
+/// An operator's command that was carried out; `action` is its name, `what` the reply.
+pub fn operated(action: &'static str, by: &str, what: &str) -> Announcement {
+    let headers = vec![("CTI-By", by.to_owned()), ("CTI-Said", what.to_owned())];
+    Announcement::of(action, headers)
 }
 
 /// `legs`: as in `cti_legs`; `error`: why the plan was refused, if it was.

@@ -119,7 +119,7 @@ fn join(call: &Arc<Call>, watch: &Watch) {
     if let Err(why) = bridge::room_for(call, legs.len()) {
         return tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {why}");
     }
-    let joined = call.added(watch.part, watch.stage, found, legs, None);
+    let joined = call.added(watch.part, watch.stage, found, legs, false);
     if joined > 0 {
         tracing::debug!(
             uuid = call.uuid.as_str(),

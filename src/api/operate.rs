@@ -4,13 +4,13 @@
 
 use super::line::Order;
 use crate::bridge;
-use crate::calls::{Call, Dialled, State};
-use crate::events::Ordered;
+use crate::calls::Call;
+use crate::events::{self, Announcement};
 use crate::history::ladder;
 use crate::module::Module;
 use crate::plan::Stage;
 use crate::result::{self, LegReport};
-use crate::ring::{Cause, Event, Leg, LegId, LegState, Ringing, Time};
+use crate::ring::{Cause, Event, Leg, LegState, Ringing};
 use crate::switch::LockedSession;
 use crate::switch::session::cause_named;
 use serde_json::json;
@@ -210,16 +210,16 @@ pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> Strin
     let Some(call) = module.calls.of_caller(uuid) else {
         return unknown(uuid);
     };
-    if call.over() {
+    if call.state.lock().ring.over() {
         return format!("-ERR {uuid} rings no more: it was answered or is ending\n");
     }
-    let ordered = Ordered { command, by };
+    let tell = |said: &str| events::operated(command, by, said);
     let done = match order {
-        Order::Cancel(cause) => cancel(&call, cause, ordered),
-        Order::Skip => call.operated(ordered, skip),
-        Order::Drop(which) => drop_legs(&call, which, ordered),
-        Order::Add(stage) => add(&call, &stage, ordered),
-        Order::Extend(time) => call.operated(ordered, |state, now| extend(state, now, time)),
+        Order::Cancel(cause) => cancel(&call, cause, tell),
+        Order::Skip => skip(&call, tell),
+        Order::Drop(which) => drop_leg(&call, which, tell),
+        Order::Add(stage) => add(&call, &stage).inspect(|said| call.announce(tell(said))),
+        Order::Extend(time) => extend(&call, time, tell),
     };
     match done {
         Ok(said) => format!("+OK {said}\n"),
@@ -227,84 +227,94 @@ pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> Strin
     }
 }
 
-fn cancel(call: &Arc<Call>, cause: Option<&str>, ordered: Ordered<'_>) -> Result<String, String> {
-    // Beyond Q.850 a phone would be told a number that is no SIP status; these two are not.
-    let has_status = |cause: &Cause| {
-        cause.0 < 128 || [Cause::ORIGINATOR_CANCEL, Cause::LOSE_RACE].contains(cause)
-    };
+type Done = Result<String, String>;
+
+fn carry_out(
+    call: &Arc<Call>,
+    event: Event,
+    said: String,
+    tell: impl Fn(&str) -> Announcement,
+) -> Done {
+    if call.operated(event, tell(&said)) {
+        Ok(said)
+    } else {
+        Err("too late: it was answered or is ending".to_owned())
+    }
+}
+
+fn cancel(call: &Arc<Call>, cause: Option<&str>, tell: impl Fn(&str) -> Announcement) -> Done {
     let cause = match cause {
         None => Cause::ORIGINATOR_CANCEL,
-        Some(name) => cause_named(name).filter(has_status).ok_or_else(|| {
-            format!("{name:?} is no cause that a phone can be told; NORMAL_CLEARING is one")
-        })?,
+        Some(name) => cause_named(name)
+            .filter(|cause| {
+                cause.0 < 128 || *cause == Cause::ORIGINATOR_CANCEL || *cause == Cause::LOSE_RACE
+            })
+            .ok_or_else(|| format!("no hangup cause {name:?}; for example NORMAL_CLEARING"))?,
     };
     let said = "the call is cancelled".to_owned();
-    call.operated(ordered, |_, _| Ok((Event::Cancel(cause), said)))
+    carry_out(call, Event::Cancel(cause), said, tell)
 }
 
-/// What rings at this moment, at least one part, or why an operator must try again.
-fn running(state: &State, now: Time) -> Result<Vec<Ringing>, String> {
-    let parts = state.ring.ringing(now);
-    if parts.is_empty() {
-        return Err("no stage rings at this moment; try again".to_owned());
-    }
-    Ok(parts)
-}
-
-fn skip(state: &State, now: Time) -> Result<(Event, String), String> {
-    let stages: Vec<String> = running(state, now)?
+fn skip(call: &Arc<Call>, tell: impl Fn(&str) -> Announcement) -> Done {
+    let (parts, _) = ringing(call);
+    let stages: Vec<String> = parts
         .iter()
         .map(|part| format!("stage {} of {}", part.stage, part.stages))
         .collect();
-    Ok((Event::Skip, format!("{} is over", stages.join(", "))))
+    if stages.is_empty() {
+        return Err("no stage rings at this moment; try again".to_owned());
+    }
+    let said = format!("{} is over", stages.join(", "));
+    carry_out(call, Event::Skip, said, tell)
 }
 
-fn extend(state: &State, now: Time, time: Duration) -> Result<(Event, String), String> {
-    let parts = running(state, now)?;
-    let left = parts.iter().filter_map(|part| part.stage_left).min();
-    let left = left.unwrap_or_default() + time;
-    let said = format!("{:.1} s left for the stage", left.as_secs_f64());
-    Ok((Event::Extend(time), said))
-}
-
-fn drop_legs(call: &Arc<Call>, which: &str, ordered: Ordered<'_>) -> Result<String, String> {
-    let mut others = Vec::new();
-    let done = call.operated(ordered, |state, _| {
-        let legs = ringing_legs(state, which);
-        let (first, rest) = legs
-            .split_first()
-            .ok_or_else(|| format!("no leg {which:?} rings"))?;
-        others.extend_from_slice(rest);
-        let said = format!("{} leg(s) of {which} dropped", legs.len());
-        Ok((Event::Drop(*first), said))
-    });
+fn drop_leg(call: &Arc<Call>, which: &str, tell: impl Fn(&str) -> Announcement) -> Done {
+    let legs: Vec<usize> = {
+        let state = call.state.lock();
+        let open = |state: LegState| {
+            matches!(
+                state,
+                LegState::Dialled | LegState::Ringing | LegState::EarlyMedia
+            )
+        };
+        let named = |dialled: &crate::calls::Dialled| {
+            let contact = &dialled.contact;
+            dialled.uuid.as_deref() == Some(which)
+                || contact.target == which
+                || contact.plain_target == which
+        };
+        let legs = state.ring.legs().iter().zip(&state.legs).enumerate();
+        let rings =
+            |leg: &Leg| open(leg.state) || leg.state == LegState::Answered && leg.unconfirmed();
+        legs.filter(|(_, (leg, dialled))| rings(leg) && named(dialled))
+            .map(|(id, _)| id)
+            .collect()
+    };
+    let [first, others @ ..] = &legs[..] else {
+        return Err(format!("no leg {which:?} rings"));
+    };
+    let said = format!("{} leg(s) of {which} dropped", legs.len());
+    let done = carry_out(call, Event::Drop(*first), said, tell);
     others.iter().for_each(|&leg| call.feed(Event::Drop(leg)));
     done
 }
 
-/// The legs that ring and are named so: by their uuid, or by their target with or without its
-/// variables.
-fn ringing_legs(state: &State, which: &str) -> Vec<LegId> {
-    let named = |dialled: &Dialled| {
-        let contact = &dialled.contact;
-        dialled.uuid.as_deref() == Some(which)
-            || contact.target == which
-            || contact.plain_target == which
-    };
-    let rings = |leg: &Leg| match leg.state {
-        LegState::Dialled | LegState::Ringing | LegState::EarlyMedia => true,
-        LegState::Answered => leg.unconfirmed(),
-        LegState::Waiting | LegState::Ended => false,
-    };
-    let legs = state.ring.legs().iter().zip(&state.legs).enumerate();
-    legs.filter(|(_, (leg, dialled))| rings(leg) && named(dialled))
-        .map(|(id, _)| id)
-        .collect()
+fn add(call: &Arc<Call>, stage: &Stage) -> Done {
+    let at = ringing(call)
+        .0
+        .first()
+        .map(|part| (part.part, part.stage - 1))
+        .ok_or("no stage rings at this moment; try again")?;
+    let caller = LockedSession::locate(&call.uuid).ok_or("the caller is gone")?;
+    bridge::add(call, caller.channel(), at, stage)
 }
 
-fn add(call: &Arc<Call>, stage: &Stage, ordered: Ordered<'_>) -> Result<String, String> {
-    let parts = running(&call.state.lock(), call.began.elapsed())?;
-    let at = (parts[0].part, parts[0].stage - 1);
-    let caller = LockedSession::locate(&call.uuid).ok_or("the caller is gone")?;
-    bridge::add(call, caller.channel(), at, stage, ordered)
+fn extend(call: &Arc<Call>, time: Duration, tell: impl Fn(&str) -> Announcement) -> Done {
+    let (parts, _) = ringing(call);
+    let Some(part) = parts.first() else {
+        return Err("no stage rings at this moment; try again".to_owned());
+    };
+    let left = part.stage_left.unwrap_or_default() + time;
+    let said = format!("{:.1} s left for the stage", left.as_secs_f64());
+    carry_out(call, Event::Extend(time), said, tell)
 }
