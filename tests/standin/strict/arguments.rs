@@ -406,6 +406,29 @@ pub fn too_many_contacts(stand: &Stand) -> Wrong {
     refused(&course, "user/1002", Some(error))
 }
 
+/// The name of a user or a group is data, also where the switch expands what it stands in.
+pub fn names_are_data(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    for (target, cause) in [
+        (
+            "group/team1000)}${group_call(team1000",
+            "DESTINATION_OUT_OF_ORDER",
+        ),
+        (
+            "user/1002)}${sofia_contact(*/1003@cti.test",
+            "SUBSCRIBER_ABSENT",
+        ),
+        ("user/${dialed_domain}", "SUBSCRIBER_ABSENT"),
+    ] {
+        let line = format!("explain {target}");
+        let reply = stand.library.api("cti", Some(line.as_bytes()), true);
+        let refused = format!("{target} -> {target}  cannot ring: {cause}");
+        expect(&mut wrong, target, reply.contains(&refused), &reply);
+    }
+    wrong.extend(stand.library.leftovers(true));
+    wrong
+}
+
 /// A group of more members than a plan may have targets, where `max-targets` allows it.
 pub fn large_group(stand: &Stand) -> Wrong {
     const MEMBERS: usize = 1100;
@@ -419,6 +442,8 @@ pub fn large_group(stand: &Stand) -> Wrong {
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     stand.library.add_group("large", &users);
     let reply = stand.library.api("cti", Some(b"explain group/large"), true);
+    // Each phone's registration is an event.
+    stand.library.quiet(2000 * slowness() as u32);
     let mut wrong = stand.library.leftovers(true);
     let contacts = reply.lines().filter(|line| line.contains(" -> ")).count();
     let beginning = reply.get(..200).unwrap_or(&reply);

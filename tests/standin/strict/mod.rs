@@ -45,6 +45,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_room_for_more", arguments::room_for_more),
         Test::new("strict_commands_are_told_first", arguments::told_first),
         Test::new("strict_too_many_contacts", arguments::too_many_contacts),
+        Test::new("strict_names_are_data", arguments::names_are_data),
         Test::new("strict_large_group", arguments::large_group),
         Test::new("strict_completions", arguments::completions),
         Test::new("strict_configuration", arguments::configuration),
