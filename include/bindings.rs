@@ -567,6 +567,7 @@ unsafe extern "C" {
         params: *mut switch_event_t,
     ) -> switch_status_t;
     pub fn switch_core_get_domain(dup: switch_bool_t) -> *mut ::std::os::raw::c_char;
+    pub fn switch_micro_time_now() -> switch_time_t;
     pub fn switch_core_session_perform_locate(
         uuid_str: *const ::std::os::raw::c_char,
         file: *const ::std::os::raw::c_char,

@@ -380,6 +380,7 @@ void switch_xml_free(switch_xml_t xml);
 switch_status_t switch_xml_locate_user_merged(const char *key, const char *user_name, const char *domain_name,
                                               const char *ip, switch_xml_t *user, switch_event_t *params);
 char *switch_core_get_domain(switch_bool_t dup);
+switch_time_t switch_micro_time_now(void);
 
 /* sessions and channels */
 switch_core_session_t *switch_core_session_perform_locate(const char *uuid_str, const char *file, const char *func,

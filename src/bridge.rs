@@ -33,21 +33,19 @@ pub fn cti_bridge(caller: &Session<'_>, text: &str) {
         return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
     };
     let config = module.config();
-    let limits = Limits {
-        targets: config.max_targets,
-        ..Limits::default()
-    };
+    let limits = Limits::of_targets(config.max_targets);
     match plan::parse(text, &limits) {
         Ok(plan) => ring(&module, caller, plan, text),
-        Err(error) => refuse(caller, &error.to_string()),
+        Err(error) => refuse(caller, text, &error.to_string()),
     }
 }
 
 /// A bad plan rings nobody (promise 9).
-fn refuse(caller: &Session<'_>, error: &str) {
+fn refuse(caller: &Session<'_>, text: &str, error: &str) {
     let uuid = caller.uuid();
     tracing::error!(uuid = uuid.as_str(), "cti_bridge: {error}");
     result::refused(caller, error);
+    events::refused(&uuid, text, error);
     caller.handle_cause(result::REFUSED);
 }
 
@@ -60,7 +58,8 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         .iter()
         .map(|part| settings::globals(caller.channel(), &plan, part))
         .collect();
-    let campon = Campon::read(caller.channel(), &globals[0]);
+    let of_caller = settings::of_any_part(&globals);
+    let campon = Campon::read(caller.channel(), &of_caller);
     if campon.is_some() {
         caller.answer();
     }
@@ -85,7 +84,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         Some(campon) => Hold::camping(campon, shield.cancel_key()),
         None => {
             caller.choose_media();
-            Hold::new(caller, &globals[0], parts.len(), shield.cancel_key())
+            Hold::new(caller, &of_caller, parts.len(), shield.cancel_key())
         }
     };
     for (settings, _) in &mut parts {
@@ -94,10 +93,7 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         }
     }
     tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
-    let debug = globals[0]
-        .get("cti_debug")
-        .map(str::to_owned)
-        .or_else(|| caller.variable("cti_debug"));
+    let debug = settings::said("cti_debug", &of_caller, caller.channel());
     let debug = debug.is_some_and(|value| is_true(&value));
     let timer = Arc::clone(&module.timer);
     let call = Call::new(
@@ -168,7 +164,7 @@ fn hear_keys(call: &Arc<Call>, cancel: u8) {
     let Some(caller) = LockedSession::locate(&call.uuid) else {
         return;
     };
-    while !call.state.lock().ring.over() {
+    while !call.over() {
         match caller.key() {
             Some(key) if key == cancel => call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL)),
             Some(_) => {}
@@ -561,11 +557,12 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         lend(call, caller.channel(), leg);
         call.state.lock().answer_awaited = true;
     }
+    let lent = Lent(call, caller.channel());
     caller.bridge(&peer);
     call.leg_over(leg, &peer);
     call.settle_losers();
     call.state.lock().answer_awaited = false;
-    give_back(call, caller.channel());
+    drop(lent);
     if !answered && !peer.answered() && caller.ready() {
         call.feed(Event::Unanswered(leg));
         if call.state.lock().ring.winner().is_none() {
@@ -599,6 +596,15 @@ fn lend(call: &Call, caller: &Channel<'_>, leg: LegId) {
         let own = caller.variable(name);
         call.state.lock().lent.push((name, own));
         caller.set(name, value);
+    }
+}
+
+/// The caller has its variables back when the two have parted, also if the join panics.
+struct Lent<'a>(&'a Call, &'a Channel<'a>);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        guarded("a join's end", (), || give_back(self.0, self.1));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::ring::{
     BranchId, Cause, Command, Event, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
 };
 use crate::switch::guard::guarded;
+use crate::switch::session::clock;
 use crate::switch::{LockedSession, Session};
 use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
@@ -89,14 +90,11 @@ pub struct Dialled {
 impl Call {
     pub fn new(setting: Setting, ring: Ring, timer: Arc<Timer>) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         Arc::new(Call {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             setting,
             began: Instant::now(),
-            began_epoch: now.as_micros() as i64,
+            began_epoch: epoch_now(),
             timer,
             state: Mutex::new(State {
                 ring,
@@ -310,6 +308,12 @@ impl Call {
             .for_each(|peer| peer.hang_up(Cause::ORIGINATOR_CANCEL));
     }
 
+    /// It is decided, or the machine has panicked: nothing starts any more.
+    pub fn over(&self) -> bool {
+        let state = self.state.lock();
+        state.handling || state.ring.over()
+    }
+
     /// The next command for the caller's thread, if there is one now.
     pub fn next_command(&self) -> Option<Command> {
         self.state.lock().queue.pop_front()
@@ -487,6 +491,20 @@ impl Call {
     /// Wait until something has happened, but not longer than this.
     pub fn wait_changed(&self, patience: Duration) {
         self.changed.wait_for(&mut self.state.lock(), patience);
+    }
+}
+
+/// This moment on the switch's clock, but finer where the system's tells the same time.
+fn epoch_now() -> i64 {
+    /// More than the switch's clock lags behind by its steps.
+    const APART: u64 = 100_000;
+    let switch = clock();
+    let system = SystemTime::now().duration_since(UNIX_EPOCH);
+    let system = system.map_or(switch, |time| time.as_micros() as i64);
+    if system.abs_diff(switch) < APART {
+        system
+    } else {
+        switch
     }
 }
 

@@ -6,6 +6,7 @@ use crate::contacts::Caller;
 use crate::plan::Variables;
 use crate::plan::time::is_true;
 use crate::ring::{CallerThread, Settings};
+use crate::settings::said;
 use std::time::Duration;
 
 pub struct Campon {
@@ -29,12 +30,7 @@ pub struct Fallback {
 
 impl Campon {
     pub fn read(caller: &dyn Caller, globals: &Variables) -> Option<Campon> {
-        let lookup = |name: &str| {
-            let written = globals.get(name).map(str::to_owned);
-            written
-                .or_else(|| caller.variable(name))
-                .filter(|value| !value.is_empty())
-        };
+        let lookup = |name: &str| said(name, globals, caller);
         if !lookup("campon").is_some_and(|value| is_true(&value)) {
             return None;
         }

@@ -88,12 +88,25 @@ impl Config {
         fn time(value: &str, default: &str) -> Result<Duration, String> {
             parse_time(value).map_err(|error| format!("{error}; using {default}"))
         }
+        /// As in a plan, 0 is no time.
+        fn optional(value: &str) -> Result<Option<Duration>, String> {
+            if matches!(value.trim(), "" | "none") {
+                return Ok(None);
+            }
+            Ok(Some(time(value, "none")?).filter(|time| !time.is_zero()))
+        }
+        /// A stage that is over at once would ring nobody.
+        fn limit(value: &str, default: &str) -> Result<Duration, String> {
+            match time(value, default)? {
+                Duration::ZERO => Err(format!("expected a time above 0; using {default}")),
+                time => Ok(time),
+            }
+        }
         let default = Config::default();
         match name {
-            "call-timeout" if matches!(value.trim(), "" | "none") => self.call_timeout = None,
-            "call-timeout" => self.call_timeout = Some(time(value, "no limit")?),
-            "stage-timeout" => self.stage_timeout = time(value, "20s")?,
-            "last-stage-timeout" => self.last_stage_timeout = time(value, "60s")?,
+            "call-timeout" => self.call_timeout = optional(value)?,
+            "stage-timeout" => self.stage_timeout = limit(value, "20s")?,
+            "last-stage-timeout" => self.last_stage_timeout = limit(value, "60s")?,
             "missed" => self.missed = missed(value).ok_or("expected auto or never; using auto")?,
             "early-media" => {
                 self.early_media =
@@ -103,10 +116,7 @@ impl Config {
                 self.mode = mode(value).ok_or("expected sequence or progressive; using sequence")?
             }
             "late-join" => self.late_join = is_true(value),
-            "wait-register" => {
-                let time = time(value, "none")?;
-                self.wait_register = Some(time).filter(|time| !time.is_zero());
-            }
+            "wait-register" => self.wait_register = optional(value)?,
             "max-targets" => {
                 let number = value
                     .trim()
@@ -178,9 +188,23 @@ mod tests {
     }
 
     #[test]
+    fn no_time_is_no_limit() {
+        for value in ["0", "0ms", "none", ""] {
+            let (config, problems) = read(&[("call-timeout", value), ("wait-register", value)]);
+            assert_eq!(
+                (config, problems),
+                (Config::default(), Vec::new()),
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_bad_value_is_named_and_its_default_stands() {
         let bad = [
+            ("call-timeout", "-5"),
             ("stage-timeout", "soon"),
+            ("last-stage-timeout", "0"),
             ("missed", "perhaps"),
             ("early-media", "loud"),
             ("mode", "backwards"),

@@ -4,6 +4,7 @@
 
 use crate::plan::{self, Limits, Stage, Target, Variables};
 use crate::ring::Cause;
+use crate::switch::dial::endpoint_exists;
 use crate::switch::{Channel, Event, session, xml};
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -80,35 +81,36 @@ pub struct Resolved<'a> {
     pub users: Vec<(String, &'a Target)>,
 }
 
+/// A group may have more members than a plan may have bytes; `max-targets` counts contacts.
+const UNLIMITED: Limits = Limits {
+    bytes: usize::MAX,
+    targets: usize::MAX,
+};
+
 /// `caller` expands the directory's dial strings; `globals` are told to a dynamic directory.
 pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -> Resolved<'a> {
     let mut found: Vec<Contact> = Vec::new();
     let mut dialled = HashSet::new();
     let mut users: Vec<(String, &Target)> = Vec::new();
     for target in &stage.targets {
-        let mut contacts = Vec::new();
-        expand(
-            target,
-            &target.variables,
+        let mut resolver = Resolver {
             caller,
             globals,
-            DEPTH,
-            &mut contacts,
-        );
+            found: Vec::new(),
+        };
+        resolver.target(target, &target.variables, DEPTH);
+        let mut contacts = resolver.found;
         for user in contacts.iter().filter_map(|contact| contact.user.clone()) {
             if users.last().is_none_or(|(last, _)| *last != user) {
                 users.push((user, target));
             }
         }
-        // Somebody's other device is not registered: no reason to report a failure.
         if contacts.iter().any(|contact| contact.dead.is_none()) {
+            // Somebody's other device is not registered: no reason to report a failure.
             contacts.retain(|contact| contact.dead.is_none());
-        }
-        contacts.truncate(if contacts.iter().all(|contact| contact.dead.is_some()) {
-            1
         } else {
-            usize::MAX
-        });
+            contacts.truncate(1);
+        }
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
@@ -123,116 +125,89 @@ pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -
     }
 }
 
-fn expand(
-    target: &Target,
-    variables: &Variables,
-    caller: &dyn Caller,
-    globals: &Variables,
-    depth: usize,
-    found: &mut Vec<Contact>,
-) {
-    let contact = |dead| Contact {
-        target: String::new(),
-        plain_target: String::new(),
-        dial_string: target.dial_string(),
-        variables: variables.clone(),
-        user: None,
-        context: None,
-        dead,
-    };
-    match target.endpoint.as_str() {
-        "user" | "group" if depth == 0 => found.push(contact(Some(Cause::INVALID_IE_CONTENTS))),
-        "user" => match user(&target.address, caller, globals) {
-            Ok(user) => {
-                let first = found.len();
-                nested(
-                    &user.dial_string,
-                    target,
-                    &user.variables,
-                    variables,
-                    caller,
-                    globals,
-                    depth,
-                    found,
-                );
-                for contact in &mut found[first..] {
-                    contact.context.clone_from(&user.context);
-                    if user.registers {
-                        contact.user.get_or_insert(user.id.clone());
-                    }
-                }
-            }
-            Err(cause) => found.push(contact(Some(cause))),
-        },
-        "group" => {
-            let Some((name, domain)) = at_domain(&target.address) else {
-                return found.push(contact(Some(Cause::DESTINATION_OUT_OF_ORDER)));
-            };
-            let members = caller.expand(&format!("${{group_call({name}@{domain})}}"));
-            nested(
-                &members,
-                target,
-                &Variables::default(),
-                variables,
-                caller,
-                globals,
-                depth,
-                found,
-            );
-        }
-        "error" => {
-            let cause =
-                session::cause_named(&target.address).unwrap_or(Cause::DESTINATION_OUT_OF_ORDER);
-            found.push(contact(Some(cause)));
-        }
-        endpoint if !crate::switch::dial::endpoint_exists(endpoint) => {
-            found.push(contact(Some(Cause::CHAN_NOT_IMPLEMENTED)))
-        }
-        _ => found.push(contact(None)),
-    }
+/// The contacts of one target, while they are looked up.
+struct Resolver<'a> {
+    caller: &'a dyn Caller,
+    globals: &'a Variables,
+    found: Vec<Contact>,
 }
 
-/// The targets of a dial string that the directory gave: all of them, whether it joins them
-/// by `,`, `|` or `:_:`, since every device rings. Variables rank as in core: the contact's
-/// own, then the directory's, then what the plan's author wrote.
-#[allow(clippy::too_many_arguments)] // one recursion, its context spelled out
-fn nested(
-    text: &str,
-    target: &Target,
-    directory: &Variables,
-    own: &Variables,
-    caller: &dyn Caller,
-    globals: &Variables,
-    depth: usize,
-    found: &mut Vec<Contact>,
-) {
-    let plan = match plan::parse(text, &Limits::default()) {
-        Ok(plan) => plan,
-        Err(error) => {
-            tracing::warn!(
-                "{}: the directory's dial string {text:?} cannot be used: {error}",
-                target.dial_string()
-            );
-            return found.push(Contact {
-                target: String::new(),
-                plain_target: String::new(),
-                dial_string: target.dial_string(),
-                variables: own.clone(),
-                user: None,
-                context: None,
-                dead: Some(Cause::DESTINATION_OUT_OF_ORDER),
-            });
-        }
-    };
-    for part in &plan.parts {
-        for inner in part.stages.iter().flat_map(|stage| &stage.targets) {
-            let mut variables = inner.variables.clone();
-            for layer in [&plan.globals, &part.globals, directory, own] {
-                layer
-                    .iter()
-                    .for_each(|variable| variables.set(&variable.name, &variable.value));
+impl Resolver<'_> {
+    fn target(&mut self, target: &Target, variables: &Variables, depth: usize) {
+        let dead = match target.endpoint.as_str() {
+            "user" | "group" if depth == 0 => Some(Cause::INVALID_IE_CONTENTS),
+            "user" => match user(&target.address, self.caller, self.globals) {
+                Ok(user) => return self.devices(user, target, variables, depth),
+                Err(cause) => Some(cause),
+            },
+            "group" => match at_domain(&target.address) {
+                Some((name, domain)) => {
+                    let members = format!("${{group_call({name}@{domain})}}");
+                    let members = self.caller.expand(&members);
+                    let none = Variables::default();
+                    return self.nested(&members, target, [&none, variables], depth);
+                }
+                None => Some(Cause::DESTINATION_OUT_OF_ORDER),
+            },
+            "error" => {
+                let cause = session::cause_named(&target.address);
+                Some(cause.unwrap_or(Cause::DESTINATION_OUT_OF_ORDER))
             }
-            expand(inner, &variables, caller, globals, depth - 1, found);
+            endpoint if !endpoint_exists(endpoint) => Some(Cause::CHAN_NOT_IMPLEMENTED),
+            _ => None,
+        };
+        self.push(target, variables, dead);
+    }
+
+    fn push(&mut self, target: &Target, variables: &Variables, dead: Option<Cause>) {
+        self.found.push(Contact {
+            target: String::new(),
+            plain_target: String::new(),
+            dial_string: target.dial_string(),
+            variables: variables.clone(),
+            user: None,
+            context: None,
+            dead,
+        });
+    }
+
+    fn devices(&mut self, user: User, target: &Target, variables: &Variables, depth: usize) {
+        let first = self.found.len();
+        let layers = [&user.variables, variables];
+        self.nested(&user.dial_string, target, layers, depth);
+        for contact in &mut self.found[first..] {
+            contact.context.clone_from(&user.context);
+            if user.registers {
+                contact.user.get_or_insert(user.id.clone());
+            }
+        }
+    }
+
+    /// The targets of a dial string that the directory gave: all of them, whether it joins
+    /// them by `,`, `|` or `:_:`, since every device rings. As in core, the
+    /// directory's variables outrank the contact's own, and the plan author's both (`layers`).
+    fn nested(&mut self, text: &str, target: &Target, layers: [&Variables; 2], depth: usize) {
+        let [directory, own] = layers;
+        let plan = match plan::parse(text, &UNLIMITED) {
+            Ok(plan) => plan,
+            Err(error) => {
+                tracing::warn!(
+                    "{}: the directory's dial string {text:?} cannot be used: {error}",
+                    target.dial_string()
+                );
+                return self.push(target, own, Some(Cause::DESTINATION_OUT_OF_ORDER));
+            }
+        };
+        for part in &plan.parts {
+            for inner in part.stages.iter().flat_map(|stage| &stage.targets) {
+                let mut variables = inner.variables.clone();
+                for layer in [&plan.globals, &part.globals, directory, own] {
+                    layer
+                        .iter()
+                        .for_each(|variable| variables.set(&variable.name, &variable.value));
+                }
+                self.target(inner, &variables, depth - 1);
+            }
         }
     }
 }

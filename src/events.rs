@@ -3,7 +3,8 @@
 //! announced, so no rule about ringing is written here a second time.
 
 use crate::calls::{Call, State};
-use crate::ring::{Cause, Leg, LegId, Role, Time};
+use crate::result::REFUSED;
+use crate::ring::{Cause, Leg, LegId, Outcome, Role, Time};
 use crate::switch::Event;
 use crate::switch::session::cause_name;
 
@@ -21,6 +22,18 @@ pub struct Announcement {
     body: Option<String>,
 }
 
+impl Announcement {
+    fn of(action: &'static str, headers: Vec<(&'static str, String)>) -> Announcement {
+        Announcement {
+            action,
+            headers,
+            at: None,
+            cause: Cause::NONE,
+            body: None,
+        }
+    }
+}
+
 /// How much of a leg has been announced.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Told {
@@ -30,46 +43,43 @@ pub struct Told {
 }
 
 pub fn started(call: &Call) -> Announcement {
-    Announcement {
-        action: "started",
-        headers: vec![("CTI-Plan", call.plan.to_string())],
-        at: None,
-        cause: Cause::NONE,
-        body: None,
-    }
+    Announcement::of("started", vec![("CTI-Plan", call.plan.to_string())])
 }
 
-/// An operator's command that was carried out.
-pub fn operated(command: &str, by: &str, what: &str) -> Announcement {
-    let action = match command {
-        "cancel" => "cancel",
-        "skip" => "skip",
-        "drop" => "drop",
-        "add" => "add",
-        _ => "extend",
-    };
+/// An operator's command that was carried out; `action` is its name, `what` the reply.
+pub fn operated(action: &'static str, by: &str, what: &str) -> Announcement {
     let headers = vec![("CTI-By", by.to_owned()), ("CTI-Said", what.to_owned())];
-    Announcement {
-        action,
-        headers,
-        at: None,
-        cause: Cause::NONE,
-        body: None,
-    }
+    Announcement::of(action, headers)
 }
 
-/// `legs`: as in `cti_legs`.
-pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
-    let headers = vec![
+/// `legs`: as in `cti_legs`; `error`: why the plan was refused, if it was.
+pub fn ended(result: &str, cause: &str, error: Option<&str>, legs: String) -> Announcement {
+    let mut headers = vec![
         ("CTI-Result", result.to_owned()),
         ("CTI-Cause", cause.to_owned()),
     ];
+    headers.extend(error.map(|error| ("CTI-Error", error.to_owned())));
     Announcement {
-        action: "ended",
-        headers,
-        at: None,
-        cause: Cause::NONE,
         body: Some(legs),
+        ..Announcement::of("ended", headers)
+    }
+}
+
+/// A plan that was refused is a call, too, that began and ended at once: whoever counts
+/// beginnings and ends must not miss one.
+pub fn refused(uuid: &str, plan: &str, error: &str) {
+    /// What was too long to be read is too long to be told.
+    const SHOWN: usize = 1000;
+    let plan = plan.chars().take(SHOWN).collect();
+    let cause = cause_name(REFUSED);
+    let ended = ended(
+        Outcome::Invalid.name(),
+        &cause,
+        Some(error),
+        "[]".to_owned(),
+    );
+    for announcement in [Announcement::of("started", vec![("CTI-Plan", plan)]), ended] {
+        send(uuid, announcement, Time::ZERO, false);
     }
 }
 
@@ -77,13 +87,8 @@ pub fn ended(result: &str, cause: &str, legs: String) -> Announcement {
 pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
     let mut news = Vec::new();
     if let Some(stage) = new_stage {
-        news.push(Announcement {
-            action: "stage",
-            headers: vec![("CTI-Stage", stage.to_string())],
-            at: None,
-            cause: Cause::NONE,
-            body: None,
-        });
+        let headers = vec![("CTI-Stage", stage.to_string())];
+        news.push(Announcement::of("stage", headers));
     }
     for leg in 0..state.legs.len() {
         let Some(it) = state.ring.legs().get(leg) else {
@@ -105,8 +110,6 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
         for (action, before, now, at) in actions {
             if now && !before {
                 news.push(Announcement {
-                    action,
-                    headers: of_leg(state, leg, it),
                     at,
                     // It may have ended before it was told to ring.
                     cause: if action == "leg_ended" {
@@ -114,7 +117,7 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
                     } else {
                         Cause::NONE
                     },
-                    body: None,
+                    ..Announcement::of(action, of_leg(state, leg, it))
                 });
             }
         }
@@ -141,12 +144,16 @@ pub fn fire(call: &Call, mut announcement: Announcement) {
         announcement.headers.push(("CTI-Cause", name));
     }
     let at = announcement.at.unwrap_or_else(|| call.began.elapsed());
-    log(call, &announcement, at);
+    send(&call.uuid, announcement, at, call.debug);
+}
+
+fn send(uuid: &str, announcement: Announcement, at: Time, debug: bool) {
+    log(uuid, &announcement, at, debug);
     let Some(mut event) = Event::custom(SUBCLASS) else {
         return;
     };
     event.add("CTI-Action", announcement.action);
-    event.add("CTI-Call-UUID", &call.uuid);
+    event.add("CTI-Call-UUID", uuid);
     event.add("CTI-Elapsed-Ms", &at.as_millis().to_string());
     announcement
         .headers
@@ -159,7 +166,7 @@ pub fn fire(call: &Call, mut announcement: Announcement) {
 }
 
 /// The same story in the log: at DEBUG, or at INFO for a call with `cti_debug=true`.
-fn log(call: &Call, announcement: &Announcement, at: Time) {
+fn log(uuid: &str, announcement: &Announcement, at: Time, debug: bool) {
     let mut text = format!(
         "cti_bridge: {:.3} s {}",
         at.as_secs_f64(),
@@ -169,9 +176,9 @@ fn log(call: &Call, announcement: &Announcement, at: Time) {
         let name = name.trim_start_matches("CTI-").to_ascii_lowercase();
         text.push_str(&format!(" {name}={value}"));
     }
-    if call.debug {
-        tracing::info!(uuid = call.uuid.as_str(), "{text}");
+    if debug {
+        tracing::info!(uuid, "{text}");
     } else {
-        tracing::debug!(uuid = call.uuid.as_str(), "{text}");
+        tracing::debug!(uuid, "{text}");
     }
 }

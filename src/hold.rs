@@ -7,6 +7,7 @@ use crate::campon::{Campon, Fallback};
 use crate::plan::Variables;
 use crate::plan::time::is_true;
 use crate::ring::{CallerThread, Cause, Event};
+use crate::settings::said;
 use crate::switch::session::{Listener, Session, Sound};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -40,12 +41,7 @@ impl Hold {
         parts: usize,
         cancel_key: Option<u8>,
     ) -> Hold {
-        let lookup = |name: &str| {
-            let written = globals.get(name).map(str::to_owned);
-            written
-                .or_else(|| caller.variable(name))
-                .filter(|value| !value.is_empty())
-        };
+        let lookup = |name: &str| said(name, globals, caller.channel());
         let yes = |name: &str| lookup(name).is_some_and(|value| is_true(&value));
         let transferred = lookup("transfer_ringback").filter(|_| caller.answered());
         Hold {

@@ -193,7 +193,10 @@ pub fn ended(call: &Call, caller: &Channel<'_>) {
         };
         module.history.keep(ended, module.config().history);
     }
-    call.announce(events::ended(&result, &cause, read("cti_legs")));
+    let error = caller.variable("cti_error");
+    let error = error.filter(|_| result == Outcome::Invalid.name());
+    let legs = read("cti_legs");
+    call.announce(events::ended(&result, &cause, error.as_deref(), legs));
     let who = caller
         .variable("cti_winner")
         .map_or(String::new(), |winner| format!(" by {winner}"));

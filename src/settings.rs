@@ -73,16 +73,28 @@ pub fn globals(caller: &dyn Caller, plan: &Plan, part: &Part) -> Variables {
     all
 }
 
+/// The value of a variable: the plan's, else the caller's. An empty one says nothing.
+pub fn said(name: &str, globals: &Variables, caller: &dyn Caller) -> Option<String> {
+    let written = globals.get(name).map(str::to_owned);
+    written
+        .or_else(|| caller.variable(name))
+        .filter(|value| !value.is_empty())
+}
+
+/// What concerns the caller and not a part's legs (`ringback`, `campon`, `cti_debug`) counts
+/// in whichever part it stands; of two the first part's.
+pub fn of_any_part(globals: &[Variables]) -> Variables {
+    let mut all = Variables::default();
+    for variable in globals.iter().rev().flatten() {
+        all.set(&variable.name, &variable.value);
+    }
+    all
+}
+
 /// One part's settings; the second value is a line for each that could not be understood.
 pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Settings, Vec<String>) {
     let mut problems = Vec::new();
-    let lookup = |name: &str| {
-        globals
-            .get(name)
-            .map(str::to_owned)
-            .or_else(|| caller.variable(name))
-            .filter(|value| !value.is_empty())
-    };
+    let lookup = |name: &str| said(name, globals, caller);
     let mut time = |name: &str, value: String| limit(name, &value, &mut problems);
     let timeout = lookup("cti_timeout")
         .and_then(|value| time("cti_timeout", value))
@@ -100,33 +112,15 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         .or(config.wait_register);
     let progress_timeout =
         lookup("progress_timeout").and_then(|value| time("progress_timeout", value));
-    let missed = lookup("cti_missed").map_or(config.missed, |value| {
-        config::missed(&value).unwrap_or_else(|| {
-            problems.push(format!(
-                "cti_missed={value:?} is ignored: expected auto or never"
-            ));
-            config.missed
-        })
-    });
-    let mode = lookup("cti_mode").map_or(config.mode, |value| {
-        config::mode(&value).unwrap_or_else(|| {
-            problems.push(format!(
-                "cti_mode={value:?} is ignored: expected sequence or progressive"
-            ));
-            config.mode
-        })
-    });
+    let mut chosen = Chosen(&lookup, &mut problems);
+    let missed = chosen.of("cti_missed", "auto or never", config::missed);
+    let modes = "sequence or progressive";
+    let mode = chosen.of("cti_mode", modes, config::mode);
+    let media = "auto, ignore, relay or core";
+    let early_media = chosen.of("cti_early_media", media, config::early_media);
     let own = ["ignore_early_media", "bridge_early_media"]
         .iter()
         .any(|name| lookup(name).is_some());
-    let chosen = lookup("cti_early_media").map_or(config.early_media, |value| {
-        config::early_media(&value).unwrap_or_else(|| {
-            problems.push(format!(
-                "cti_early_media={value:?} is ignored: expected auto, ignore, relay or core"
-            ));
-            config.early_media
-        })
-    });
     let mut number = |name: &str, range: std::ops::RangeInclusive<u64>| {
         let value = lookup(name)?;
         let number = value
@@ -162,11 +156,11 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         stage_default: config.stage_timeout,
         last_stage_default: config.last_stage_timeout,
         progress_timeout,
-        missed,
+        missed: missed.unwrap_or(config.missed),
         early_media: if own {
             Some(EarlyMedia::AsWritten)
         } else {
-            chosen
+            early_media.unwrap_or(config.early_media)
         },
         continue_on_timeout: lookup("originate_continue_on_timeout").map(|value| is_true(&value)),
         single_reject,
@@ -175,11 +169,26 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         retry_sleep: Duration::from_millis(sleep),
         retry_timeout: retry_timeout.map(Duration::from_secs),
         retry_period: Duration::from_millis(period),
-        mode,
+        mode: mode.unwrap_or(config.mode),
         wait_register,
         caller_thread: CallerThread::Rings,
     };
     (settings, problems)
+}
+
+/// Reads the variables that name one of a few; what is none of them is reported.
+struct Chosen<'a>(&'a dyn Fn(&str) -> Option<String>, &'a mut Vec<String>);
+
+impl Chosen<'_> {
+    fn of<T>(&mut self, name: &str, expected: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = self.0(name)?;
+        let choice = read(&value);
+        if choice.is_none() {
+            let problem = format!("{name}={value:?} is ignored: expected {expected}");
+            self.1.push(problem);
+        }
+        choice
+    }
 }
 
 /// Whether a device that registers while its user's stage rings joins it.
@@ -189,13 +198,9 @@ pub fn late_join(
     globals: &Variables,
     settings: &Settings,
 ) -> bool {
-    let said = globals
-        .get("cti_late_join")
-        .map(str::to_owned)
-        .or_else(|| caller.variable("cti_late_join"))
-        .filter(|value| !value.is_empty());
+    let asked = said("cti_late_join", globals, caller);
     // To wait for a registration is to want it.
-    settings.wait_register.is_some() || said.map_or(config.late_join, |value| is_true(&value))
+    settings.wait_register.is_some() || asked.map_or(config.late_join, |value| is_true(&value))
 }
 
 /// A time limit; 0 is none, and what is no time is reported.

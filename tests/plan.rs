@@ -264,6 +264,9 @@ fn the_caret_stands_under_the_column() {
 
 #[test]
 fn a_plan_may_be_as_large_as_the_limits_and_no_larger() {
+    for (targets, bytes) in [(1, 65_536), (1024, 65_536), (10_000, 640_000)] {
+        assert_eq!(Limits::of_targets(targets), Limits { bytes, targets });
+    }
     let limits = Limits {
         bytes: 20,
         targets: 3,

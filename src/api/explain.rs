@@ -14,10 +14,7 @@ use std::fmt::Write;
 /// What a plan would do now. Without a caller the directory's dial strings are expanded on
 /// nothing but what the lookup itself says.
 pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<'_>>) -> String {
-    let limits = Limits {
-        targets: config.max_targets,
-        ..Limits::default()
-    };
+    let limits = Limits::of_targets(config.max_targets);
     let plan = match plan::parse(text, &limits) {
         Ok(plan) => plan,
         Err(error) if json => {

@@ -137,10 +137,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            bytes: 65_536,
-            targets: 1024,
-        }
+        Self::of_targets(1024)
+    }
+}
+
+impl Limits {
+    /// Room for so many targets: 64 bytes for each, and never less than 64 KiB.
+    #[must_use]
+    pub fn of_targets(targets: usize) -> Self {
+        let bytes = targets.max(1024).saturating_mul(64);
+        Self { bytes, targets }
     }
 }
 

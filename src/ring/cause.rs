@@ -22,12 +22,11 @@ impl Cause {
     pub const SUCCESS: Cause = Cause(142);
     pub const ORIGINATOR_CANCEL: Cause = Cause(487);
     pub const LOSE_RACE: Cause = Cause(702);
-    pub const ATTENDED_TRANSFER: Cause = Cause(801);
-    pub const PICKED_OFF: Cause = Cause(805);
     pub const MANAGER_REQUEST: Cause = Cause(703);
+    pub const ATTENDED_TRANSFER: Cause = Cause(801);
     pub const ALLOTTED_TIMEOUT: Cause = Cause(802);
+    pub const PICKED_OFF: Cause = Cause(805);
     pub const USER_NOT_REGISTERED: Cause = Cause(806);
-    pub const PROGRESS_TIMEOUT: Cause = Cause(807);
     pub const BUSY_EVERYWHERE: Cause = Cause(815);
     pub const DECLINE: Cause = Cause(816);
     pub const UNWANTED: Cause = Cause(819);

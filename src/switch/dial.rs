@@ -102,7 +102,7 @@ pub enum Originated {
 /// cause is written into `cancel`. Without `caller` no session hears the ringing and
 /// `profile_of` lends its caller profile.
 ///
-/// `variables` are what core reads before the handle's own. `time_limit` (whole seconds) is core's own and must be later than every deadline of ours.
+/// `variables` are what core reads before the handle's own.
 pub fn originate(
     caller: Option<&Session<'_>>,
     profile_of: Option<&Session<'_>>,

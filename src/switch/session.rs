@@ -11,14 +11,13 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
-/// A session that stays alive for `'a`.
-#[derive(Clone, Copy)]
+/// A session that stays alive for `'a`. Neither it nor its channel can be copied: a copy made
+/// of a [`LockedSession`]'s would outlive the lock.
 pub struct Session<'a> {
     session: NonNull<ffi::switch_core_session_t>,
     channel: Channel<'a>,
 }
 
-#[derive(Clone, Copy)]
 pub struct Channel<'a>(NonNull<ffi::switch_channel_t>, PhantomData<&'a ()>);
 
 /// A session under a read lock of ours; dropping it releases the lock.
@@ -159,7 +158,7 @@ impl<'a> Session<'a> {
     /// bypass after the bridge.
     pub fn bridge(&self, peer: &Session<'_>) {
         let after = "bypass_media_after_bridge";
-        if [self.channel, peer.channel].iter().any(|channel| {
+        if [&self.channel, &peer.channel].iter().any(|channel| {
             channel
                 .variable(after)
                 .is_some_and(|value| crate::plan::time::is_true(&value))
@@ -171,12 +170,12 @@ impl<'a> Session<'a> {
             unsafe { ffi::switch_ivr_signal_bridge(self.as_ptr(), peer.as_ptr()) };
             return;
         }
-        let keys = |channel: Channel<'_>| {
+        let keys = |channel: &Channel<'_>| {
             channel
                 .variable("bridge_terminate_key")
                 .map(|keys| c(&keys))
         };
-        let (mine, theirs) = (keys(self.channel), keys(peer.channel));
+        let (mine, theirs) = (keys(&self.channel), keys(&peer.channel));
         let pointer = |keys: &Option<CString>| {
             keys.as_ref()
                 .map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast())
@@ -573,8 +572,7 @@ impl Channel<'_> {
         };
     }
 
-    /// When it first rang or played early media: microseconds since the epoch by the
-    /// switch's clock, which may tick in steps of 20 ms.
+    /// When it first rang or played early media, by the switch's [`clock`].
     pub fn rang_at(&self) -> Option<i64> {
         // SAFETY: the channel is alive, and its profile and times live as long; the fields
         // are plain integers that the channel's own thread has written.
@@ -587,6 +585,13 @@ impl Channel<'_> {
             .filter(|&at| at > 0)
             .min()
     }
+}
+
+/// The switch's clock, microseconds since the epoch. It follows the system's only when the
+/// switch starts or is told to (`fsctl sync_clock`), and may tick in steps of 20 ms.
+pub fn clock() -> i64 {
+    // SAFETY: reads a number; callable from any thread.
+    unsafe { ffi::switch_micro_time_now() }
 }
 
 /// A cause's name as the switch spells it.

@@ -58,6 +58,7 @@ functions! {
     standin_run_without_session(Text, Text);
     standin_jitter(c_int, u32);
     standin_delay(c_int, c_int);
+    standin_clock_ahead(c_int);
     standin_stray_leg(Text, Text, Text);
     standin_run(*mut c_void, Text, Text) -> bool;
     standin_finish(*mut c_void) -> *mut c_char;
@@ -342,6 +343,12 @@ impl Library {
     pub fn delay(&self, legs: u32, events: u32) {
         // SAFETY: no pointers.
         unsafe { (self.standin_delay)(legs as c_int, events as c_int) }
+    }
+
+    /// Set the switch's clock apart from the system's.
+    pub fn clock_ahead(&self, seconds: i32) {
+        // SAFETY: no pointers.
+        unsafe { (self.standin_clock_ahead)(seconds) }
     }
 
     /// Random pauses up to this long wherever threads may meet in any order; 0: none.

@@ -312,6 +312,7 @@ void standin_caller_hangs_up(switch_core_session_t *caller, int64_t after, int64
 void standin_caller_presses(switch_core_session_t *caller, char key, int64_t after);
 void standin_run_without_session(const char *application, const char *data);
 void standin_jitter(int milliseconds, unsigned seed);
+void standin_clock_ahead(int seconds); /* the switch's clock, of the system's */
 void standin_delay(int legs_ms, int events_ms);
 void standin_stray_leg(const char *user, const char *variable, const char *value);
 bool standin_run(switch_core_session_t *caller, const char *application, const char *data);

@@ -24,8 +24,22 @@ pub fn no_session(stand: &Stand) -> Wrong {
     wrong
 }
 
+fn header<'a>(event: &'a [(String, String)], name: &str) -> &'a str {
+    let found = event.iter().find(|(it, _)| it == name);
+    found.map_or("", |(_, value)| value)
+}
+
 fn refused(course: &Course, plan: &str, error: Option<&str>) -> Wrong {
     let mut wrong = course.leftovers.clone();
+    let told: Vec<[&str; 3]> = course
+        .events
+        .iter()
+        .map(|event| ["CTI-Action", "CTI-Result", "CTI-Error"].map(|name| header(event, name)))
+        .collect();
+    let why = course.seen.variable("cti_error").unwrap_or_default();
+    let expected = [["started", "", ""], ["ended", "invalid", why]];
+    let what = format!("{plan:?}: events");
+    expect(&mut wrong, &what, told == expected, &told);
     let got = course.seen.variable("cti_error");
     let said = match (got, error) {
         (Some(got), Some(error)) => got == error || got == format!("cti_bridge: {error}"),
@@ -375,6 +389,83 @@ pub fn room_for_more(stand: &Stand) -> Wrong {
         ask(&format!("cancel {uuid}"));
         wrong
     });
+    wrong
+}
+
+/// That a stage has too many contacts is known only when it begins.
+pub fn too_many_contacts(stand: &Stand) -> Wrong {
+    stand.library.set_config("max-targets", "1");
+    stand.library.api("cti", Some(b"reload"), true);
+    let second = Phone {
+        user: "1002",
+        ..phone("1002-2", Behaviour::Rings)
+    };
+    stand.register(&[phone("1002", Behaviour::Rings), second]);
+    let course = call(stand, Some(b"user/1002"), |_, _| {});
+    let error = "stage 1 has 2 contacts, more than max-targets (1)";
+    refused(&course, "user/1002", Some(error))
+}
+
+/// A group of more members than a plan may have targets, where `max-targets` allows it.
+pub fn large_group(stand: &Stand) -> Wrong {
+    const MEMBERS: usize = 1100;
+    stand.library.set_config("max-targets", "2000");
+    stand.library.api("cti", Some(b"reload"), true);
+    let users: Vec<String> = (0..MEMBERS).map(|nth| format!("3{nth:04}")).collect();
+    for user in &users {
+        stand.library.add_user_item(user, "user", "id", user);
+        stand.library.add_phone(user, user, 0, 0, 0);
+    }
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    stand.library.add_group("large", &users);
+    let reply = stand.library.api("cti", Some(b"explain group/large"), true);
+    let mut wrong = stand.library.leftovers(true);
+    let contacts = reply.lines().filter(|line| line.contains(" -> ")).count();
+    let beginning = reply.get(..200).unwrap_or(&reply);
+    expect(&mut wrong, "contacts", contacts == MEMBERS, &beginning);
+    wrong
+}
+
+/// A command's event comes before all that follows from the command, however threads meet.
+pub fn told_first(stand: &Stand) -> Wrong {
+    let added = ["1003", "1004", "1005", "1006", "1007"];
+    stand.register(&[phone("1002", Behaviour::Rings)]);
+    for name in added {
+        stand.register(&[phone(name, Behaviour::Rings)]);
+    }
+    let ask = |arguments: &str| stand.library.api("cti", Some(arguments.as_bytes()), true);
+    stand.library.jitter(30, 1);
+    let (mut wrong, course) = during_a_call(stand, "user/1002", 30, || {
+        let calls: serde_json::Value = serde_json::from_str(&ask("calls json")).unwrap_or_default();
+        let uuid = calls[0]["uuid"].as_str().unwrap_or_default().to_owned();
+        for name in added {
+            ask(&format!("add {uuid} user/{name}"));
+        }
+        std::thread::sleep(Duration::from_millis(100 * slowness()));
+        ask(&format!("cancel {uuid}"));
+        Vec::new()
+    });
+    stand.library.jitter(0, 0);
+    let told: Vec<String> = course
+        .events
+        .iter()
+        .filter(|event| header(event, "CTI-Target") != "user/1002")
+        .map(|event| {
+            let target = header(event, "CTI-Target");
+            format!("{} {target}", header(event, "CTI-Action"))
+        })
+        .collect();
+    let place = |what: &str, nth: usize| {
+        let mut places = (0..told.len()).filter(|&at| told[at] == what);
+        places.nth(nth).unwrap_or(usize::MAX)
+    };
+    for (nth, name) in added.iter().enumerate() {
+        let rang = place(&format!("ringing user/{name}"), 0);
+        expect(&mut wrong, name, place("add ", nth) < rang, &told);
+    }
+    let ended = place("leg_ended user/1003", 0);
+    let cancelled = place("cancel ", 0);
+    expect(&mut wrong, "cancel", cancelled < ended, &told);
     wrong
 }
 

@@ -39,6 +39,24 @@ pub fn cancel_key(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// The switch keeps its own time when the system's clock is set back: when a phone rang is
+/// known all the same, though the event of it comes late.
+pub fn clock_set_back(stand: &Stand) -> Wrong {
+    const LATE: u32 = 60;
+    stand.library.clock_ahead(3600);
+    stand.library.delay(0, LATE);
+    stand.register(&[phone("1002", Behaviour::RingsThenRejects(486, 600))]);
+    let course = call(stand, Some(b"user/1002"), |_, _| {});
+    stand.library.delay(0, 0);
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let parsed: serde_json::Value = serde_json::from_str(legs).unwrap_or_default();
+    let rang = parsed[0]["ringing_ms"].as_u64();
+    let early = rang.is_some_and(|at| at < u64::from(LATE) * slowness());
+    expect(&mut wrong, "ringing_ms", early, &legs);
+    wrong
+}
+
 const HOOKS: [&str; 4] = [
     "execute_on_pre_originate",
     "execute_on_post_originate_2",
@@ -106,6 +124,11 @@ pub fn ringback_beside(stand: &Stand) -> Wrong {
             "answered",
         ),
         ("silence:400", "user/1002:_:user/1003", "answered"),
+        (
+            "",
+            "user/1002:_:{ringback=silence:400}user/1003",
+            "answered",
+        ),
         ("/missing.wav", "user/1002:_:user/1003", "answered"),
         ("/empty.wav", "user/1002:_:user/1003", "answered"),
         (
@@ -121,7 +144,9 @@ pub fn ringback_beside(stand: &Stand) -> Wrong {
             phone("1005", Behaviour::Dead),
         ]);
         let course = call(stand, Some(plan.as_bytes()), |stand, caller| {
-            stand.library.set_variable(caller, "ringback", ringback);
+            if !ringback.is_empty() {
+                stand.library.set_variable(caller, "ringback", ringback);
+            }
             stand
                 .library
                 .set_variable(caller, "bridge_terminate_key", "5");

@@ -1,0 +1,123 @@
+//! What is checked on the real switch beyond the table; the list is here, the checks in their rooms.
+//! Beside it what all checks share: when one may run, and its verdict.
+//! Each check is a name and a function that says what is wrong; a note is printed with the result.
+
+mod conf;
+mod lifetime;
+mod operator;
+mod ringing;
+
+use super::run::Rig;
+use crate::scenarios::Phone;
+
+pub use operator::*;
+
+pub struct Check {
+    pub name: &'static str,
+    pub when: When,
+    pub run: fn(&Rig, usize) -> Result<Verdict, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Beside the scenarios, in any slot.
+    Any,
+    /// Beside the scenarios, with the users 1001 to 1009 themselves: extensions name them.
+    SlotZero,
+    /// After everything else, alone on the switch.
+    Alone,
+}
+
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub wrong: Vec<String>,
+    pub note: String,
+    /// What it needs and is not there.
+    pub skipped: Option<String>,
+}
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "conf_22222_together",
+        when: When::SlotZero,
+        run: |rig, slot| conf::extension(rig, slot, &conf::TOGETHER),
+    },
+    Check {
+        name: "conf_11111_one_after_another",
+        when: When::SlotZero,
+        run: |rig, slot| conf::extension(rig, slot, &conf::SEQUENCE),
+    },
+    Check {
+        name: "conf_33333_stages_of_several",
+        when: When::SlotZero,
+        run: |rig, slot| conf::extension(rig, slot, &conf::STAGES),
+    },
+    Check {
+        name: "conf_44444_deadlines_then_voicemail",
+        when: When::SlotZero,
+        run: conf::voicemail,
+    },
+    Check {
+        name: "conf_55555_per_target_variables",
+        when: When::SlotZero,
+        run: |rig, slot| conf::extension(rig, slot, &conf::VARIABLES),
+    },
+    Check {
+        name: "conf_cti_conf_is_read",
+        when: When::Any,
+        run: conf::configuration,
+    },
+    Check {
+        name: "bad_plans_ring_nobody",
+        when: When::Any,
+        run: conf::bad_plans,
+    },
+    Check {
+        name: "a_stage_of_150_devices",
+        when: When::Any,
+        run: ringing::many_devices,
+    },
+    Check {
+        name: "operator_steers_a_call",
+        when: When::Alone,
+        run: operator::operator_steers,
+    },
+    Check {
+        name: "operator_cancels_a_call",
+        when: When::Alone,
+        run: operator::operator_cancels,
+    },
+    Check {
+        name: "cancel_key_gives_up",
+        when: When::Alone,
+        run: operator::cancel_key,
+    },
+    Check {
+        name: "deadlines_are_exact",
+        when: When::Alone,
+        run: ringing::deadlines,
+    },
+    Check {
+        name: "soak_of_150_calls",
+        when: When::Alone,
+        run: lifetime::soak_of_150_calls,
+    },
+    Check {
+        name: "unload_while_ringing",
+        when: When::Alone,
+        run: lifetime::unload_while_ringing,
+    },
+    Check {
+        name: "load_and_unload_20_times",
+        when: When::Alone,
+        run: lifetime::load_and_unload,
+    },
+];
+
+pub const fn phone(name: &'static str, does: crate::scenarios::Behaviour) -> Phone {
+    Phone {
+        name,
+        user: name,
+        does,
+    }
+}
