@@ -35,6 +35,7 @@ pub const CHECKS: &[Check] = &[
         play(rig, slot, DROPS)
     }),
     alone("control_adds_once", |rig, slot| play(rig, slot, ADDS)),
+    alone("control_completes_what_rings", completes),
     alone("control_tells_why_not", |rig, slot| {
         play(rig, slot, REFUSALS)
     }),
@@ -186,6 +187,25 @@ const REFUSALS: &[Row] = &[Row {
     winner: None,
     rings: &[rings("1002", NOW, (100, 550), ItsOwn(486))],
 }];
+
+/// Tab completion, as fs_cli asks for it: the callers of calls that ring, and no others.
+fn completes(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    const ASKED: &str = "console_complete c=11;cti cancel ";
+    let before = rig.switch.connect()?.api(ASKED)?;
+    let phones = [phone("1002", Answers(600))];
+    let typed = [(300, ASKED), (900, ASKED)];
+    let (replies, course) = steered(rig, slot, "user/1002", &phones, &[], &typed)?;
+    let offered = |reply: &str| reply.contains(&course.uuid);
+    let is = [offered(&before), offered(&replies[0]), offered(&replies[1])];
+    let mut wrong = Vec::new();
+    if is != [false, true, false] {
+        wrong.push(format!("before, ringing, answered: {is:?}; {replies:?}"));
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
 
 fn play(rig: &Rig, slot: usize, rows: &[Row]) -> Result<Verdict, String> {
     let mut wrong = Vec::new();
