@@ -305,9 +305,13 @@ pub fn add(
     caller: &dyn Caller,
     (part, stage): (usize, usize),
     targets: &plan::Stage,
+    tell: impl FnOnce(&str) -> events::Announcement,
 ) -> Result<String, String> {
     let globals = &call.globals[part];
-    let found = contacts::resolve(targets, caller, globals).contacts;
+    let contacts::Resolved {
+        contacts: found,
+        users,
+    } = contacts::resolve(targets, caller, globals);
     let alive = found
         .iter()
         .filter(|contact| contact.dead.is_none())
@@ -324,10 +328,13 @@ pub fn add(
         .map(|contact| settings::leg(contact, caller, globals).0)
         .collect();
     room_for(call, legs.len())?;
-    match call.added(part, stage, found, legs, true) {
-        0 => Err("it rings already, or the stage is over".to_owned()),
-        legs => Ok(format!("{legs} more leg(s) ring")),
+    let said = |legs: usize| format!("{legs} more leg(s) ring");
+    let added = call.added(part, stage, found, legs, |legs| tell(&said(legs)))?;
+    // Its other devices may be on their way, as those of the plan's own targets.
+    if let Some(module) = module().filter(|_| call.late_join[part]) {
+        module.waiting.wait(call, part, stage, users);
     }
+    Ok(said(added))
 }
 
 /// Whether so many more legs may ring; else why not.

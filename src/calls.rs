@@ -7,13 +7,14 @@ use crate::events::{self, Announcement, Told};
 use crate::hold::Hold;
 use crate::plan::{Plan, Variables};
 use crate::ring::{
-    BranchId, Cause, Command, Event, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
+    BranchId, Cause, Command, Event, Leg, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
 };
 use crate::switch::guard::guarded;
 use crate::switch::session::clock;
 use crate::switch::{LockedSession, Session};
 use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -78,6 +79,38 @@ pub struct State {
     pub lent: Vec<(&'static str, Option<String>)>,
 }
 
+impl State {
+    /// The legs of this contact that the part has or had in its present attempt.
+    fn legs_to<'a>(&'a self, part: PartId, contact: &'a Contact) -> impl Iterator<Item = &'a Leg> {
+        let legs = self.ring.legs().iter().zip(&self.legs);
+        let same = move |(leg, dialled): &(&Leg, &Dialled)| {
+            leg.part == part
+                && contact.dead.is_none()
+                && dialled.contact.dead.is_none()
+                && dialled.contact.dial_string == contact.dial_string
+                && self.ring.of_this_attempt(leg)
+        };
+        legs.filter(same).map(|(leg, _)| leg)
+    }
+
+    /// It rings, or is still to start.
+    fn rings(&self, part: PartId, contact: &Contact) -> bool {
+        let mut legs = self.legs_to(part, contact);
+        legs.any(|leg| leg.state != LegState::Ended)
+    }
+
+    fn has_rung(&self, part: PartId, stage: usize, contact: &Contact) -> bool {
+        self.legs_to(part, contact).any(|leg| leg.stage == stage)
+    }
+
+    /// How many of the legs from this one on ring, or are still to start.
+    fn begun_since(&self, first: LegId) -> usize {
+        let new = self.ring.legs().iter().skip(first);
+        new.filter(|leg| leg.dialled.is_some() || leg.ended.is_none())
+            .count()
+    }
+}
+
 pub struct Dialled {
     pub contact: Contact,
     pub uuid: Option<String>,
@@ -117,68 +150,110 @@ impl Call {
     /// Tell the machine what happened, and carry out what it decides. Any thread may; no
     /// lock of ours is held while the switch is called.
     pub fn feed(self: &Arc<Call>, event: Event) {
-        self.feed_with(|_| event);
+        self.feed_with(|_| event, |_| {});
     }
 
     /// The contacts of a stage: the machine numbers its legs in the order of `state.legs`,
-    /// so both grow under one lock.
+    /// so both grow under one lock. One that an earlier stage still rings does not ring twice.
     pub fn resolved(self: &Arc<Call>, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) {
-        self.feed_with(|state| {
+        let prepare = |state: &mut State| {
+            let new = contacts.into_iter().zip(legs);
+            let new = new.filter(|(contact, _)| !state.rings(part, contact));
+            let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
             state.legs.extend(contacts.into_iter().map(Dialled::from));
             Event::Resolved { part, legs }
-        });
+        };
+        self.feed_with(prepare, |_| {});
     }
 
-    /// The same for further contacts of a stage that rings; how many of them ring now. One
-    /// that rings already does not ring twice; one whose leg has ended only if `again`.
+    /// Devices of a stage that rings have registered; how many of them ring now. One that has
+    /// had its turn there has no other.
+    pub fn joined_late(
+        self: &Arc<Call>,
+        part: PartId,
+        stage: usize,
+        contacts: Vec<Contact>,
+        legs: Vec<NewLeg>,
+    ) -> usize {
+        let mut first = 0;
+        let prepare = |state: &mut State| {
+            first = state.legs.len();
+            // Who registers after its stage was never asked for.
+            let asked = state.ring.takes(part, stage);
+            let new = contacts.into_iter().zip(legs).filter(|(contact, _)| {
+                asked && !state.rings(part, contact) && !state.has_rung(part, stage, contact)
+            });
+            let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
+            state.legs.extend(contacts.into_iter().map(Dialled::from));
+            Event::Added { part, stage, legs }
+        };
+        self.feed_with(prepare, |_| {});
+        self.state.lock().begun_since(first)
+    }
+
+    /// An operator's further contacts of a stage that rings; how many of them ring now, and
+    /// what is told of that before whatever follows from it; else why none does.
     pub fn added(
         self: &Arc<Call>,
         part: PartId,
         stage: usize,
         contacts: Vec<Contact>,
         legs: Vec<NewLeg>,
-        again: bool,
-    ) -> usize {
-        let mut first = 0;
-        self.feed_with(|state| {
-            let known = |contact: &Contact| {
-                let mut legs = state.ring.legs().iter().zip(&state.legs);
-                legs.any(|(leg, dialled)| {
-                    (leg.part, leg.stage) == (part, stage)
-                        && state.ring.of_this_attempt(leg)
-                        && (!again || leg.state != LegState::Ended)
-                        && dialled.contact.dead.is_none()
-                        && dialled.contact.dial_string == contact.dial_string
-                })
-            };
-            // Who registers after its stage was never asked for.
-            let asked = again || state.ring.takes(part, stage);
-            let new = contacts.into_iter().zip(legs).filter(|_| asked);
-            let (contacts, legs): (Vec<_>, Vec<_>) =
-                new.filter(|(contact, _)| !known(contact)).unzip();
-            first = state.legs.len();
+        tell: impl FnOnce(usize) -> Announcement,
+    ) -> Result<usize, &'static str> {
+        let first = Cell::new(0);
+        let mut begun = Err("it rings already");
+        let prepare = |state: &mut State| {
+            first.set(state.legs.len());
+            let new = contacts.into_iter().zip(legs);
+            let new = new.filter(|(contact, _)| !state.rings(part, contact));
+            let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
             state.legs.extend(contacts.into_iter().map(Dialled::from));
             Event::Added { part, stage, legs }
+        };
+        self.feed_with(prepare, |state| {
+            if state.legs.len() > first.get() {
+                begun = match state.begun_since(first.get()) {
+                    0 => Err("too late: the stage is over"),
+                    legs => Ok(legs),
+                };
+                state.news.extend(begun.ok().map(tell));
+            }
         });
-        let state = self.state.lock();
-        let new = state.ring.legs().iter().skip(first);
-        new.filter(|leg| leg.dialled.is_some() || leg.ended.is_none())
-            .count()
+        begun
     }
 
-    /// An operator's command, told before whatever follows from it; false, and not told, when
-    /// the call was decided before.
-    pub fn operated(self: &Arc<Call>, event: Event, news: Announcement) -> bool {
-        let mut in_time = false;
-        self.feed_with(|state| {
-            in_time = !state.ring.over();
-            state.news.extend(in_time.then_some(news));
-            event
-        });
-        in_time
+    /// An operator's command: what it comes to at this moment and what is said of it, told
+    /// before whatever follows from it; or why it cannot be carried out.
+    pub fn operated(
+        self: &Arc<Call>,
+        order: impl FnOnce(&State, Time) -> Result<(Event, String), String>,
+        tell: impl FnOnce(&str) -> Announcement,
+    ) -> Result<String, String> {
+        let mut done = Err(String::new());
+        let now = self.began.elapsed();
+        let prepare = |state: &mut State| match order(state, now) {
+            Ok((event, said)) => {
+                state.news.push_back(tell(&said));
+                done = Ok(said);
+                event
+            }
+            Err(why) => {
+                done = Err(why);
+                // Nothing but what is due anyway.
+                Event::Tick
+            }
+        };
+        self.feed_with(prepare, |_| {});
+        done
     }
 
-    fn feed_with(self: &Arc<Call>, prepare: impl FnOnce(&mut State) -> Event) {
+    /// `tell`: told of the event before what has changed by it.
+    fn feed_with(
+        self: &Arc<Call>,
+        prepare: impl FnOnce(&mut State) -> Event,
+        tell: impl FnOnce(&mut State),
+    ) {
         let mut now = Vec::new();
         {
             let mut state = self.state.lock();
@@ -191,6 +266,7 @@ impl Call {
             let begins = matches!(event, Event::Resolved { .. }) && !state.ring.over();
             let commands = state.ring.handle(self.began.elapsed(), event);
             state.handling = false;
+            tell(&mut state);
             // Also a stage of which nothing can be dialled: its legs' ends are told as well.
             let stage = state.ring.legs().get(first).filter(|_| begins);
             let stage = stage.map(|leg| leg.stage + 1);
@@ -412,12 +488,13 @@ impl Call {
         let late = fired
             .map(|at| self.since_began(at))
             .filter(|&at| now.saturating_sub(at) > LATE);
-        self.feed_with(|state| {
+        let prepare = |state: &mut State| {
             if let Some(at) = late {
                 state.ring.rang(leg, at);
             }
             event
-        });
+        };
+        self.feed_with(prepare, |_| {});
     }
 
     /// A deadline is due. One for ringing is not missed because a busy switch is late to tell

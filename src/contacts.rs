@@ -7,6 +7,7 @@ use crate::ring::Cause;
 use crate::switch::dial::endpoint_exists;
 use crate::switch::{Channel, Event, session, xml};
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 /// Where variables are read and dial strings expanded: a caller's channel, or nobody's.
 pub trait Caller {
@@ -89,6 +90,7 @@ const UNLIMITED: Limits = Limits {
 /// `caller` expands the directory's dial strings; `globals` are told to a dynamic directory.
 pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -> Resolved<'a> {
     let mut found: Vec<Contact> = Vec::new();
+    let mut dialled = HashSet::new();
     let mut users: Vec<(String, &Target)> = Vec::new();
     for target in &stage.targets {
         let mut resolver = Resolver {
@@ -112,12 +114,7 @@ pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
-            let again = |other: &Contact| {
-                contact.dead.is_none()
-                    && other.dead.is_none()
-                    && other.dial_string == contact.dial_string
-            };
-            if !found.iter().any(again) {
+            if contact.dead.is_some() || dialled.insert(contact.dial_string.clone()) {
                 found.push(contact);
             }
         }

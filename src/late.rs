@@ -119,7 +119,7 @@ fn join(call: &Arc<Call>, watch: &Watch) {
     if let Err(why) = bridge::room_for(call, legs.len()) {
         return tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {why}");
     }
-    let joined = call.added(watch.part, watch.stage, found, legs, false);
+    let joined = call.joined_late(watch.part, watch.stage, found, legs);
     if joined > 0 {
         tracing::debug!(
             uuid = call.uuid.as_str(),

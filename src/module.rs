@@ -314,7 +314,9 @@ unsafe extern "C" fn offer_calls(
 ) -> ffi::switch_status_t {
     guarded("completion", ffi::SWITCH_STATUS_FALSE, || {
         let calls = module().map_or(Vec::new(), |module| module.calls.all());
-        let ringing = calls.iter().filter(|call| !call.state.lock().ring.over());
+        let ringing = calls
+            .iter()
+            .filter(|call| call.state.lock().ring.steerable());
         let uuids: Vec<String> = ringing.map(|call| call.uuid.clone()).collect();
         // SAFETY: `matches` comes from the switch.
         unsafe { switch::api::offer(matches, &uuids) }

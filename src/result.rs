@@ -145,11 +145,8 @@ fn set_legs(caller: &Channel<'_>, reports: &[LegReport]) {
 
 pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) {
     // A stage of more contacts than allowed is found out only when it begins.
-    let how = if how == Outcome::Cancelled && cause == REFUSED {
-        Outcome::Invalid
-    } else {
-        how
-    };
+    let refused = how == Outcome::Cancelled && caller.variable("cti_error").is_some();
+    let how = if refused { Outcome::Invalid } else { how };
     story(call, caller, &legs(call), None);
     outcome(caller, how, cause);
 }

@@ -7,6 +7,7 @@ mod live;
 mod scenarios;
 
 use live::checks::{CHECKS, Check, Verdict, When};
+use live::control;
 use live::esl::Events;
 use live::knowing;
 use live::media::{SOUNDS, Sound};
@@ -65,7 +66,11 @@ fn arguments() -> Result<Arguments, String> {
 impl Arguments {
     /// Long ones first, so that the end is not one slot's long job.
     fn jobs(&self) -> Vec<Job> {
-        let checks = CHECKS.iter().chain(knowing::CHECKS).map(Job::Check);
+        let checks = CHECKS
+            .iter()
+            .chain(knowing::CHECKS)
+            .chain(control::CHECKS)
+            .map(Job::Check);
         let plans = PLANS_NAMES.iter().enumerate();
         let ours = checks
             .chain(SOUNDS.iter().map(Job::Sound))

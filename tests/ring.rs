@@ -545,6 +545,14 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1100 ended a BUSY   -> cancel 0 LOSE_RACE
         1105 ended b LOSE_RACE
         1110 failed 0 LOSE_RACE -> dial 1 c ignore aside"),
+    ("progressive: who joins an earlier stage late rings, also while the next one is looked up", "a|b", "progressive stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a ignore aside
+        1000 tick           -> resolve 0.1
+        1001 added@0 c      -> dial 1 c ignore aside
+        1002 added@1 d
+        1005 found 0        -> dial 2 b ignore aside
+        1500 won 1 c        -> cancel 0 LOSE_RACE; cancel 2 LOSE_RACE; join c aside"),
     ("progressive: the caller leaves while the next stage is looked up", "a|b", "progressive stage=1000 slow", "
         0    begin          -> resolve 0.0
         0    found 0        -> dial 0 a ignore aside
@@ -678,6 +686,86 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         105  ended a GONE
         200  won 0 b        -> join b
         legs a cancelled GONE; b open"),
+    ("… or does not start at all", "a,b/delay=500|c", "", "
+        0    begin          -> dial 0 a ignore
+        next 500
+        100  drop b
+        next 20000
+        200  failed 0 BUSY  -> dial 2 c core
+        legs b cancelled GONE; c open"),
+    ("… of those that start together the others do", "a,b/delay=500,c/delay=500", "", "
+        0    begin          -> dial 0 a ignore
+        100  drop b
+        500  tick           -> dial 1 c ignore aside"),
+    ("… also when nobody else was to ring", "a,b/delay=500", "", "
+        0    begin          -> dial 0 a ignore
+        100  drop b
+        200  failed 0 BUSY  -> finish busy BUSY"),
+    ("what an operator drops is no reason why nobody answered", "a,b", "", "
+        0    begin          -> dial 0 a b ignore
+        10   ringing a
+        100  drop a         -> hang up a GONE
+        105  ended a GONE
+        200  failed 0 REJECTED -> finish rejected REJECTED"),
+    ("… unless nobody else was asked", "a", "", "
+        0    begin          -> dial 0 a core
+        10   ringing a
+        100  drop a         -> hang up a GONE
+        105  ended a GONE
+        106  failed 0 GONE  -> finish cancelled GONE"),
+    ("joined in early media, the call can still be cancelled", "a", "stage=1000", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        300  cancel BUSY    -> hang up a BUSY
+        301  cancel CLEARING
+        302  skip
+        next none
+        310  ended a BUSY
+        legs a cancelled BUSY"),
+    ("… unless it has answered by then", "a", "stage=1000", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        299  answered a
+        300  cancel BUSY
+        301  skip
+        302  drop a"),
+    ("… and skipped, as if its time were over", "a", "stage=1000", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        300  skip           -> hang up a NO_ANSWER
+        next none"),
+    ("… and dropped", "a", "stage=1000", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        300  drop a         -> hang up a GONE
+        310  ended a GONE
+        legs a cancelled GONE"),
+    ("… and given more time", "a", "stage=1000", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        300  extend 500
+        next 1500
+        1500 tick           -> hang up a NO_ANSWER"),
+    ("… where the call would go on, a skip goes on", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        120  won 0 a early  -> join a
+        300  skip           -> hang up a NO_ANSWER
+        310  ended a NO_ANSWER
+        311  left a         -> dial 1 b core"),
+    ("… a dropped leg makes way", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        120  won 0 a early  -> join a
+        300  drop a         -> hang up a GONE
+        310  ended a GONE
+        311  left a         -> dial 1 b core
+        legs a cancelled GONE; b open"),
+    ("… and a cancelled call ends", "a|b", "stage=1000", "
+        0    begin          -> dial 0 a relay
+        120  won 0 a early  -> join a
+        300  cancel BUSY    -> hang up a BUSY
+        310  ended a BUSY
+        311  left a         -> finish cancelled BUSY
+        legs a cancelled BUSY"),
     ("an operator adds a target beside what rings", "a|b", "", "
         0    begin          -> dial 0 a relay
         100  added c,d      -> dial 1 c d ignore aside
@@ -714,7 +802,6 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         10   won 1 b early
         20   failed 1 BUSY
         30   ringing b
-        40   drop b
         50   ended b BUSY
         5000 tick           -> dial 1 b ignore aside
         5100 won 1 b        -> cancel 0 LOSE_RACE; join b aside"),

@@ -18,7 +18,7 @@ cti calls [json]         the calls in progress: caller, stage, what rings and fo
 cti show UUID [json]     one call, leg by leg; the last ones also after their end, as a ladder
 cti cancel UUID [CAUSE]  end the call (ORIGINATOR_CANCEL)
 cti skip UUID            the running stage is over: on to the next
-cti drop UUID LEG        one leg (its uuid, or its target as written) rings no more
+cti drop UUID LEG        one leg (its uuid, or its target as written) rings no more, or does not start
 cti add UUID TARGET      ring this target too, beside the running stage
 cti extend UUID TIME     more time for the running stage
 cti metrics [json]       counters and times for Prometheus

@@ -4,13 +4,13 @@
 
 use super::line::Order;
 use crate::bridge;
-use crate::calls::Call;
+use crate::calls::{Call, State};
 use crate::events::{self, Announcement};
 use crate::history::ladder;
 use crate::module::Module;
 use crate::plan::Stage;
 use crate::result::{self, LegReport};
-use crate::ring::{Cause, Event, Leg, LegState, Ringing};
+use crate::ring::{Cause, Event, LegId, LegState, Ringing, Time};
 use crate::switch::LockedSession;
 use crate::switch::session::cause_named;
 use serde_json::json;
@@ -210,16 +210,13 @@ pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> Strin
     let Some(call) = module.calls.of_caller(uuid) else {
         return unknown(uuid);
     };
-    if call.state.lock().ring.over() {
-        return format!("-ERR {uuid} rings no more: it was answered or is ending\n");
-    }
     let tell = |said: &str| events::operated(command, by, said);
     let done = match order {
         Order::Cancel(cause) => cancel(&call, cause, tell),
-        Order::Skip => skip(&call, tell),
+        Order::Skip => call.operated(skip, tell),
         Order::Drop(which) => drop_leg(&call, which, tell),
-        Order::Add(stage) => add(&call, &stage).inspect(|said| call.announce(tell(said))),
-        Order::Extend(time) => extend(&call, time, tell),
+        Order::Add(stage) => add(&call, &stage, tell),
+        Order::Extend(time) => call.operated(|state, now| extend(state, now, time), tell),
     };
     match done {
         Ok(said) => format!("+OK {said}\n"),
@@ -229,92 +226,95 @@ pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> Strin
 
 type Done = Result<String, String>;
 
-fn carry_out(
-    call: &Arc<Call>,
-    event: Event,
-    said: String,
-    tell: impl Fn(&str) -> Announcement,
-) -> Done {
-    if call.operated(event, tell(&said)) {
-        Ok(said)
-    } else {
-        Err("too late: it was answered or is ending".to_owned())
+/// Nobody has answered yet.
+fn steerable(state: &State) -> Result<(), String> {
+    let answered = |leg: LegId| state.ring.legs()[leg].answered.is_some();
+    match state.ring.steerable() {
+        true => Ok(()),
+        false if state.ring.winner().is_some_and(answered) => Err("it was answered".to_owned()),
+        false => Err("it is ending".to_owned()),
     }
 }
 
-fn cancel(call: &Arc<Call>, cause: Option<&str>, tell: impl Fn(&str) -> Announcement) -> Done {
-    let cause = match cause {
+/// The parts that a command means.
+fn parts(state: &State, now: Time) -> Result<Vec<Ringing>, String> {
+    steerable(state)?;
+    Some(state.ring.ringing(now))
+        .filter(|parts| !parts.is_empty())
+        .ok_or_else(|| "no stage rings at this moment; try again".to_owned())
+}
+
+fn cancel(call: &Arc<Call>, cause: Option<&str>, tell: impl FnOnce(&str) -> Announcement) -> Done {
+    let spoken = |cause: Cause| {
+        cause.0 < 128 || cause == Cause::ORIGINATOR_CANCEL || cause == Cause::LOSE_RACE
+    };
+    let cause = match cause.map(|name| (name, cause_named(name))) {
         None => Cause::ORIGINATOR_CANCEL,
-        Some(name) => cause_named(name)
-            .filter(|cause| {
-                cause.0 < 128 || *cause == Cause::ORIGINATOR_CANCEL || *cause == Cause::LOSE_RACE
-            })
-            .ok_or_else(|| format!("no hangup cause {name:?}; for example NORMAL_CLEARING"))?,
+        Some((_, Some(cause))) if spoken(cause) => cause,
+        Some((name, Some(_))) => {
+            return Err(format!(
+                "no phone can be told {name:?}; for example NORMAL_CLEARING"
+            ));
+        }
+        Some((name, None)) => {
+            return Err(format!(
+                "no hangup cause {name:?}; for example NORMAL_CLEARING"
+            ));
+        }
     };
-    let said = "the call is cancelled".to_owned();
-    carry_out(call, Event::Cancel(cause), said, tell)
+    let order = |state: &State, _| {
+        steerable(state)?;
+        Ok((Event::Cancel(cause), "the call is cancelled".to_owned()))
+    };
+    call.operated(order, tell)
 }
 
-fn skip(call: &Arc<Call>, tell: impl Fn(&str) -> Announcement) -> Done {
-    let (parts, _) = ringing(call);
-    let stages: Vec<String> = parts
-        .iter()
-        .map(|part| format!("stage {} of {}", part.stage, part.stages))
-        .collect();
-    if stages.is_empty() {
-        return Err("no stage rings at this moment; try again".to_owned());
-    }
-    let said = format!("{} is over", stages.join(", "));
-    carry_out(call, Event::Skip, said, tell)
+fn skip(state: &State, now: Time) -> Result<(Event, String), String> {
+    let stage = |part: &Ringing| format!("stage {} of {}", part.stage, part.stages);
+    let stages: Vec<String> = parts(state, now)?.iter().map(stage).collect();
+    Ok((Event::Skip, format!("{} is over", stages.join(", "))))
 }
 
-fn drop_leg(call: &Arc<Call>, which: &str, tell: impl Fn(&str) -> Announcement) -> Done {
-    let legs: Vec<usize> = {
-        let state = call.state.lock();
-        let open = |state: LegState| {
-            matches!(
-                state,
-                LegState::Dialled | LegState::Ringing | LegState::EarlyMedia
-            )
-        };
-        let named = |dialled: &crate::calls::Dialled| {
-            let contact = &dialled.contact;
+fn drop_leg(call: &Arc<Call>, which: &str, tell: impl FnOnce(&str) -> Announcement) -> Done {
+    let mut others = Vec::new();
+    let order = |state: &State, _| {
+        steerable(state)?;
+        let named = |leg: &usize| {
+            let dialled = &state.legs[*leg];
             dialled.uuid.as_deref() == Some(which)
-                || contact.target == which
-                || contact.plain_target == which
+                || dialled.contact.target == which
+                || dialled.contact.plain_target == which
         };
-        let legs = state.ring.legs().iter().zip(&state.legs).enumerate();
-        let rings =
-            |leg: &Leg| open(leg.state) || leg.state == LegState::Answered && leg.unconfirmed();
-        legs.filter(|(_, (leg, dialled))| rings(leg) && named(dialled))
-            .map(|(id, _)| id)
-            .collect()
+        let legs = (0..state.legs.len()).filter(named);
+        let mut legs = legs.filter(|&leg| state.ring.droppable(leg));
+        let first = legs
+            .next()
+            .ok_or_else(|| format!("no leg {which:?} rings"))?;
+        others.extend(legs);
+        let said = format!("{} leg(s) of {which} dropped", others.len() + 1);
+        Ok((Event::Drop(first), said))
     };
-    let [first, others @ ..] = &legs[..] else {
-        return Err(format!("no leg {which:?} rings"));
-    };
-    let said = format!("{} leg(s) of {which} dropped", legs.len());
-    let done = carry_out(call, Event::Drop(*first), said, tell);
+    let done = call.operated(order, tell);
     others.iter().for_each(|&leg| call.feed(Event::Drop(leg)));
     done
 }
 
-fn add(call: &Arc<Call>, stage: &Stage) -> Done {
-    let at = ringing(call)
-        .0
-        .first()
-        .map(|part| (part.part, part.stage - 1))
-        .ok_or("no stage rings at this moment; try again")?;
+fn add(call: &Arc<Call>, stage: &Stage, tell: impl FnOnce(&str) -> Announcement) -> Done {
+    let at = {
+        let state = call.state.lock();
+        let parts = parts(&state, call.began.elapsed())?;
+        if state.ring.winner().is_some() {
+            return Err("joined in early media, where nobody can ring beside it".to_owned());
+        }
+        (parts[0].part, parts[0].stage - 1)
+    };
     let caller = LockedSession::locate(&call.uuid).ok_or("the caller is gone")?;
-    bridge::add(call, caller.channel(), at, stage)
+    bridge::add(call, caller.channel(), at, stage, tell)
 }
 
-fn extend(call: &Arc<Call>, time: Duration, tell: impl Fn(&str) -> Announcement) -> Done {
-    let (parts, _) = ringing(call);
-    let Some(part) = parts.first() else {
-        return Err("no stage rings at this moment; try again".to_owned());
-    };
-    let left = part.stage_left.unwrap_or_default() + time;
+fn extend(state: &State, now: Time, time: Duration) -> Result<(Event, String), String> {
+    let parts = parts(state, now)?;
+    let left = parts[0].stage_left.unwrap_or_default() + time;
     let said = format!("{:.1} s left for the stage", left.as_secs_f64());
-    carry_out(call, Event::Extend(time), said, tell)
+    Ok((Event::Extend(time), said))
 }

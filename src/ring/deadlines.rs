@@ -83,7 +83,7 @@ impl Ring {
         }
     }
 
-    fn time_over(&mut self, leg: LegId) {
+    pub(super) fn time_over(&mut self, leg: LegId) {
         let cause = self.parts[self.legs[leg].part].settings.missed.cause();
         self.legs[leg].hung_up = true;
         self.legs[leg].timed_out = true;

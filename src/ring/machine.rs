@@ -29,6 +29,7 @@ impl Ring {
             legs: Vec::new(),
             branches: Vec::new(),
             end: None,
+            cancelled: None,
             finished: false,
             caller_rings: false,
             commands: Vec::new(),
@@ -65,14 +66,20 @@ impl Ring {
             Event::Unanswered(leg) => self.unanswered_left(leg),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
-            Event::Cancel(cause) => self.end_call(End::Cancelled(cause)),
-            Event::Skip => self
-                .ringing_parts()
-                .into_iter()
-                .for_each(|part| self.stage_time_over(part)),
+            Event::Cancel(cause) => match self.unanswered_winner() {
+                Some(leg) => self.end_winner(leg, cause),
+                None => self.end_call(End::Cancelled(cause)),
+            },
+            Event::Skip => match self.unanswered_winner() {
+                Some(leg) => self.time_over(leg),
+                None => self
+                    .ringing_parts()
+                    .into_iter()
+                    .for_each(|part| self.stage_time_over(part)),
+            },
             Event::Drop(leg) => self.drop_leg(leg),
             Event::Extend(time) => {
-                for part in self.ringing_parts() {
+                for part in self.steerable_parts() {
                     let it = &mut self.parts[part];
                     for deadline in [&mut it.stage_deadline, &mut it.kept_open] {
                         *deadline = deadline.map(|at| at + time);
@@ -153,7 +160,9 @@ impl Ring {
         for (leg, cause) in failed {
             self.leg_ended(leg, cause, None);
         }
-        if hopeless || self.end.is_some() || self.parts[part].phase != Phase::Ringing {
+        // A later stage may be looked up meanwhile.
+        let rings = matches!(self.parts[part].phase, Phase::Ringing | Phase::Resolving);
+        if hopeless || self.end.is_some() || !rings {
             return self.never_dialled(alive, false);
         }
         // If nobody rings at once, the earliest late starter does: core's rule too.
@@ -320,7 +329,8 @@ impl Ring {
         let dropped = it.hung_up && cause == Cause::ORIGINATOR_CANCEL;
         // Joined in early media, it may end without an answer.
         let unanswered = won == Some(leg) && it.answered.is_none();
-        it.role = Some(if unanswered && cause == Cause::ORIGINATOR_CANCEL {
+        let given_up = cause == Cause::ORIGINATOR_CANCEL || self.cancelled.is_some();
+        it.role = Some(if unanswered && given_up {
             Role::Cancelled
         } else if unanswered {
             Role::Failed
@@ -465,14 +475,30 @@ impl Ring {
         }
         self.end = None;
         self.leg_ended(leg, Cause::NO_ANSWER, None);
-        self.legs[leg].role = Some(Role::Failed);
-        let part = self.legs[leg].part;
+        let it = &mut self.legs[leg];
+        let cancelled = self.cancelled.is_some() || it.dropped();
+        it.role = Some(if cancelled {
+            Role::Cancelled
+        } else {
+            Role::Failed
+        });
+        let part = it.part;
         let it = &mut self.parts[part];
         if it.phase != Phase::Resolving {
             it.phase = Phase::Ending;
             it.kept_open = None;
         }
-        self.stage_over(part);
+        match self.cancelled {
+            Some(cause) => self.end_call(End::Cancelled(cause)),
+            None => self.stage_over(part),
+        }
+    }
+
+    /// An operator cancels a call whose winner is in early media: its end is the call's.
+    fn end_winner(&mut self, leg: LegId, cause: Cause) {
+        self.cancelled = Some(cause);
+        self.legs[leg].hung_up = true;
+        self.commands.push(Command::HangUp { leg, cause });
     }
 
     /// Core has ended the others of a branch before it told us who won; those that it could
@@ -570,13 +596,21 @@ impl Ring {
     }
 
     fn drop_leg(&mut self, leg: LegId) {
-        if leg < self.legs.len() && self.end.is_none() && self.rings(leg) {
-            self.legs[leg].hung_up = true;
-            self.commands.push(Command::HangUp {
-                leg,
-                cause: Cause::ORIGINATOR_CANCEL,
-            });
+        if leg >= self.legs.len() || !self.droppable(leg) {
+            return;
         }
+        let cause = Cause::ORIGINATOR_CANCEL;
+        self.legs[leg].hung_up = true;
+        if self.legs[leg].state != LegState::Waiting {
+            return self.commands.push(Command::HangUp { leg, cause });
+        }
+        if let Some(branch) = self.legs[leg].branch {
+            let it = &mut self.branches[branch];
+            it.legs.retain(|&other| other != leg);
+            it.ended = it.legs.is_empty();
+        }
+        self.leg_ended(leg, cause, None);
+        self.stage_over(self.legs[leg].part);
     }
 
     /// Added legs ring in branches of their own, beside what rings already.
@@ -680,15 +714,21 @@ impl Ring {
                 hang_up_caller,
             }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
-                let ended = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut;
-                let failures = self.legs.iter().filter(ended).map(|leg| Failure {
+                // What an operator has dropped is no reason why nobody answered …
+                let says = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut && !leg.dropped();
+                let failures = self.legs.iter().filter(says).map(|leg| Failure {
                     cause: leg.own_cause(),
                     // An answer that nobody has confirmed is none.
                     rang_out: leg.answered.is_some() && leg.unconfirmed()
                         || leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
                 });
-                let (outcome, cause) =
-                    rank(failures).unwrap_or((Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER));
+                // … unless there is no other.
+                let otherwise = if self.legs.iter().any(Leg::dropped) {
+                    (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
+                } else {
+                    (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER)
+                };
+                let (outcome, cause) = rank(failures).unwrap_or(otherwise);
                 (outcome, cause, false)
             }
         };
@@ -731,6 +771,11 @@ impl Leg {
             hung_up: false,
             started: false,
         }
+    }
+
+    /// An operator has ended it.
+    fn dropped(&self) -> bool {
+        self.hung_up && !self.timed_out && self.cause == Cause::ORIGINATOR_CANCEL
     }
 
     /// Its cause for the ranking: what `cti_missed=never` has told the phone is not it.

@@ -128,7 +128,7 @@ pub enum Command {
     },
     /// End every leg of the branch with this cause (its cancel cell).
     Cancel { branch: BranchId, cause: Cause },
-    /// End one leg unless it has won or been answered for good; its siblings ring on.
+    /// End one leg unless it has been answered for good; its siblings ring on.
     HangUp { leg: LegId, cause: Cause },
     /// Tell the caller that it rings: core does not, for this stage.
     RingCaller,
@@ -272,6 +272,8 @@ pub struct Ring {
     legs: Vec<Leg>,
     branches: Vec<Branch>,
     end: Option<End>,
+    /// An operator has cancelled the call while its winner was in early media.
+    cancelled: Option<Cause>,
     finished: bool,
     caller_rings: bool,
     commands: Vec<Command>,

@@ -61,8 +61,24 @@ impl Ring {
     /// This stage rings, so that further legs may join it.
     pub fn takes(&self, part: PartId, stage: usize) -> bool {
         let it = &self.parts[part];
-        let rings = stage == it.stage || stage < it.stage && it.settings.mode == Mode::Progressive;
-        rings && it.phase == Phase::Ringing && self.end.is_none() && !self.is_over(part)
+        let rings = match it.phase {
+            Phase::Ringing if stage == it.stage => true,
+            // … beside a later one, which may still be looked up.
+            Phase::Ringing | Phase::Resolving => {
+                stage < it.stage && it.settings.mode == Mode::Progressive
+            }
+            _ => false,
+        };
+        rings && self.end.is_none() && !self.is_over(part)
+    }
+
+    /// An operator may end this leg: it rings, or is still to start.
+    pub fn droppable(&self, leg: LegId) -> bool {
+        let waits = self.legs[leg].state == LegState::Waiting;
+        match self.end {
+            None => waits || self.rings(leg),
+            Some(_) => self.unanswered_winner() == Some(leg),
+        }
     }
 
     /// It belongs to the present attempt of its part (`originate_retries`, `campon`).
@@ -76,21 +92,27 @@ impl Ring {
         self.end.is_some() || self.finished
     }
 
+    /// Nobody has answered, so an operator may still do something.
+    pub fn steerable(&self) -> bool {
+        !self.over() || self.unanswered_winner().is_some()
+    }
+
     /// For each part that rings: its stage (from 1), of how many, and the time left to the
     /// stage's and the call's deadline.
     pub fn ringing(&self, now: Time) -> Vec<Ringing> {
         let of = |part: PartId| {
             let it = &self.parts[part];
             let left = |deadline: Option<Time>| deadline.map(|at| at.saturating_sub(now));
+            let kept_open = it.kept_open.filter(|_| self.end.is_none());
             Ringing {
                 part,
                 stage: it.stage + 1,
                 stages: it.stages,
-                stage_left: left(it.stage_deadline.into_iter().chain(it.kept_open).min()),
+                stage_left: left(it.stage_deadline.into_iter().chain(kept_open).min()),
                 call_left: left(it.over()),
             }
         };
-        self.ringing_parts().into_iter().map(of).collect()
+        self.steerable_parts().into_iter().map(of).collect()
     }
 
     /// Until this leg's own deadline, or, while it waits, until it starts.
@@ -120,6 +142,9 @@ impl Ring {
     /// How the call ended when the winner, joined in early media, never answered.
     pub fn unanswered(&self, leg: LegId) -> (Outcome, Cause) {
         let leg = &self.legs[leg];
+        if let Some(cause) = self.cancelled {
+            return (Outcome::Cancelled, cause);
+        }
         if leg.timed_out {
             return (Outcome::NoAnswer, Cause::NO_ANSWER);
         }
@@ -134,7 +159,14 @@ impl Ring {
         rank([failure].into_iter()).unwrap_or((Outcome::Failed, leg.cause))
     }
 
-    /// The parts that an operator's command means.
+    /// The parts that an operator's command means; joined in early media, the winner's.
+    pub(super) fn steerable_parts(&self) -> Vec<PartId> {
+        match self.unanswered_winner() {
+            Some(leg) => vec![self.legs[leg].part],
+            None => self.ringing_parts(),
+        }
+    }
+
     pub(super) fn ringing_parts(&self) -> Vec<PartId> {
         let ringing =
             |&part: &PartId| self.end.is_none() && self.parts[part].phase == Phase::Ringing;

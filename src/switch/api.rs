@@ -48,11 +48,16 @@ pub unsafe fn offer(
     if matches.is_null() || words.is_empty() {
         return ffi::SWITCH_STATUS_FALSE;
     }
+    // Not into `*matches` itself: the switch has never written to it, and reads it only of a
+    // callback that succeeds.
+    let mut offered = std::ptr::null_mut();
     for word in words {
         let word = c(word);
-        // SAFETY: as promised by the caller; the switch copies the word.
-        unsafe { ffi::switch_console_push_match(matches, word.as_ptr()) };
+        // SAFETY: the switch makes the list at its first word and copies each.
+        unsafe { ffi::switch_console_push_match(&mut offered, word.as_ptr()) };
     }
+    // SAFETY: as promised by the caller; the list is the switch's from here on.
+    unsafe { *matches = offered };
     ffi::SWITCH_STATUS_SUCCESS
 }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each program uses its own part
 
 pub mod checks;
+pub mod control;
 pub mod esl;
 pub mod find;
 pub mod knowing;

@@ -107,6 +107,8 @@ struct LegSeen {
     hung_up: bool,
     /// By an operator.
     dropped: bool,
+    /// An operator has cancelled the call when it had won in early media.
+    cancelled: Option<Cause>,
     timed_out: bool,
     /// Ended because of another leg.
     cut: bool,
@@ -208,12 +210,14 @@ impl Referee {
             Event::CallerGone => {
                 self.ended.get_or_insert(Ended::CallerGone);
             }
-            Event::Cancel(cause) => {
-                self.ended.get_or_insert(Ended::Cancelled(*cause));
-            }
+            Event::Cancel(cause) => match self.in_early_media(ring) {
+                Some(leg) => self.legs[leg].cancelled = Some(*cause),
+                None => drop(self.ended.get_or_insert(Ended::Cancelled(*cause))),
+            },
             Event::Skip | Event::Extend(_) => {
+                let winner = self.in_early_media(ring).map(|leg| self.legs[leg].part);
                 for part in 0..self.parts.len() {
-                    if self.rings(part) {
+                    if self.rings(part) || winner == Some(part) {
                         let it = &mut self.parts[part];
                         match event {
                             Event::Extend(time) => {
@@ -227,8 +231,10 @@ impl Referee {
                 }
             }
             Event::Drop(leg) => {
+                let goes_on = self.ended.is_none();
                 if let Some(leg) = self.legs.get_mut(*leg) {
-                    leg.dropped |= !leg.hung_up && leg.dialled.is_some();
+                    let waits = goes_on && !leg.ended && leg.plan.dead.is_none();
+                    leg.dropped |= !leg.hung_up && (waits || leg.dialled.is_some());
                 }
             }
             Event::Added { part, stage, legs } => {
@@ -237,7 +243,13 @@ impl Referee {
                     Mode::Progressive => *stage <= now,
                     Mode::Sequence => *stage == now,
                 });
-                let late = !ringing || !self.rings(*part) || past(it.over, now);
+                // An earlier stage rings on while the next one is looked up.
+                let earlier = it.stage.is_some_and(|now| *stage < now);
+                let rings = match it.resolving {
+                    true => earlier && !it.ending && self.ended.is_none(),
+                    false => self.rings(*part),
+                };
+                let late = !ringing || !rings || past(it.over, now);
                 let awaited = it.stage == Some(*stage);
                 if !late && awaited && legs.iter().any(|leg| leg.dead.is_none()) {
                     self.parts[*part].wait = None;
@@ -298,6 +310,7 @@ impl Referee {
             answered: false,
             hung_up: false,
             dropped: false,
+            cancelled: None,
             timed_out: false,
             cut: false,
             told: None,
@@ -310,6 +323,13 @@ impl Referee {
         let it = &self.parts[part];
         let open = self.open(part).next().is_some() || it.wait.is_some();
         open && !it.resolving && !it.ending && self.ended.is_none()
+    }
+
+    /// The winner, if it may still be steered: nobody has answered.
+    fn in_early_media(&self, ring: &Ring) -> Option<LegId> {
+        let winner = ring.winner()?;
+        let early = ring.legs()[winner].state == LegState::EarlyMedia;
+        Some(winner).filter(|&leg| early && !self.legs[leg].hung_up)
     }
 
     /// The part's legs whose branch has not returned, or that are still to start.
@@ -345,7 +365,8 @@ impl Referee {
         self.ends(now, ring);
         self.required(now, event, &ended);
         self.due(now, ring);
-        let ringing = ring.ringing(ms(now));
+        let mut ringing = ring.ringing(ms(now));
+        ringing.retain(|_| self.ended.is_none());
         for part in 0..self.parts.len() {
             let idle = self.open(part).next().is_none();
             let it = &mut self.parts[part];
@@ -426,7 +447,7 @@ impl Referee {
             let undialled = self.legs[id].dialled.is_none() && self.legs[id].plan.dead.is_none();
             let timed = self.why(now, leg.part, leg.stage, ring) == Some(Why::TimeOver);
             let seen = &mut self.legs[id];
-            seen.timed_out |= undialled && timed && !seen.cut;
+            seen.timed_out |= undialled && timed && !seen.cut && !seen.dropped;
             seen.cut |= (cancelled || undialled) && !seen.timed_out;
             let own = !cancelled && !hung_up && !undialled && !nobodys(leg.cause);
             let settings = &self.parts[leg.part].settings;
@@ -753,9 +774,11 @@ impl Referee {
         let due = past(it.deadline(), now)
             || (since(it.plan.progress_timeout) && !it.has_rung())
             || stage_over
-            || it.dropped;
+            || it.dropped
+            || it.cancelled.is_some();
         let fresh = !it.hung_up && !it.ended;
         let dropped = it.dropped && cause == Cause::ORIGINATOR_CANCEL;
+        let cancelled = it.cancelled == Some(cause);
         let missed = part.settings.missed.cause();
         let branch = &self.branches[&branch];
         let alone = winner || (branch.cancelled.is_none() && !branch.returned);
@@ -765,8 +788,8 @@ impl Referee {
             say("its branch is told something else")
         });
         let told = match dropped {
-            true => self.ended.is_none(),
-            false => cause == missed,
+            true => self.ended.is_none() || winner,
+            false => cause == missed || cancelled,
         };
         let timed_out = cause == missed;
         self.law(Law::TrueCauses, told, || say("not the truth"));
@@ -815,7 +838,8 @@ impl Referee {
                 owe(Some(leg.starts), "a late start");
             }
         }
-        for part in ring.ringing(Duration::ZERO) {
+        let parts = ring.ringing(Duration::ZERO).into_iter();
+        for part in parts.filter(|_| self.ended.is_none()) {
             // Of the last stage it changes nothing while earlier ones ring.
             let it = &self.parts[part.part];
             let alone = it.goes_on() || self.open(part.part).next().is_none();
@@ -872,10 +896,13 @@ impl Referee {
             }
             Some(Ended::Won(_)) | None => {}
         }
-        let legs = || {
-            let both = self.legs.iter().zip(ring.legs());
-            both.filter(|(seen, leg)| !seen.cut && leg.state == LegState::Ended)
+        let both = || self.legs.iter().zip(ring.legs());
+        let dropped = |(seen, leg): &(&LegSeen, &Leg)| {
+            let by_operator = seen.dropped && (seen.hung_up || seen.dialled.is_none());
+            by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL
         };
+        let legs =
+            || both().filter(|it| !it.0.cut && it.1.state == LegState::Ended && !dropped(it));
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
             let unconfirmed = seen.picked_up.is_some() && !seen.answered;
             unconfirmed || seen.rang && (seen.timed_out || leg.cause.is_no_answer())
@@ -893,6 +920,9 @@ impl Referee {
                     (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 Some((_, leg)) => (Outcome::of(leg.cause), leg.cause),
+                None if both().any(|it| dropped(&it)) => {
+                    (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
+                }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
             }
         };

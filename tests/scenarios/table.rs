@@ -955,6 +955,11 @@ scenarios! {
         ends: answered("1003", 2);
         rings: "1002" Elsewhere, NOW => soon(1000), "1003" Joined, exactly(600) => soon(1000);
     }
+    progressive_rings_a_contact_once "{cti_mode=progressive,cti_stage_timeout=600ms}user/1002|group/team1000" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" Elsewhere, NOW => soon(1000), "1003" Joined, exactly(600) => soon(1000);
+    }
     progressive_call_deadline "{cti_mode=progressive,cti_stage_timeout=600ms,cti_timeout=1}user/1002|user/1003|user/1004" {
         phones: "1002" Rings, "1003" Rings, "1004" Rings;
         ends: failed("no_answer", "NO_ANSWER", 2);

@@ -315,9 +315,10 @@ char *standin_complete(const char *function, const char *line, const char *curso
   struct rule *rule = callbacks;
   while (rule && strcmp(rule->text, function)) rule = rule->next;
   if (!rule) return out.data;
-  switch_console_callback_match_t *matches = NULL;
-  rule->callback(line, cursor, &matches);
-  for (struct match *match = matches ? matches->first : NULL, *next; match; match = next) {
+  /* The switch leaves this pointer as it finds it on the stack, and reads it only after a success. */
+  switch_console_callback_match_t *matches = (void *)1;
+  if (rule->callback(line, cursor, &matches) != SWITCH_STATUS_SUCCESS) return out.data;
+  for (struct match *match = matches->first, *next; match; match = next) {
     next = match->next;
     text_format(&out, "%s\n", match->value);
     free(match->value);

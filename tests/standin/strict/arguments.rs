@@ -509,6 +509,16 @@ pub fn completions(stand: &Stand) -> Wrong {
             stand.library.complete(function, "%n%s", "%n");
         }
     }
+    stand.register(&[phone("1002", Behaviour::Answers(500))]);
+    let (more, _) = during_a_call(stand, "user/1002", 300, || {
+        let calls = stand.library.api("cti", Some(b"calls"), true);
+        let offered = stand.library.complete("::cti::calls", "cti cancel ", "");
+        let mut wrong = Vec::new();
+        let fits = offered.len() == 1 && calls.contains(&offered[0]);
+        expect(&mut wrong, "the call that rings", fits, &(&offered, &calls));
+        wrong
+    });
+    wrong.extend(more);
     wrong
 }
 

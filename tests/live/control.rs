@@ -1,0 +1,271 @@
+//! Hands on a call that rings, on the real switch: what each command does, when, and what is replied.
+//! A row is a scenario of the table with commands beside it; the phones' diaries tell what came of them.
+//! Each check runs alone: the commands mean the only call there is.
+
+use super::checks::{Check, Verdict, When, events, phone, steered};
+use super::run::Rig;
+use super::switch::from_slot;
+use crate::scenarios::{
+    Behaviour::*, Caller, Expect, Ms, Phone, Ring, Scenario, Told, Told::*, check,
+};
+
+struct Row {
+    plan: &'static str,
+    phones: &'static [Phone],
+    /// When, what, and how the reply begins.
+    typed: &'static [(Ms, &'static str, &'static str)],
+    result: (&'static str, &'static str),
+    winner: Option<&'static str>,
+    rings: &'static [Ring],
+}
+
+const fn alone(name: &'static str, run: fn(&Rig, usize) -> Result<Verdict, String>) -> Check {
+    Check {
+        name,
+        when: When::Alone,
+        run,
+    }
+}
+
+pub const CHECKS: &[Check] = &[
+    alone("control_of_early_media", |rig, slot| {
+        play(rig, slot, EARLY_MEDIA)
+    }),
+    alone("control_drops_what_it_names", |rig, slot| {
+        play(rig, slot, DROPS)
+    }),
+    alone("control_adds_once", |rig, slot| play(rig, slot, ADDS)),
+    alone("control_completes_what_rings", completes),
+    alone("control_tells_why_not", |rig, slot| {
+        play(rig, slot, REFUSALS)
+    }),
+];
+
+const NOW: (Ms, Ms) = (0, 400);
+
+const fn rings(phone: &'static str, from: (Ms, Ms), to: (Ms, Ms), told: Told) -> Ring {
+    Ring {
+        phone,
+        from,
+        to,
+        told,
+    }
+}
+
+const GIVEN_UP: (&str, &str) = ("cancelled", "ORIGINATOR_CANCEL");
+const RANG_OUT: (&str, &str) = ("no_answer", "NO_ANSWER");
+const ANSWERED: (&str, &str) = ("answered", "SUCCESS");
+
+const ANNOUNCES: Row = Row {
+    plan: "{cti_stage_timeout=3}user/1002",
+    phones: &[phone("1002", Announces)],
+    typed: &[],
+    result: GIVEN_UP,
+    winner: None,
+    rings: &[rings("1002", NOW, (500, 950), CallerGone)],
+};
+
+/// Joined in early media, nobody has answered: the call is as much an operator's as before.
+const EARLY_MEDIA: &[Row] = &[
+    Row {
+        typed: &[(500, "cti cancel UUID", "+OK the call is cancelled")],
+        ..ANNOUNCES
+    },
+    Row {
+        typed: &[(
+            500,
+            "cti drop UUID user/1002",
+            "+OK 1 leg(s) of user/1002 dropped",
+        )],
+        ..ANNOUNCES
+    },
+    Row {
+        typed: &[(500, "cti skip UUID", "+OK stage 1 of 1 is over")],
+        result: RANG_OUT,
+        rings: &[rings("1002", NOW, (500, 950), NoAnswer)],
+        ..ANNOUNCES
+    },
+    Row {
+        plan: "{cti_stage_timeout=1}user/1002",
+        typed: &[(500, "cti extend UUID 0.5", "+OK 1.0 s left for the stage")],
+        result: RANG_OUT,
+        rings: &[rings("1002", NOW, (1500, 1800), NoAnswer)],
+        ..ANNOUNCES
+    },
+    Row {
+        phones: &[phone("1002", AnnouncesThenAnswers(800))],
+        typed: &[
+            (500, "cti add UUID user/1003", "-ERR joined in early media"),
+            (1000, "cti cancel UUID", "-ERR it was answered"),
+        ],
+        result: ANSWERED,
+        winner: Some("1002"),
+        rings: &[rings("1002", NOW, (800, 1250), Joined)],
+        ..ANNOUNCES
+    },
+];
+
+const DROPS: &[Row] = &[
+    // Who was dropped is not unreachable.
+    Row {
+        plan: "user/1002",
+        phones: &[phone("1002", Rings)],
+        typed: &[(500, "cti drop UUID user/1002", "+OK")],
+        ..ANNOUNCES
+    },
+    // Who is still to start does not.
+    Row {
+        plan: "user/1002,[leg_delay_start=1]user/1003",
+        phones: &[phone("1002", Answers(1500)), phone("1003", Rings)],
+        typed: &[(500, "cti drop UUID user/1003", "+OK 1 leg(s)")],
+        result: ANSWERED,
+        winner: Some("1002"),
+        rings: &[rings("1002", NOW, (1500, 1950), Joined)],
+    },
+];
+
+const ADDS: &[Row] = &[
+    // Not beside itself, in whichever stage it rings.
+    Row {
+        plan: "{cti_mode=progressive,cti_stage_timeout=600ms}user/1002|user/1003",
+        phones: &[phone("1002", Rings), phone("1003", Answers(450))],
+        typed: &[(900, "cti add UUID user/1002", "-ERR it rings already")],
+        result: ANSWERED,
+        winner: Some("1003"),
+        rings: &[
+            rings("1002", NOW, (1050, 1500), Elsewhere),
+            rings("1003", (600, 850), (1050, 1500), Joined),
+        ],
+    },
+    // Its user's other devices join it as those of the plan's own targets do.
+    Row {
+        plan: "{cti_late_join=true}user/1003",
+        phones: &[
+            phone("1003", Rings),
+            phone("1002", Rings),
+            Phone {
+                name: "1002-mobile",
+                user: "1002",
+                does: RegistersThenAnswers(700, 300),
+            },
+        ],
+        typed: &[(300, "cti add UUID user/1002", "+OK 1 more leg(s) ring")],
+        result: ANSWERED,
+        winner: Some("1002-mobile"),
+        rings: &[
+            rings("1003", NOW, (1000, 1450), Elsewhere),
+            rings("1002", (300, 750), (1000, 1450), Elsewhere),
+            rings("1002-mobile", (700, 1150), (1000, 1450), Joined),
+        ],
+    },
+];
+
+const REFUSALS: &[Row] = &[Row {
+    plan: "{originate_retries=2}user/1002",
+    phones: &[phone("1002", Rejects(486, 100))],
+    typed: &[
+        // Between two attempts.
+        (600, "cti skip UUID", "-ERR no stage rings at this moment"),
+        (600, "cti add UUID user/1003", "-ERR no stage rings"),
+        (600, "cti extend UUID 5", "-ERR no stage rings"),
+        (
+            600,
+            "cti drop UUID user/1002",
+            "-ERR no leg \"user/1002\" rings",
+        ),
+        (600, "cti cancel UUID NOSUCH", "-ERR no hangup cause"),
+        (
+            600,
+            "cti cancel UUID MANAGER_REQUEST",
+            "-ERR no phone can be told",
+        ),
+        (600, "cti cancel nosuch", "-ERR no call of \"nosuch\""),
+        // Core's own cause for a plan that it cannot use is no refused plan.
+        (650, "cti cancel UUID destination_out_of_order", "+OK"),
+    ],
+    result: ("cancelled", "DESTINATION_OUT_OF_ORDER"),
+    winner: None,
+    rings: &[rings("1002", NOW, (100, 550), ItsOwn(486))],
+}];
+
+/// Tab completion, as fs_cli asks for it: the callers of calls that ring, and no others.
+fn completes(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    const ASKED: &str = "console_complete c=11;cti cancel ";
+    let before = rig.switch.connect()?.api(ASKED)?;
+    let phones = [phone("1002", Answers(600))];
+    let typed = [(300, ASKED), (900, ASKED)];
+    let (replies, course) = steered(rig, slot, "user/1002", &phones, &[], &typed)?;
+    let offered = |reply: &str| reply.contains(&course.uuid);
+    let is = [offered(&before), offered(&replies[0]), offered(&replies[1])];
+    let mut wrong = Vec::new();
+    if is != [false, true, false] {
+        wrong.push(format!("before, ringing, answered: {is:?}; {replies:?}"));
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+fn play(rig: &Rig, slot: usize, rows: &[Row]) -> Result<Verdict, String> {
+    let mut wrong = Vec::new();
+    for row in rows {
+        let told = differences(rig, slot, row)?;
+        let what = row.typed.iter().map(|(_, command, _)| *command);
+        let what = what.collect::<Vec<_>>().join("; ");
+        wrong.extend(
+            told.iter()
+                .map(|line| format!("{} with {what}: {line}", row.plan)),
+        );
+    }
+    Ok(Verdict {
+        wrong,
+        note: format!("{} calls", rows.len()),
+        ..Verdict::default()
+    })
+}
+
+fn differences(rig: &Rig, slot: usize, row: &Row) -> Result<Vec<String>, String> {
+    let commands: Vec<_> = row
+        .typed
+        .iter()
+        .map(|(at, command, _)| (*at, *command))
+        .collect();
+    let (replies, course) = steered(rig, slot, row.plan, row.phones, &[], &commands)?;
+    let scenario = Scenario {
+        name: "",
+        plan: row.plan,
+        caller: Caller::Waits,
+        variables: &[],
+        phones: row.phones,
+        expect: Expect {
+            result: row.result.0,
+            cause: row.result.1,
+            winner: row.winner,
+            stage: 1,
+            rings: row.rings,
+            variables: &[],
+            headers: &[],
+            or: &[],
+        },
+    };
+    let mut seen = course.seen();
+    let stage = seen
+        .variables
+        .iter_mut()
+        .find(|(name, _)| name == "cti_stage");
+    // Which stage it came to, the phones tell.
+    stage
+        .into_iter()
+        .for_each(|(_, stage)| *stage = "1".to_owned());
+    let mut wrong = check(&scenario, &seen);
+    for (reply, (_, command, begins)) in replies.iter().zip(row.typed) {
+        let reply = from_slot(reply, slot);
+        let said = reply.split_once(": ").map_or("", |(_, said)| said);
+        if !said.starts_with(begins) {
+            wrong.push(format!("{command}: expected {begins:?}, got {said:?}"));
+        }
+    }
+    wrong.extend(events(rig, &course, row.result.0));
+    Ok(wrong)
+}
