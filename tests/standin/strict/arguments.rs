@@ -522,6 +522,34 @@ pub fn completions(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A plan's 0 lifts a limit that cti.conf sets; what cannot be read leaves it.
+pub fn no_limit(stand: &Stand) -> Wrong {
+    for (name, value) in [("call-timeout", "9"), ("wait-register", "4")] {
+        stand.library.set_config(name, value);
+    }
+    let ask = |line: &str| stand.library.api("cti", Some(line.as_bytes()), true);
+    ask("reload");
+    let mut wrong = Vec::new();
+    for (globals, limits) in [
+        ("", ["ends after 9 s", "waits 4 s"]),
+        (
+            "{cti_timeout=soon,cti_wait_register=soon}",
+            ["ends after 9 s", "waits 4 s"],
+        ),
+        ("{cti_timeout=5}", ["ends after 5 s", "waits 4 s"]),
+        ("{cti_timeout=0,cti_wait_register=0}", ["", ""]),
+    ] {
+        let reply = ask(&format!("explain {globals}user/1002"));
+        for (line, limit) in ["the whole call", "a stage in which"].iter().zip(limits) {
+            let said = reply.lines().find(|it| it.starts_with(line)).unwrap_or("");
+            let fits = said.is_empty() == limit.is_empty() && said.ends_with(limit);
+            expect(&mut wrong, globals, fits, &reply);
+        }
+    }
+    wrong.extend(stand.library.leftovers(true));
+    wrong
+}
+
 pub fn configuration(stand: &Stand) -> Wrong {
     let settings = [
         ("stage-timeout", "%n%s"),

@@ -48,6 +48,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_names_are_data", arguments::names_are_data),
         Test::new("strict_large_group", arguments::large_group),
         Test::new("strict_completions", arguments::completions),
+        Test::new("strict_no_limit", arguments::no_limit),
         Test::new("strict_configuration", arguments::configuration),
         Test::new("strict_clock_set_back", calls::clock_set_back),
         Test::new("strict_cancel_key", calls::cancel_key),
