@@ -230,7 +230,7 @@ impl Call {
         order: impl FnOnce(&State, Time) -> Result<(Event, String), String>,
         tell: impl FnOnce(&str) -> Announcement,
     ) -> Result<String, String> {
-        let mut done = Err(String::new());
+        let mut done = Err("it is ending".to_owned());
         let now = self.began.elapsed();
         let prepare = |state: &mut State| match order(state, now) {
             Ok((event, said)) => {
