@@ -80,27 +80,32 @@ pub struct State {
 }
 
 impl State {
-    /// The legs of this contact that the part has or had in its present attempt.
-    fn legs_to<'a>(&'a self, part: PartId, contact: &'a Contact) -> impl Iterator<Item = &'a Leg> {
-        let legs = self.ring.legs().iter().zip(&self.legs);
-        let same = move |(leg, dialled): &(&Leg, &Dialled)| {
+    /// The legs to this contact that the part has or had in its present attempt.
+    fn legs_to<'a>(
+        &'a self,
+        part: PartId,
+        contact: &'a Contact,
+    ) -> impl Iterator<Item = (LegId, &'a Leg)> {
+        let legs = self.ring.legs().iter().zip(&self.legs).enumerate();
+        let same = move |(_, (leg, dialled)): &(LegId, (&Leg, &Dialled))| {
             leg.part == part
                 && contact.dead.is_none()
                 && dialled.contact.dead.is_none()
                 && dialled.contact.dial_string == contact.dial_string
                 && self.ring.of_this_attempt(leg)
         };
-        legs.filter(same).map(|(leg, _)| leg)
+        legs.filter(same).map(|(id, (leg, _))| (id, leg))
     }
 
-    /// It rings, or is still to start.
+    /// It rings, or is still to start; who is about to end does neither.
     fn rings(&self, part: PartId, contact: &Contact) -> bool {
         let mut legs = self.legs_to(part, contact);
-        legs.any(|leg| leg.state != LegState::Ended)
+        legs.any(|(leg, _)| self.ring.droppable(leg))
     }
 
     fn has_rung(&self, part: PartId, stage: usize, contact: &Contact) -> bool {
-        self.legs_to(part, contact).any(|leg| leg.stage == stage)
+        let mut legs = self.legs_to(part, contact);
+        legs.any(|(_, leg)| leg.stage == stage)
     }
 
     /// How many of the legs from this one on ring, or are still to start.
