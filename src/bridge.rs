@@ -5,7 +5,7 @@
 use crate::calls::{Call, LEG_VARIABLE, Setting};
 use crate::campon::{Campon, Fallback};
 use crate::config::Config;
-use crate::contacts::{self, Caller};
+use crate::contacts::{self, Caller, Contact};
 use crate::events;
 use crate::hold::{self, Hold};
 use crate::late;
@@ -14,7 +14,7 @@ use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
 use crate::ring::{
-    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, Leg, LegId, LegState, Outcome, Ring,
+    BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, NewLeg, Outcome, Ring,
     Settings,
 };
 use crate::settings::{self, OURS};
@@ -259,9 +259,7 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         contacts: found,
         users,
     } = contacts::resolve(targets, caller, globals);
-    let limit = module
-        .as_ref()
-        .map_or(usize::MAX, |module| module.config().max_targets);
+    let limit = max_targets();
     if found.len() > limit {
         let error = format!(
             "stage {} has {} contacts, more than max-targets ({limit})",
@@ -327,13 +325,11 @@ pub fn add(
             .map(cause_name);
         return Err(format!("it cannot ring: {}", why.unwrap_or_default()));
     }
-    let legs: Vec<_> = found
-        .iter()
-        .map(|contact| settings::leg(contact, caller, globals).0)
-        .collect();
-    room_for(call, legs.len())?;
     let said = |legs: usize| format!("{legs} more leg(s) ring");
-    let added = call.added(part, stage, found, legs, |legs| tell(&said(legs)))?;
+    let told = |legs| Some(tell(&said(legs)));
+    let found = with_legs(found, caller, globals);
+    let added = call.added((part, stage), found, max_targets(), true, told);
+    let added = added.map_err(|why| why.to_string())?;
     // Its other devices may be on their way, as those of the plan's own targets.
     if let Some(module) = module().filter(|_| call.late_join[part]) {
         module.waiting.wait(call, part, stage, users);
@@ -341,16 +337,22 @@ pub fn add(
     Ok(said(added))
 }
 
-/// Whether so many more legs may ring; else why not.
-pub fn room_for(call: &Call, more: usize) -> Result<(), String> {
-    let limit = module().map_or(usize::MAX, |module| module.config().max_targets);
-    // What has ended, in this attempt or an earlier one, takes no room.
-    let open = |leg: &&Leg| leg.state != LegState::Ended;
-    let ringing = call.state.lock().ring.legs().iter().filter(open).count();
-    if ringing + more > limit {
-        return Err(format!("more legs would ring than max-targets ({limit})"));
-    }
-    Ok(())
+/// Each of these contacts with what the machine must know of it.
+pub fn with_legs(
+    found: Vec<Contact>,
+    caller: &dyn Caller,
+    globals: &Variables,
+) -> Vec<(Contact, NewLeg)> {
+    let leg = |contact: Contact| {
+        let (leg, _) = settings::leg(&contact, caller, globals);
+        (contact, leg)
+    };
+    found.into_iter().map(leg).collect()
+}
+
+/// How many contacts a stage may have, and legs may ring at once.
+pub fn max_targets() -> usize {
+    module().map_or(usize::MAX, |module| module.config().max_targets)
 }
 
 /// One originate: ring these legs until one wins, all fail, or the branch is cancelled.

@@ -16,6 +16,7 @@ use crate::timer::Timer;
 use parking_lot::{Condvar, Mutex};
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -80,34 +81,59 @@ pub struct State {
 }
 
 impl State {
-    /// The legs of this contact that the part has or had in its present attempt.
-    fn legs_to<'a>(&'a self, part: PartId, contact: &'a Contact) -> impl Iterator<Item = &'a Leg> {
-        let legs = self.ring.legs().iter().zip(&self.legs);
-        let same = move |(leg, dialled): &(&Leg, &Dialled)| {
+    /// The legs to this contact that the part has or had in its present attempt.
+    fn legs_to<'a>(
+        &'a self,
+        part: PartId,
+        contact: &'a Contact,
+    ) -> impl Iterator<Item = (LegId, &'a Leg)> {
+        let legs = self.ring.legs().iter().zip(&self.legs).enumerate();
+        let same = move |(_, (leg, dialled)): &(LegId, (&Leg, &Dialled))| {
             leg.part == part
                 && contact.dead.is_none()
                 && dialled.contact.dead.is_none()
                 && dialled.contact.dial_string == contact.dial_string
                 && self.ring.of_this_attempt(leg)
         };
-        legs.filter(same).map(|(leg, _)| leg)
+        legs.filter(same).map(|(id, (leg, _))| (id, leg))
     }
 
-    /// It rings, or is still to start.
+    /// It rings, or is still to start; who is about to end does neither.
     fn rings(&self, part: PartId, contact: &Contact) -> bool {
         let mut legs = self.legs_to(part, contact);
-        legs.any(|leg| leg.state != LegState::Ended)
+        legs.any(|(leg, _)| self.ring.droppable(leg))
     }
 
     fn has_rung(&self, part: PartId, stage: usize, contact: &Contact) -> bool {
-        self.legs_to(part, contact).any(|leg| leg.stage == stage)
+        let mut legs = self.legs_to(part, contact);
+        legs.any(|(_, leg)| leg.stage == stage)
     }
 
     /// How many of the legs from this one on ring, or are still to start.
-    fn begun_since(&self, first: LegId) -> usize {
-        let new = self.ring.legs().iter().skip(first);
-        new.filter(|leg| leg.dialled.is_some() || leg.ended.is_none())
-            .count()
+    fn open_since(&self, first: LegId) -> usize {
+        let legs = self.ring.legs().iter().skip(first);
+        legs.filter(|leg| leg.state != LegState::Ended).count()
+    }
+}
+
+/// Why further contacts do not ring.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NotAdded {
+    Rings,
+    Over,
+    /// `max-targets`.
+    Limit(usize),
+}
+
+impl fmt::Display for NotAdded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAdded::Rings => f.write_str("it rings already"),
+            NotAdded::Over => f.write_str("too late: the stage is over"),
+            NotAdded::Limit(limit) => {
+                write!(f, "more legs would ring than max-targets ({limit})")
+            }
+        }
     }
 }
 
@@ -166,61 +192,44 @@ impl Call {
         self.feed_with(prepare, |_| {});
     }
 
-    /// Devices of a stage that rings have registered; how many of them ring now. One that has
-    /// had its turn there has no other.
-    pub fn joined_late(
-        self: &Arc<Call>,
-        part: PartId,
-        stage: usize,
-        contacts: Vec<Contact>,
-        legs: Vec<NewLeg>,
-    ) -> usize {
-        let mut first = 0;
-        let prepare = |state: &mut State| {
-            first = state.legs.len();
-            // Who registers after its stage was never asked for.
-            let asked = state.ring.takes(part, stage);
-            let new = contacts.into_iter().zip(legs).filter(|(contact, _)| {
-                asked && !state.rings(part, contact) && !state.has_rung(part, stage, contact)
-            });
-            let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
-            state.legs.extend(contacts.into_iter().map(Dialled::from));
-            Event::Added { part, stage, legs }
-        };
-        self.feed_with(prepare, |_| {});
-        self.state.lock().begun_since(first)
-    }
-
-    /// An operator's further contacts of a stage that rings; how many of them ring now, and
-    /// what is told of that before whatever follows from it; else why none does.
+    /// Further contacts for a stage that rings, as long as no more than `limit` legs ring at
+    /// once; how many of them ring now, and what is told of that before whatever follows from
+    /// it. One that rings already does not ring twice; one that has had its turn only if `again`.
     pub fn added(
         self: &Arc<Call>,
-        part: PartId,
-        stage: usize,
-        contacts: Vec<Contact>,
-        legs: Vec<NewLeg>,
-        tell: impl FnOnce(usize) -> Announcement,
-    ) -> Result<usize, &'static str> {
+        (part, stage): (PartId, usize),
+        mut found: Vec<(Contact, NewLeg)>,
+        limit: usize,
+        again: bool,
+        tell: impl FnOnce(usize) -> Option<Announcement>,
+    ) -> Result<usize, NotAdded> {
+        let added = Cell::new(Err(NotAdded::Over));
         let first = Cell::new(0);
-        let mut begun = Err("it rings already");
         let prepare = |state: &mut State| {
             first.set(state.legs.len());
-            let new = contacts.into_iter().zip(legs);
-            let new = new.filter(|(contact, _)| !state.rings(part, contact));
-            let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
+            let had_turn = |contact: &Contact| !again && state.has_rung(part, stage, contact);
+            found.retain(|(contact, _)| !state.rings(part, contact) && !had_turn(contact));
+            let fits = state.open_since(0) + found.len() <= limit;
+            if !state.ring.takes(part, stage) {
+                found.clear();
+            } else if found.is_empty() {
+                added.set(Err(NotAdded::Rings));
+            } else if !fits {
+                added.set(Err(NotAdded::Limit(limit)));
+                found.clear();
+            }
+            let (contacts, legs): (Vec<_>, Vec<_>) = found.into_iter().unzip();
             state.legs.extend(contacts.into_iter().map(Dialled::from));
             Event::Added { part, stage, legs }
         };
         self.feed_with(prepare, |state| {
-            if state.legs.len() > first.get() {
-                begun = match state.begun_since(first.get()) {
-                    0 => Err("too late: the stage is over"),
-                    legs => Ok(legs),
-                };
-                state.news.extend(begun.ok().map(tell));
+            let new = state.open_since(first.get());
+            if new > 0 {
+                added.set(Ok(new));
+                state.news.extend(tell(new));
             }
         });
-        begun
+        added.get()
     }
 
     /// An operator's command: what it comes to at this moment and what is said of it, told

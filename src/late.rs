@@ -3,11 +3,10 @@
 //! for: a registration of anybody else is one look into a map, or none at all.
 
 use crate::bridge;
-use crate::calls::Call;
+use crate::calls::{Call, NotAdded};
 use crate::contacts;
 use crate::module::Module;
 use crate::plan::{Stage, Target};
-use crate::settings;
 use crate::switch::LockedSession;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -112,15 +111,13 @@ fn join(call: &Arc<Call>, watch: &Watch) {
     };
     let mut found = contacts::resolve(&targets, caller.channel(), globals).contacts;
     found.retain(|contact| contact.dead.is_none());
-    let legs = found
-        .iter()
-        .map(|contact| settings::leg(contact, caller.channel(), globals).0);
-    let legs: Vec<_> = legs.collect();
-    if let Err(why) = bridge::room_for(call, legs.len()) {
-        return tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {why}");
+    let found = bridge::with_legs(found, caller.channel(), globals);
+    let limit = bridge::max_targets();
+    let joined = call.added((watch.part, watch.stage), found, limit, false, |_| None);
+    if let Err(why @ NotAdded::Limit(_)) = joined {
+        tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {why}");
     }
-    let joined = call.joined_late(watch.part, watch.stage, found, legs);
-    if joined > 0 {
+    if let Ok(joined) = joined {
         tracing::debug!(
             uuid = call.uuid.as_str(),
             "cti_bridge: {joined} device(s) of {} registered and join stage {}",

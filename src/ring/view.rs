@@ -72,7 +72,7 @@ impl Ring {
         rings && self.end.is_none() && !self.is_over(part)
     }
 
-    /// An operator may end this leg: it rings, or is still to start.
+    /// It rings, or is still to start, and nobody has ended it: what an operator may drop.
     pub fn droppable(&self, leg: LegId) -> bool {
         let waits = self.legs[leg].state == LegState::Waiting;
         match self.end {

@@ -362,7 +362,8 @@ pub fn api_during_a_call(stand: &Stand) -> Wrong {
     wrong
 }
 
-/// A leg that has ended takes no room from one that an operator adds.
+/// A leg that has ended takes no room from one that an operator adds, nor does one that rings
+/// already, or of whose user another device registers, need room once more.
 pub fn room_for_more(stand: &Stand) -> Wrong {
     stand.library.set_config("max-targets", "2");
     let ask = |arguments: &str| stand.library.api("cti", Some(arguments.as_bytes()), true);
@@ -377,7 +378,11 @@ pub fn room_for_more(stand: &Stand) -> Wrong {
         let calls: serde_json::Value = serde_json::from_str(&ask("calls json")).unwrap_or_default();
         let uuid = calls[0]["uuid"].as_str().unwrap_or_default().to_owned();
         let mut wrong = Vec::new();
-        for (target, fits) in [("user/1004", "+OK"), ("user/1002", "-ERR")] {
+        for (target, fits) in [
+            ("user/1004", "+OK"),
+            ("user/1002", "-ERR more legs would ring"),
+            ("user/1003", "-ERR it rings already"),
+        ] {
             let reply = ask(&format!("add {uuid} {target}"));
             expect(
                 &mut wrong,
@@ -389,6 +394,20 @@ pub fn room_for_more(stand: &Stand) -> Wrong {
         ask(&format!("cancel {uuid}"));
         wrong
     });
+    stand.register(&[phone("1003", Behaviour::Rings)]);
+    let plan = "{cti_late_join=true,cti_stage_timeout=2}user/1003";
+    let (more, course) = during_a_call(stand, plan, 100, || {
+        stand.register(&[Phone {
+            name: "1003-mobile",
+            user: "1003",
+            does: Behaviour::Answers(100),
+        }]);
+        Wrong::new()
+    });
+    let result = course.seen.variable("cti_result");
+    let mut wrong = [wrong, more].concat();
+    let joined = result == Some("answered");
+    expect(&mut wrong, "a second device", joined, &result);
     wrong
 }
 
