@@ -3,13 +3,14 @@
 
 use crate::config::Config;
 use crate::contacts::{self, Caller, Contact, Nobody};
-use crate::plan::{self, Limits};
+use crate::plan::{self, Limits, Part, Plan};
 use crate::ring::{EarlyMedia, Mode};
 use crate::settings;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// What a plan would do now. Without a caller the directory's dial strings are expanded on
 /// nothing but what the lookup itself says.
@@ -33,10 +34,6 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
     let mut parts = Vec::new();
     let mut said = String::from("+OK\n");
     for (nth, part) in plan.parts.iter().enumerate() {
-        let globals = settings::globals(lookup, &plan, part);
-        let (settings, problems) = settings::read(config, lookup, &globals);
-        let late_join = settings::late_join(config, lookup, &globals, &settings);
-        let settings = settings.of_stages(part.stages.len());
         if plan.parts.len() > 1 {
             let _ = writeln!(
                 said,
@@ -45,56 +42,7 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
                 plan.parts.len()
             );
         }
-        for problem in &problems {
-            let _ = writeln!(said, "  note: {problem}");
-        }
-        let mut stages = Vec::new();
-        for (at, stage) in part.stages.iter().enumerate() {
-            let found = contacts::resolve(stage, lookup, &globals).contacts;
-            let alive = found
-                .iter()
-                .filter(|contact| contact.dead.is_none())
-                .count();
-            let last = at + 1 == part.stages.len();
-            let may_grow = late_join && found.iter().any(|contact| contact.user.is_some());
-            let limit = settings.stage_limit(last);
-            let media = match settings.early_media_of(alive, last && !may_grow, plan.parts.len()) {
-                EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
-                EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
-                EarlyMedia::Core => "early media passes both ways",
-                EarlyMedia::AsWritten => "early media as the plan or the caller says",
-            };
-            let _ = writeln!(
-                said,
-                "stage {} of {}: {} ring together for {} s; {media}",
-                at + 1,
-                part.stages.len(),
-                alive,
-                limit.as_secs_f64()
-            );
-            let legs: Vec<_> = found
-                .iter()
-                .map(|contact| leg(contact, lookup, &globals, &mut said))
-                .collect();
-            stages.push(json!({ "stage": at + 1, "timeout_ms": limit.as_millis() as u64, "early_media": media, "legs": legs }));
-        }
-        if settings.mode == Mode::Progressive && part.stages.len() > 1 {
-            said.push_str("a stage whose time is over goes on ringing beside the next\n");
-        }
-        if let Some(wait) = settings.wait_register {
-            let seconds = wait.as_secs_f64();
-            let _ = writeln!(
-                said,
-                "a stage in which nobody is registered waits {seconds} s"
-            );
-        }
-        if late_join {
-            said.push_str("a device that registers while its user's stage rings joins it\n");
-        }
-        if let Some(limit) = settings.timeout {
-            let _ = writeln!(said, "the whole call ends after {} s", limit.as_secs_f64());
-        }
-        parts.push(json!({ "timeout_ms": settings.timeout.map(|limit| limit.as_millis() as u64), "mode": settings.mode.name(), "late_join": late_join, "wait_register_ms": settings.wait_register.map(|wait| wait.as_millis() as u64), "notes": problems, "stages": stages }));
+        parts.push(explain_part(config, &plan, part, lookup, &mut said));
     }
     if json {
         format!("{}\n", json!({ "plan": plan.to_string(), "parts": parts }))
@@ -103,12 +51,88 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
     }
 }
 
+fn explain_part(
+    config: &Config,
+    plan: &Plan,
+    part: &Part,
+    lookup: &dyn Caller,
+    said: &mut String,
+) -> Value {
+    let globals = settings::globals(lookup, plan, part);
+    let (settings, problems) = settings::read(config, lookup, &globals);
+    let late_join = settings::late_join(config, lookup, &globals, &settings);
+    let settings = settings.of_stages(part.stages.len());
+    for problem in &problems {
+        let _ = writeln!(said, "  note: {problem}");
+    }
+    let mut stages = Vec::new();
+    for (at, stage) in part.stages.iter().enumerate() {
+        let found = contacts::resolve(stage, lookup, &globals).contacts;
+        let alive = found.iter().filter(|contact| contact.dead.is_none());
+        let alive = alive.count();
+        let last = at + 1 == part.stages.len();
+        let may_grow = late_join && found.iter().any(|contact| contact.user.is_some());
+        let limit = settings.stage_limit(last);
+        let media = match settings.early_media_of(alive, last && !may_grow, plan.parts.len()) {
+            EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
+            EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
+            EarlyMedia::Core => "early media passes both ways",
+            EarlyMedia::AsWritten => "early media as the plan or the caller says",
+        };
+        let _ = writeln!(
+            said,
+            "stage {} of {}: {alive} ring together for {} s; {media}",
+            at + 1,
+            part.stages.len(),
+            limit.as_secs_f64()
+        );
+        let legs: Vec<_> = found
+            .iter()
+            .map(|contact| leg(contact, lookup, &globals, said))
+            .collect();
+        stages.push(json!({
+            "stage": at + 1,
+            "timeout_ms": ms(limit),
+            "early_media": media,
+            "legs": legs,
+        }));
+    }
+    if settings.mode == Mode::Progressive && part.stages.len() > 1 {
+        said.push_str("a stage whose time is over goes on ringing beside the next\n");
+    }
+    if let Some(wait) = settings.wait_register {
+        let seconds = wait.as_secs_f64();
+        let _ = writeln!(
+            said,
+            "a stage in which nobody is registered waits {seconds} s"
+        );
+    }
+    if late_join {
+        said.push_str("a device that registers while its user's stage rings joins it\n");
+    }
+    if let Some(limit) = settings.timeout {
+        let _ = writeln!(said, "the whole call ends after {} s", limit.as_secs_f64());
+    }
+    json!({
+        "timeout_ms": settings.timeout.map(ms),
+        "mode": settings.mode.name(),
+        "late_join": late_join,
+        "wait_register_ms": settings.wait_register.map(ms),
+        "notes": problems,
+        "stages": stages,
+    })
+}
+
+fn ms(time: Duration) -> u64 {
+    time.as_millis() as u64
+}
+
 fn leg(
     contact: &Contact,
     lookup: &dyn Caller,
     globals: &plan::Variables,
     said: &mut String,
-) -> serde_json::Value {
+) -> Value {
     let (times, problems) = settings::leg(contact, lookup, globals);
     let dead = contact.dead.map(cause_name);
     let mut line = format!("  {} -> {}", contact.target, contact.dial_string);
@@ -128,7 +152,6 @@ fn leg(
     for problem in &problems {
         let _ = writeln!(said, "    note: {problem}");
     }
-    let ms = |time: std::time::Duration| time.as_millis() as u64;
     json!({
         "target": contact.target,
         "contact": contact.dial_string,
