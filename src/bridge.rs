@@ -4,6 +4,7 @@
 
 use crate::calls::{Call, LEG_VARIABLE, Setting};
 use crate::campon::{Campon, Fallback};
+use crate::config::Config;
 use crate::contacts::{self, Caller, Contact};
 use crate::events;
 use crate::hold::{self, Hold};
@@ -14,6 +15,7 @@ use crate::plan::{self, Limits, Plan, Variables};
 use crate::result;
 use crate::ring::{
     BranchId, CallerThread, Cause, Command, EarlyMedia, Event, LegId, NewLeg, Outcome, Ring,
+    Settings,
 };
 use crate::settings::{self, OURS};
 use crate::shield::Shield;
@@ -50,64 +52,10 @@ fn refuse(caller: &Session<'_>, text: &str, error: &str) {
 }
 
 fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
-    let config = module.config();
     let shield = Shield::raise(caller);
-    let uuid = caller.uuid();
-    let globals: Vec<Variables> = plan
-        .parts
-        .iter()
-        .map(|part| settings::globals(caller.channel(), &plan, part))
-        .collect();
-    let of_caller = settings::of_any_part(&globals);
-    let campon = Campon::read(caller.channel(), &of_caller);
-    if campon.is_some() {
-        caller.answer();
-    }
-    let (mut parts, mut late_join) = (Vec::new(), Vec::new());
-    for (part, globals) in plan.parts.iter().zip(&globals) {
-        let (mut settings, problems) = settings::read(&config, caller.channel(), globals);
-        for problem in problems {
-            tracing::warn!(uuid = uuid.as_str(), "cti_bridge: {problem}");
-        }
-        late_join.push(settings::late_join(
-            &config,
-            caller.channel(),
-            globals,
-            &settings,
-        ));
-        if let Some(campon) = &campon {
-            campon.settle(&mut settings);
-        }
-        parts.push((settings, part.stages.len()));
-    }
-    let hold = match campon {
-        Some(campon) => Hold::camping(campon, shield.cancel_key()),
-        None => {
-            caller.choose_media();
-            Hold::new(caller, &of_caller, parts.len(), shield.cancel_key())
-        }
-    };
-    for (settings, _) in &mut parts {
-        if settings.caller_thread == CallerThread::Rings {
-            settings.caller_thread = hold.caller_thread();
-        }
-    }
-    tracing::info!(uuid = uuid.as_str(), "cti_bridge: {text}");
-    let debug = settings::said("cti_debug", &of_caller, caller.channel());
-    let debug = debug.is_some_and(|value| is_true(&value));
-    let timer = Arc::clone(&module.timer);
-    let call = Call::new(
-        Setting {
-            uuid,
-            plan,
-            globals,
-            late_join,
-            hold,
-            debug,
-        },
-        Ring::new(parts),
-        timer,
-    );
+    let (parts, setting) = read_settings(&module.config(), caller, plan, shield.cancel_key());
+    tracing::info!(uuid = setting.uuid.as_str(), "cti_bridge: {text}");
+    let call = Call::new(setting, Ring::new(parts), Arc::clone(&module.timer));
     if !module.calls.insert(&call) {
         return caller.handle_cause(Cause::DESTINATION_OUT_OF_ORDER);
     }
@@ -155,6 +103,62 @@ fn ring(module: &Arc<Module>, caller: &Session<'_>, plan: Plan, text: &str) {
         shield.lower();
     }
     drop(leave);
+}
+
+/// What the plan, the caller and cti.conf ask of this call; for each part its settings and how
+/// many stages it has. A caller who is to camp on is answered.
+fn read_settings(
+    config: &Config,
+    caller: &Session<'_>,
+    plan: Plan,
+    cancel_key: Option<u8>,
+) -> (Vec<(Settings, usize)>, Setting) {
+    let uuid = caller.uuid();
+    let channel = caller.channel();
+    let globals: Vec<Variables> = plan
+        .parts
+        .iter()
+        .map(|part| settings::globals(channel, &plan, part))
+        .collect();
+    let of_caller = settings::of_any_part(&globals);
+    let campon = Campon::read(channel, &of_caller);
+    if campon.is_some() {
+        caller.answer();
+    }
+    let (mut parts, mut late_join) = (Vec::new(), Vec::new());
+    for (part, globals) in plan.parts.iter().zip(&globals) {
+        let (mut settings, problems) = settings::read(config, channel, globals);
+        for problem in problems {
+            tracing::warn!(uuid = uuid.as_str(), "cti_bridge: {problem}");
+        }
+        late_join.push(settings::late_join(config, channel, globals, &settings));
+        if let Some(campon) = &campon {
+            campon.settle(&mut settings);
+        }
+        parts.push((settings, part.stages.len()));
+    }
+    let hold = match campon {
+        Some(campon) => Hold::camping(campon, cancel_key),
+        None => {
+            caller.choose_media();
+            Hold::new(caller, &of_caller, parts.len(), cancel_key)
+        }
+    };
+    for (settings, _) in &mut parts {
+        if settings.caller_thread == CallerThread::Rings {
+            settings.caller_thread = hold.caller_thread();
+        }
+    }
+    let debug = settings::said("cti_debug", &of_caller, channel);
+    let setting = Setting {
+        uuid,
+        plan,
+        globals,
+        late_join,
+        hold,
+        debug: debug.is_some_and(|value| is_true(&value)),
+    };
+    (parts, setting)
 }
 
 /// Wait for the caller's cancel key. Like core, which would do it, this takes every key.

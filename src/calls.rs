@@ -539,7 +539,7 @@ impl Call {
 
     /// A moment of the switch's clock (microseconds since the epoch) as time of this call.
     fn since_began(&self, epoch: i64) -> Time {
-        Time::from_micros((epoch - self.began_epoch).max(0) as u64)
+        Time::from_micros(epoch.saturating_sub(self.began_epoch).max(0) as u64)
     }
 
     /// Give core a moment to report the legs of a branch that has returned: those that have

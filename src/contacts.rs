@@ -221,7 +221,12 @@ struct User {
     registers: bool,
 }
 
+/// A name and its domain. Both come to stand in a `${…(…)}` that the switch expands: with
+/// these characters they could end it and begin another command.
 fn at_domain(address: &str) -> Option<(String, String)> {
+    if address.contains(['$', '{', '}', '(', ')']) {
+        return None;
+    }
     match address.split_once('@') {
         Some((name, domain)) => Some((name.to_owned(), domain.to_owned())),
         None => Some((address.to_owned(), xml::default_domain()?)),

@@ -95,10 +95,16 @@ pub fn of_any_part(globals: &[Variables]) -> Variables {
 pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Settings, Vec<String>) {
     let mut problems = Vec::new();
     let lookup = |name: &str| said(name, globals, caller);
-    let mut time = |name: &str, value: String| limit(name, &value, &mut problems);
-    let timeout = lookup("cti_timeout")
-        .and_then(|value| time("cti_timeout", value))
-        .or(config.call_timeout);
+    let mut time = |name: &str, value: String| time(name, &value, &mut problems);
+    let not_zero = |time: &Duration| !time.is_zero();
+    // A 0 lifts what cti.conf says.
+    let mut limit = |name: &str, default: Option<Duration>| {
+        let written = lookup(name).and_then(|value| time(name, value));
+        written.or(default).filter(not_zero)
+    };
+    let timeout = limit("cti_timeout", config.call_timeout);
+    let wait_register = limit("cti_wait_register", config.wait_register);
+    let progress_timeout = limit("progress_timeout", None);
     // The plan's word first, whichever of the three names it takes.
     let names = ["cti_stage_timeout", "originate_timeout", "call_timeout"];
     let written = names.map(|name| (name, globals.get(name).map(str::to_owned)));
@@ -106,12 +112,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     let stage_timeout = written
         .into_iter()
         .chain(on_caller)
-        .find_map(|(name, value)| time(name, value?));
-    let wait_register = lookup("cti_wait_register")
-        .and_then(|value| time("cti_wait_register", value))
-        .or(config.wait_register);
-    let progress_timeout =
-        lookup("progress_timeout").and_then(|value| time("progress_timeout", value));
+        .find_map(|(name, value)| time(name, value?).filter(not_zero));
     let mut chosen = Chosen(&lookup, &mut problems);
     let missed = chosen.of("cti_missed", "auto or never", config::missed);
     let modes = "sequence or progressive";
@@ -203,15 +204,10 @@ pub fn late_join(
     settings.wait_register.is_some() || asked.map_or(config.late_join, |value| is_true(&value))
 }
 
-/// A time limit; 0 is none, and what is no time is reported.
-fn limit(name: &str, value: &str, problems: &mut Vec<String>) -> Option<Duration> {
-    match parse_time(value) {
-        Ok(time) => Some(time).filter(|time| !time.is_zero()),
-        Err(error) => {
-            problems.push(format!("{name}={value:?} is ignored: {error}"));
-            None
-        }
-    }
+/// What is no time is reported.
+fn time(name: &str, value: &str, problems: &mut Vec<String>) -> Option<Duration> {
+    let ignored = |error| problems.push(format!("{name}={value:?} is ignored: {error}"));
+    parse_time(value).map_err(ignored).ok()
 }
 
 /// `true`, a list of causes by name or number, or such a list behind a `!`.
@@ -242,7 +238,10 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
             .or_else(|| globals.get(name))
             .filter(|value| !value.is_empty())
     };
-    let mut time = |name: &str| limit(name, lookup(name)?, &mut problems);
+    let mut time = |name: &str| {
+        let time = time(name, lookup(name)?, &mut problems)?;
+        Some(time).filter(|time| !time.is_zero())
+    };
     // Core takes these from the caller, too.
     let asked = |name: &str| {
         let written = lookup(name).map(str::to_owned);

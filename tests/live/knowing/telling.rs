@@ -1,6 +1,6 @@
 //! What is told of a call while it lasts and afterwards: its events in their order, two lines in
 //! the log, `cti calls` and `cti show`.
-//! Each is compared whole with what was expected, so that nothing may be added unseen.
+//! Events and the log's lines are compared whole, `cti show` by the words that it must have.
 
 use super::{api, call, call_with, json, verdict};
 use crate::live::checks::{Verdict, phone, steered};

@@ -425,6 +425,29 @@ pub fn too_many_contacts(stand: &Stand) -> Wrong {
     refused(&course, "user/1002", Some(error))
 }
 
+/// The name of a user or a group is data, also where the switch expands what it stands in.
+pub fn names_are_data(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    for (target, cause) in [
+        (
+            "group/team1000)}${group_call(team1000",
+            "DESTINATION_OUT_OF_ORDER",
+        ),
+        (
+            "user/1002)}${sofia_contact(*/1003@cti.test",
+            "SUBSCRIBER_ABSENT",
+        ),
+        ("user/${dialed_domain}", "SUBSCRIBER_ABSENT"),
+    ] {
+        let line = format!("explain {target}");
+        let reply = stand.library.api("cti", Some(line.as_bytes()), true);
+        let refused = format!("{target} -> {target}  cannot ring: {cause}");
+        expect(&mut wrong, target, reply.contains(&refused), &reply);
+    }
+    wrong.extend(stand.library.leftovers(true));
+    wrong
+}
+
 /// A group of more members than a plan may have targets, where `max-targets` allows it.
 pub fn large_group(stand: &Stand) -> Wrong {
     const MEMBERS: usize = 1100;
@@ -438,6 +461,8 @@ pub fn large_group(stand: &Stand) -> Wrong {
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     stand.library.add_group("large", &users);
     let reply = stand.library.api("cti", Some(b"explain group/large"), true);
+    // Each phone's registration is an event.
+    stand.library.quiet(2000 * slowness() as u32);
     let mut wrong = stand.library.leftovers(true);
     let contacts = reply.lines().filter(|line| line.contains(" -> ")).count();
     let beginning = reply.get(..200).unwrap_or(&reply);
@@ -513,6 +538,34 @@ pub fn completions(stand: &Stand) -> Wrong {
         wrong
     });
     wrong.extend(more);
+    wrong
+}
+
+/// A plan's 0 lifts a limit that cti.conf sets; what cannot be read leaves it.
+pub fn no_limit(stand: &Stand) -> Wrong {
+    for (name, value) in [("call-timeout", "9"), ("wait-register", "4")] {
+        stand.library.set_config(name, value);
+    }
+    let ask = |line: &str| stand.library.api("cti", Some(line.as_bytes()), true);
+    ask("reload");
+    let mut wrong = Vec::new();
+    for (globals, limits) in [
+        ("", ["ends after 9 s", "waits 4 s"]),
+        (
+            "{cti_timeout=soon,cti_wait_register=soon}",
+            ["ends after 9 s", "waits 4 s"],
+        ),
+        ("{cti_timeout=5}", ["ends after 5 s", "waits 4 s"]),
+        ("{cti_timeout=0,cti_wait_register=0}", ["", ""]),
+    ] {
+        let reply = ask(&format!("explain {globals}user/1002"));
+        for (line, limit) in ["the whole call", "a stage in which"].iter().zip(limits) {
+            let said = reply.lines().find(|it| it.starts_with(line)).unwrap_or("");
+            let fits = said.is_empty() == limit.is_empty() && said.ends_with(limit);
+            expect(&mut wrong, globals, fits, &reply);
+        }
+    }
+    wrong.extend(stand.library.leftovers(true));
     wrong
 }
 
