@@ -259,6 +259,10 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         contacts: found,
         users,
     } = contacts::resolve(targets, caller, globals);
+    // A directory may take long, and nobody shall ring for a caller who has left meanwhile.
+    if !caller.ready() {
+        call.feed(Event::CallerGone);
+    }
     let limit = max_targets();
     if found.len() > limit {
         let error = format!(
