@@ -236,6 +236,21 @@ fn slow_directory(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         let result = left.variable("cti_result");
         wrong.push(format!("{} rang for nobody, {result:?}", left.legs.len()));
     }
+    let phones = [phone("1002", Answers(800)), phone("1008", Rings)];
+    let order = Order {
+        dial: Dial::Plan("{cti_mode=progressive,cti_stage_timeout=500ms}user/1002|user/1008"),
+        caller: Caller::Waits,
+        variables: &[],
+        phones: &phones,
+    };
+    let answered = rig.call(&order, slot)?;
+    let at = answered.answered.map(|at| answered.ms(at));
+    if !at.is_some_and(|at| (800..1250).contains(&at)) || answered.legs.len() != 1 {
+        let legs = answered.legs.len();
+        wrong.push(format!(
+            "answered at 800 ms, the caller at {at:?}, of {legs} legs"
+        ));
+    }
     Ok(Verdict {
         wrong,
         ..Verdict::default()
