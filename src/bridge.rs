@@ -226,6 +226,9 @@ fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
                     hang_up_caller,
                 };
             }
+            Some(Command::Resolve { part, stage }) if call.state.lock().ring.has_open(part) => {
+                resolve_aside(call, part, stage);
+            }
             Some(Command::Resolve { part, stage }) => resolve(call, caller.channel(), part, stage),
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
             Some(_) => {}
@@ -250,6 +253,20 @@ pub fn dial_aside(call: &Arc<Call>, command: Command, branch: BranchId) {
     }
 }
 
+/// Look a stage up beside the caller's thread: one that rings already may be answered.
+fn resolve_aside(call: &Arc<Call>, part: usize, stage: usize) {
+    let (ours, lost) = (Arc::clone(call), Arc::clone(call));
+    let nobody = move || lost.resolved(part, Vec::new(), Vec::new());
+    let look_up = move || match LockedSession::locate(&ours.uuid) {
+        Some(caller) => resolve(&ours, caller.channel(), part, stage),
+        None => ours.resolved(part, Vec::new(), Vec::new()),
+    };
+    match module() {
+        Some(module) => module.spawn(call, "cti-lookup", look_up, nobody),
+        None => nobody(),
+    }
+}
+
 fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
     let globals = &call.globals[part];
     let targets = &call.plan.parts[part].stages[stage];
@@ -259,6 +276,14 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         contacts: found,
         users,
     } = contacts::resolve(targets, caller, globals);
+    // A directory may take long, and nobody shall ring for a caller who has left meanwhile.
+    if !caller.ready() {
+        call.feed(Event::CallerGone);
+    }
+    // Somebody has answered meanwhile: these were never asked for.
+    if call.state.lock().ring.winner().is_some() {
+        return call.resolved(part, Vec::new(), Vec::new());
+    }
     let limit = max_targets();
     if found.len() > limit {
         let error = format!(

@@ -496,6 +496,14 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1005 won 0 a early  -> ring caller; join a aside
         1010 left a
         1020 found 0        -> dial 1 b relay aside"),
+    ("… also if that was done while the two were joined", "a|b|c", "progressive early=relay stage=1000 slow", "
+        0    begin          -> resolve 0.0
+        0    found 0        -> dial 0 a relay aside
+        1000 tick           -> resolve 0.1
+        1005 won 0 a early  -> ring caller; join a aside
+        1010 found 0
+        1020 left a         -> resolve 0.1
+        1030 found 0        -> dial 1 b relay aside"),
     ("… nor is that one kept open any longer", "a|b/dead=UNREGISTERED|c", "progressive early=relay stage=1000 wait=800", "
         0    begin          -> dial 0 a relay aside
         1000 tick

@@ -131,7 +131,7 @@ impl Ring {
     }
 
     /// Something of the part still rings, and nobody has ended it.
-    fn has_open(&self, part: PartId) -> bool {
+    pub fn has_open(&self, part: PartId) -> bool {
         let open = |it: &Branch| it.part == part && !it.ended && it.cancelled.is_none();
         self.branches.iter().any(open)
     }

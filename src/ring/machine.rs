@@ -126,6 +126,10 @@ impl Ring {
                 if late {
                     self.time_over_for(part);
                 }
+                // Should the winner leave unanswered, it is this stage's turn all the same.
+                if self.winner().is_some_and(|leg| self.may_resume(leg)) {
+                    self.parts[part].stage = stage.saturating_sub(1);
+                }
                 self.parts[part].phase = Phase::Ending;
                 self.stage_over(part);
             }

@@ -3,8 +3,8 @@
 //! Each check runs alone: the commands mean the only call there is.
 
 use super::checks::{Check, Verdict, When, events, phone, steered};
-use super::run::Rig;
-use super::switch::from_slot;
+use super::run::{Dial, Order, Rig};
+use super::switch::{from_slot, in_slot};
 use crate::scenarios::{
     Behaviour::*, Caller, Expect, Ms, Phone, Ring, Scenario, Told, Told::*, check,
 };
@@ -36,6 +36,7 @@ pub const CHECKS: &[Check] = &[
     }),
     alone("control_adds_once", |rig, slot| play(rig, slot, ADDS)),
     alone("control_completes_what_rings", completes),
+    alone("control_of_a_slow_directory", slow_directory),
     alone("control_tells_why_not", |rig, slot| {
         play(rig, slot, REFUSALS)
     }),
@@ -187,6 +188,74 @@ const REFUSALS: &[Row] = &[Row {
     winner: None,
     rings: &[rings("1002", NOW, (100, 550), ItsOwn(486))],
 }];
+
+/// The directory as it was, again when this is dropped.
+struct Directory<'a>(&'a Rig, String);
+
+impl<'a> Directory<'a> {
+    /// Looking this user up takes a second from now on.
+    fn slow(rig: &'a Rig, user: &str) -> Result<Directory<'a>, String> {
+        let text = std::fs::read_to_string(Self::path(rig)).map_err(|error| error.to_string())?;
+        let user = format!("<user id=\"{user}\"><params>");
+        let contact = "${system(sleep 1)}${sofia_contact(*/${dialed_user}@${dialed_domain})}";
+        let slow = format!("{user}<param name=\"dial-string\" value=\"{contact}\"/>");
+        let directory = Directory(rig, text.clone());
+        directory.write(&text.replace(&user, &slow))?;
+        Ok(directory)
+    }
+
+    fn path(rig: &Rig) -> std::path::PathBuf {
+        rig.switch.directory.join("conf/freeswitch.xml")
+    }
+
+    fn write(&self, text: &str) -> Result<(), String> {
+        std::fs::write(Self::path(self.0), text).map_err(|error| error.to_string())?;
+        self.0.switch.connect()?.api("reloadxml").map(drop)
+    }
+}
+
+impl Drop for Directory<'_> {
+    fn drop(&mut self) {
+        let _ = self.write(&self.1);
+    }
+}
+
+/// While contacts are looked up the call is nobody's hostage.
+fn slow_directory(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let _slow = Directory::slow(rig, &in_slot("1008", slot))?;
+    let mut wrong = Vec::new();
+    let phones = [phone("1008", Answers(300))];
+    let order = Order {
+        dial: Dial::Plan("{cti_mode=progressive}user/1008|user/1003"),
+        caller: Caller::HangsUpAfter(400),
+        variables: &[],
+        phones: &phones,
+    };
+    let left = rig.call(&order, slot)?;
+    if !left.legs.is_empty() || left.variable("cti_result") != Some("cancelled") {
+        let result = left.variable("cti_result");
+        wrong.push(format!("{} rang for nobody, {result:?}", left.legs.len()));
+    }
+    let phones = [phone("1002", Answers(800)), phone("1008", Rings)];
+    let order = Order {
+        dial: Dial::Plan("{cti_mode=progressive,cti_stage_timeout=500ms}user/1002|user/1008"),
+        caller: Caller::Waits,
+        variables: &[],
+        phones: &phones,
+    };
+    let answered = rig.call(&order, slot)?;
+    let at = answered.answered.map(|at| answered.ms(at));
+    if !at.is_some_and(|at| (800..1250).contains(&at)) || answered.legs.len() != 1 {
+        let legs = answered.legs.len();
+        wrong.push(format!(
+            "answered at 800 ms, the caller at {at:?}, of {legs} legs"
+        ));
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
 
 /// Tab completion, as fs_cli asks for it: the callers of calls that ring, and no others.
 fn completes(rig: &Rig, slot: usize) -> Result<Verdict, String> {
