@@ -353,6 +353,9 @@ pub fn add(
     let said = |legs: usize| format!("{legs} more leg(s) ring");
     let told = |legs| Some(tell(&said(legs)));
     let found = with_legs(found, caller, globals);
+    if call.state.lock().ring.tentative().is_some() {
+        lend(call, caller);
+    }
     let added = call.added((part, stage), found, max_targets(), true, told);
     let added = added.map_err(|why| why.to_string())?;
     // Its other devices may be on their way, as those of the plan's own targets.
@@ -457,6 +460,7 @@ fn dial(call: &Arc<Call>, caller: Option<&Session<'_>>, command: Command) {
             let answered = peer.answered();
             call.leg_began(leg, &peer);
             call.state.lock().peers.insert(branch, peer);
+            call.look_for_answer();
             call.feed(Event::BranchWon {
                 branch,
                 leg,
@@ -568,6 +572,9 @@ fn build(
 /// and the call goes on.
 fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, aside: bool) -> bool {
     let peer = call.state.lock().peers.remove(&branch);
+    if call.state.lock().ring.winner() != Some(leg) {
+        return false; // It was in early media, and another has answered by now.
+    }
     let Some(peer) = peer.map(Joined) else {
         let cause = Cause::DESTINATION_OUT_OF_ORDER;
         finish(call, caller, Outcome::Failed, cause, false);
@@ -592,20 +599,27 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         result::caller_answered(call, leg);
         result::answered(call, caller, leg);
     } else {
-        lend(call, caller.channel(), leg);
+        let may_resume = call.state.lock().ring.may_resume(leg);
+        if may_resume {
+            lend(call, caller.channel());
+        }
         call.state.lock().answer_awaited = true;
     }
     let lent = Lent(call, caller.channel());
     caller.bridge(&peer);
     call.leg_over(leg, &peer);
-    call.settle_losers();
+    let decided = call.state.lock().ring.tentative().is_none();
+    if decided {
+        call.settle_losers();
+    }
     call.state.lock().answer_awaited = false;
+    let was_lent = !call.state.lock().lent.is_empty();
     drop(lent);
     if !answered && !peer.answered() && caller.ready() {
         call.feed(Event::Unanswered(leg));
-        if call.state.lock().ring.winner().is_none() {
-            return false;
-        }
+    }
+    if call.state.lock().ring.winner() != Some(leg) {
+        return false;
     }
     if answered {
         result::parted(call, caller);
@@ -613,6 +627,11 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         result::answered(call, caller, leg);
     } else {
         let (outcome, cause) = call.state.lock().ring.unanswered(leg);
+        if was_lent {
+            // Core was kept from what it does with the caller of a bridge that has failed.
+            finish(call, caller, outcome, cause, false);
+            return true;
+        }
         result::failed(call, caller, outcome, cause);
     }
     result::ended(call, caller);
@@ -620,8 +639,8 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
 }
 
 /// What core does with a caller whose bridge has failed is not due while the call may go on.
-fn lend(call: &Call, caller: &Channel<'_>, leg: LegId) {
-    if !call.state.lock().ring.may_resume(leg) {
+fn lend(call: &Call, caller: &dyn Caller) {
+    if !call.state.lock().lent.is_empty() {
         return;
     }
     let meanwhile = [

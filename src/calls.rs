@@ -344,6 +344,18 @@ impl Call {
                     caller.ring();
                 }
             }
+            Command::Lose { leg, branch } => {
+                let (peer, uuid) = {
+                    let mut state = self.state.lock();
+                    let uuid = state.legs.get(leg).and_then(|leg| leg.uuid.clone());
+                    (state.peers.remove(&branch), uuid)
+                };
+                // The caller's thread has it, unless it is still to join it.
+                let peer = peer.or_else(|| LockedSession::locate(&uuid?));
+                if let Some(peer) = peer {
+                    peer.hang_up(Cause::LOSE_RACE);
+                }
+            }
             Command::TooLate { branch, cause, .. } => {
                 let peer = self.state.lock().peers.remove(&branch);
                 if let Some(peer) = peer {
@@ -461,6 +473,21 @@ impl Call {
     pub fn awaits_answer(&self, leg: LegId) -> bool {
         let state = self.state.lock();
         state.answer_awaited && state.ring.winner() == Some(leg)
+    }
+
+    /// Has the leg that is joined in early media answered? The event that tells so may be late,
+    /// and another leg's answer must not overtake it.
+    pub fn look_for_answer(self: &Arc<Call>) {
+        let early = {
+            let state = self.state.lock();
+            let leg = state.ring.tentative();
+            leg.and_then(|leg| Some((leg, state.legs.get(leg)?.uuid.clone()?)))
+        };
+        if let Some((leg, uuid)) = early
+            && LockedSession::locate(&uuid).is_some_and(|session| session.answered())
+        {
+            self.feed(Event::Answered(leg));
+        }
     }
 
     /// A leg's channel has hung up, or its bridge is over.

@@ -721,6 +721,61 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  drop a         -> hang up a GONE
         105  ended a GONE
         106  failed 0 GONE  -> finish cancelled GONE"),
+    ("joined in early media, others may be added, and the first answer wins", "a", "", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        500  added@0 x      -> dial 1 x ignore aside
+        900  ringing x
+        1300 won 1 x        -> lose a; join x aside
+        1305 ended a LOSE_RACE
+        1310 left a
+        legs a loser LOSE_RACE; x open"),
+    ("… or that of the one in early media", "a", "", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        500  added@0 x      -> dial 1 x ignore aside
+        1300 answered a     -> cancel 1 LOSE_RACE
+        1310 failed 1 LOSE_RACE
+        legs a open; x loser LOSE_RACE"),
+    ("… and when that one leaves, the others ring on", "a", "", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        500  added@0 x      -> dial 1 x ignore aside
+        700  ended a BUSY
+        705  left a
+        1300 won 1 x        -> join x aside
+        legs a failed BUSY; x open"),
+    ("… also one that was added before the early media", "a", "", "
+        0    begin          -> dial 0 a core
+        100  added@0 x      -> dial 1 x ignore aside
+        105  won 0 a early  -> join a
+        1300 won 1 x        -> lose a; join x aside"),
+    ("… until the stage's time is over for all", "a", "stage=1000", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        500  added@0 x      -> dial 1 x ignore aside
+        1000 tick           -> hang up a NO_ANSWER; cancel 1 NO_ANSWER
+        1005 ended a NO_ANSWER
+        1006 left a
+        1010 failed 1 NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… or the caller leaves", "a", "", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        500  added@0 x      -> dial 1 x ignore aside
+        700  caller gone    -> cancel 1 GONE
+        705  won 1 x        -> too late x GONE"),
+    ("… or an operator cancels", "a", "", "
+        0    begin          -> dial 0 a core
+        105  won 0 a early  -> join a
+        500  added@0 x      -> dial 1 x ignore aside
+        700  cancel BUSY    -> cancel 1 BUSY; hang up a BUSY
+        705  ended a BUSY
+        706  left a
+        710  failed 1 BUSY  -> finish cancelled BUSY"),
+    ("… but what the plan says of early media holds", "a,b", "early=written", "
+        0    begin          -> dial 0 a b written
+        50   added@0 x      -> dial 1 x written aside
+        105  won 0 a early  -> cancel 1 LOSE_RACE; join a"),
     ("joined in early media, the call can still be cancelled", "a", "stage=1000", "
         0    begin          -> dial 0 a core
         105  won 0 a early  -> join a
@@ -931,6 +986,7 @@ impl Table {
             } => {
                 format!("join {}{}", self.names[*leg], aside(beside))
             }
+            Command::Lose { leg, .. } => format!("lose {}", self.names[*leg]),
             Command::TooLate { leg, cause, .. } => {
                 format!("too late {} {}", self.names[*leg], name_of(*cause))
             }

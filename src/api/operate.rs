@@ -303,8 +303,10 @@ fn add(call: &Arc<Call>, stage: &Stage, tell: impl FnOnce(&str) -> Announcement)
     let at = {
         let state = call.state.lock();
         let parts = parts(&state, call.began.elapsed())?;
-        if state.ring.winner().is_some() {
-            return Err("joined in early media, where nobody can ring beside it".to_owned());
+        if state.ring.winner().is_some() && state.ring.tentative().is_none() {
+            return Err(
+                "joined in early media, as the plan says: nobody can ring beside it".to_owned(),
+            );
         }
         (parts[0].part, parts[0].stage - 1)
     };

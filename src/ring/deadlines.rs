@@ -27,7 +27,7 @@ impl Ring {
         let starts = self
             .branches
             .iter()
-            .filter(|branch| !branch.dialled && !branch.ended)
+            .filter(|branch| !branch.dialled && !branch.ended && self.undecided())
             .map(|branch| Some(branch.at));
         let timed = (0..self.legs.len()).filter(|&leg| self.rings(leg));
         let legs = timed.flat_map(|leg| {
@@ -54,7 +54,7 @@ impl Ring {
                 .winner_deadline()
                 .is_some_and(|at| at <= now)
         {
-            self.time_over(leg);
+            self.winner_time_over(leg);
         }
         for leg in 0..self.legs.len() {
             if !self.rings(leg) {
@@ -69,11 +69,13 @@ impl Ring {
                 self.time_over(leg);
             }
         }
-        if self.end.is_some() {
+        if !self.undecided() {
             return;
         }
-        for part in 0..self.parts.len() {
-            self.part_deadlines(part);
+        if self.end.is_none() {
+            for part in 0..self.parts.len() {
+                self.part_deadlines(part);
+            }
         }
         for branch in 0..self.branches.len() {
             let it = &self.branches[branch];
@@ -88,6 +90,16 @@ impl Ring {
         self.legs[leg].hung_up = true;
         self.legs[leg].timed_out = true;
         self.commands.push(Command::HangUp { leg, cause });
+    }
+
+    /// The winner's, which has not answered, and that of whoever rings beside it.
+    pub(super) fn winner_time_over(&mut self, leg: LegId) {
+        if !self.legs[leg].hung_up && self.legs[leg].state != LegState::Ended {
+            self.time_over(leg);
+        }
+        let part = self.legs[leg].part;
+        self.time_over_for(part);
+        self.parts[part].phase = Phase::Ending;
     }
 
     fn part_deadlines(&mut self, part: PartId) {
@@ -113,11 +125,14 @@ impl Ring {
             if it.last {
                 it.attempt = u32::MAX;
             }
-            self.stage_time_over(part);
-        } else if due(it.kept_open) {
+            return self.stage_time_over(part);
+        }
+        if due(it.kept_open) {
             it.kept_open = None;
             self.stage_over(part);
-        } else if due(it.progress_deadline) {
+        }
+        let it = &mut self.parts[part];
+        if it.phase == Phase::Ringing && due(it.progress_deadline) {
             it.progress_deadline = None;
             let of_stage = (part, it.stage);
             let rang = |leg: &Leg| {

@@ -49,7 +49,12 @@ impl Ring {
             Event::Started(leg) => self.leg_reached(leg, LegState::Dialled),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.leg_reached(leg, LegState::EarlyMedia),
-            Event::Answered(leg) => self.leg_reached(leg, LegState::Answered),
+            Event::Answered(leg) => {
+                self.leg_reached(leg, LegState::Answered);
+                if self.winner() == Some(leg) {
+                    self.cancel_branches(|_| true, Cause::LOSE_RACE);
+                }
+            }
             Event::Ended { leg, cause, rang } => {
                 // Nothing is known yet of what was not dialled.
                 let dialled = |leg: &Leg| leg.dialled.is_some();
@@ -66,12 +71,13 @@ impl Ring {
             Event::Unanswered(leg) => self.unanswered_left(leg),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
-            Event::Cancel(cause) => match self.unanswered_winner() {
+            Event::Cancel(cause) => match self.early_winner() {
                 Some(leg) => self.end_winner(leg, cause),
                 None => self.end_call(End::Cancelled(cause)),
             },
-            Event::Skip => match self.unanswered_winner() {
-                Some(leg) => self.time_over(leg),
+            Event::Skip => match self.early_winner() {
+                Some(_) if self.cancelled.is_some() => {}
+                Some(leg) => self.winner_time_over(leg),
                 None => self
                     .ringing_parts()
                     .into_iter()
@@ -166,7 +172,7 @@ impl Ring {
         }
         // A later stage may be looked up meanwhile.
         let rings = matches!(self.parts[part].phase, Phase::Ringing | Phase::Resolving);
-        if hopeless || self.end.is_some() || !rings {
+        if hopeless || !self.undecided() || !rings {
             return self.never_dialled(alive, false);
         }
         // If nobody rings at once, the earliest late starter does: core's rule too.
@@ -202,6 +208,7 @@ impl Ring {
                 legs,
                 at: self.now + delay,
                 dialled: false,
+                early_media: self.parts[part].early_media,
                 aside: beside || nth > 0,
                 returned: false,
                 ended: false,
@@ -234,6 +241,7 @@ impl Ring {
         let it = &mut self.branches[branch];
         it.dialled = true;
         let part = it.part;
+        it.early_media = self.parts[part].early_media;
         for &leg in &it.legs {
             let leg = &mut self.legs[leg];
             leg.state = LegState::Dialled;
@@ -244,7 +252,7 @@ impl Ring {
             part,
             stage: it.stage,
             legs: it.legs.clone(),
-            early_media: self.parts[part].early_media,
+            early_media: it.early_media,
             aside: it.aside,
         });
     }
@@ -283,13 +291,12 @@ impl Ring {
         if (state as u8) > (it.state as u8) {
             it.state = state;
         }
-        let (part, aside) = (
-            it.part,
-            it.branch.is_some_and(|branch| self.branches[branch].aside),
-        );
-        let core_is_silent = aside
-            || (state == LegState::EarlyMedia
-                && self.parts[part].early_media == EarlyMedia::Ignore);
+        let silent = |it: &Branch| {
+            it.aside || state == LegState::EarlyMedia && it.early_media == EarlyMedia::Ignore
+        };
+        let core_is_silent = it
+            .branch
+            .is_some_and(|branch| silent(&self.branches[branch]));
         if matches!(state, LegState::Ringing | LegState::EarlyMedia)
             && core_is_silent
             && !self.caller_rings
@@ -302,7 +309,7 @@ impl Ring {
 
     fn leg_ended(&mut self, leg: LegId, cause: Cause, rang: Option<Time>) {
         let now = self.now;
-        let won = self.winner();
+        let (won, tentative) = (self.winner(), self.tentative());
         let Some(it) = self
             .legs
             .get_mut(leg)
@@ -333,6 +340,7 @@ impl Ring {
         let dropped = it.hung_up && cause == Cause::ORIGINATOR_CANCEL;
         // Joined in early media, it may end without an answer.
         let unanswered = won == Some(leg) && it.answered.is_none();
+        let lost = won.is_some() && tentative.is_none();
         let given_up = cause == Cause::ORIGINATOR_CANCEL || self.cancelled.is_some();
         it.role = Some(if unanswered && given_up {
             Role::Cancelled
@@ -340,7 +348,7 @@ impl Ring {
             Role::Failed
         } else if won == Some(leg) {
             Role::Winner
-        } else if won.is_some() {
+        } else if lost {
             Role::Loser
         } else if dropped
             || cancelled && matches!(self.end, Some(End::CallerGone | End::Cancelled(_)))
@@ -442,8 +450,12 @@ impl Ring {
         let late = it.cancelled.filter(|_| !answered);
         // A rejection in the moment of an answer: core may have answered the caller by now.
         let rejected = matches!(self.end, Some(End::SingleReject { .. })) && answered;
-        let decided = self.end.filter(|_| !rejected);
-        let cause = late.or(decided.map(End::tells));
+        // Who is joined in early media has not answered.
+        let early = self
+            .tentative()
+            .filter(|_| answered && self.cancelled.is_none());
+        let decided = self.end.filter(|_| !rejected && early.is_none());
+        let cause = late.or(decided.map(|end| self.cancelled.unwrap_or(end.tells())));
         if let Some(cause) = cause {
             self.commands.push(Command::TooLate { branch, leg, cause });
             // A loser's own end is about to come; where nobody won, nobody waits for it.
@@ -466,29 +478,44 @@ impl Ring {
             self.legs[leg].role = Some(Role::Winner);
         }
         self.end = Some(End::Won(leg));
+        if let Some((early, branch)) = early.and_then(|leg| Some((leg, self.legs[leg].branch?))) {
+            self.legs[early].hung_up = true;
+            self.commands.push(Command::Lose { leg: early, branch });
+        }
         self.settle_siblings(branch, leg);
-        self.cancel_branches(|_| true, Cause::LOSE_RACE);
+        if self.tentative().is_none() {
+            self.cancel_branches(|_| true, Cause::LOSE_RACE);
+        }
         let aside = self.branches[branch].aside;
         self.commands.push(Command::Join { leg, branch, aside });
     }
 
-    /// Where early media is only relayed, who leaves without an answer was no winner.
+    /// Who leaves without an answer was no winner, if the call may go on.
     fn unanswered_left(&mut self, leg: LegId) {
         if !self.may_resume(leg) {
             return;
         }
         self.end = None;
         self.leg_ended(leg, Cause::NO_ANSWER, None);
+        // They have lost to nobody.
+        let lost = |leg: &&mut Leg| leg.role == Some(Role::Loser);
+        (self.legs.iter_mut().filter(lost)).for_each(|leg| leg.role = Some(Role::Failed));
         let it = &mut self.legs[leg];
-        let cancelled = self.cancelled.is_some() || it.dropped();
+        let dropped = it.hung_up && it.cause == Cause::ORIGINATOR_CANCEL;
+        let cancelled = self.cancelled.is_some() || dropped;
         it.role = Some(if cancelled {
             Role::Cancelled
         } else {
             Role::Failed
         });
         let part = it.part;
+        let beside = self.has_open(part);
         let it = &mut self.parts[part];
-        if it.phase != Phase::Resolving {
+        if it.last {
+            // As after any call that was joined.
+            it.attempt = u32::MAX;
+        }
+        if it.phase != Phase::Resolving && !beside {
             it.phase = Phase::Ending;
             it.kept_open = None;
         }
@@ -500,9 +527,14 @@ impl Ring {
 
     /// An operator cancels a call whose winner is in early media: its end is the call's.
     fn end_winner(&mut self, leg: LegId, cause: Cause) {
+        if self.cancelled.is_some() {
+            return;
+        }
         self.cancelled = Some(cause);
-        self.legs[leg].hung_up = true;
-        self.commands.push(Command::HangUp { leg, cause });
+        self.cancel_branches(|_| true, cause);
+        if !std::mem::replace(&mut self.legs[leg].hung_up, true) {
+            self.commands.push(Command::HangUp { leg, cause });
+        }
     }
 
     /// Core has ended the others of a branch before it told us who won; those that it could
@@ -526,6 +558,10 @@ impl Ring {
 
     /// The call is decided: nothing starts any more, everything that rings is ended.
     fn end_call(&mut self, end: End) {
+        if self.tentative().is_some() {
+            self.cancelled.get_or_insert(end.tells());
+            self.cancel_branches(|_| true, end.tells());
+        }
         if self.end.is_some() || self.finished {
             return;
         }
@@ -658,6 +694,10 @@ impl Ring {
 
     /// If nothing of the part's stage is left: the next stage, the next attempt, or the end.
     pub(super) fn stage_over(&mut self, part: PartId) {
+        // Whether another stage follows is known when the winner has answered, or left.
+        if self.tentative().is_some() {
+            return;
+        }
         let it = &self.parts[part];
         let kept_open = it.kept_open.is_some() && self.end.is_none();
         if kept_open || matches!(it.phase, Phase::Resolving | Phase::Done) {

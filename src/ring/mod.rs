@@ -138,6 +138,9 @@ pub enum Command {
         branch: BranchId,
         aside: bool,
     },
+    /// The leg that is joined in early media has lost to one that answered: end it, whether
+    /// or not it answers in this moment. The caller's thread comes back from its bridge.
+    Lose { leg: LegId, branch: BranchId },
     /// This branch won too late: end its leg with this cause.
     TooLate {
         branch: BranchId,
@@ -214,6 +217,7 @@ struct Branch {
     /// When it starts; dialled once it has.
     at: Time,
     dialled: bool,
+    early_media: EarlyMedia,
     aside: bool,
     /// Its originate has returned: there is nothing to cancel any more.
     returned: bool,

@@ -69,15 +69,15 @@ impl Ring {
             }
             _ => false,
         };
-        rings && self.end.is_none() && !self.is_over(part)
+        rings && self.undecided() && !self.is_over(part)
     }
 
     /// It rings, or is still to start, and nobody has ended it: what an operator may drop.
     pub fn droppable(&self, leg: LegId) -> bool {
         let waits = self.legs[leg].state == LegState::Waiting;
         match self.end {
-            None => waits || self.rings(leg),
-            Some(_) => self.unanswered_winner() == Some(leg),
+            Some(_) if self.tentative().is_none() => self.unanswered_winner() == Some(leg),
+            _ => waits || self.rings(leg),
         }
     }
 
@@ -92,9 +92,15 @@ impl Ring {
         self.end.is_some() || self.finished
     }
 
+    /// Nobody has answered, nor has anything else ended the call.
+    pub(super) fn undecided(&self) -> bool {
+        let joined = |leg: LegId| self.legs[leg].state != LegState::Ended;
+        self.end.is_none() || self.cancelled.is_none() && self.tentative().is_some_and(joined)
+    }
+
     /// Nobody has answered, so an operator may still do something.
     pub fn steerable(&self) -> bool {
-        !self.over() || self.unanswered_winner().is_some()
+        !self.over() || self.early_winner().is_some()
     }
 
     /// For each part that rings: its stage (from 1), of how many, and the time left to the
@@ -130,13 +136,38 @@ impl Ring {
         Some(at.saturating_sub(now))
     }
 
-    /// This winner is in early media that was meant to be relayed: core sometimes hands such a
-    /// leg over (its relay gives up if the 183 comes before the leg is ready for media).
-    pub fn may_resume(&self, leg: LegId) -> bool {
-        let relayed = |it: &Leg| {
-            it.answered.is_none() && self.parts[it.part].early_media == EarlyMedia::Relay
+    /// The winner is joined in early media by our own choice, not the plan's: only an answer is
+    /// final, so that others may ring beside it, and answer first.
+    pub fn tentative(&self) -> Option<LegId> {
+        let by_choice = |&leg: &LegId| {
+            let it = &self.legs[leg];
+            let chosen = self.parts[it.part].settings.early_media.is_none();
+            let dialled = it.branch.map(|branch| self.branches[branch].early_media);
+            it.answered.is_none()
+                && match dialled {
+                    // Meant to be relayed, but core's relay gives up if the 183 comes before the
+                    // leg is ready for media.
+                    Some(EarlyMedia::Relay) => true,
+                    Some(EarlyMedia::Core) => chosen,
+                    _ => false,
+                }
         };
-        self.winner() == Some(leg) && relayed(&self.legs[leg])
+        self.winner().filter(by_choice)
+    }
+
+    /// The call goes on when this winner leaves without an answer: to the next stage, or with
+    /// those that ring beside it.
+    pub fn may_resume(&self, leg: LegId) -> bool {
+        let Some(it) = self.tentative().filter(|&it| it == leg) else {
+            return false;
+        };
+        let it = &self.legs[it];
+        let mut beside = self.branches.iter().enumerate();
+        let company = beside.any(|(id, other)| {
+            (other.part, other.stage) == (it.part, it.stage) && Some(id) != it.branch
+        });
+        let dialled = it.branch.map(|branch| self.branches[branch].early_media);
+        company || dialled == Some(EarlyMedia::Relay)
     }
 
     /// How the call ended when the winner, joined in early media, never answered.
@@ -161,7 +192,7 @@ impl Ring {
 
     /// The parts that an operator's command means; joined in early media, the winner's.
     pub(super) fn steerable_parts(&self) -> Vec<PartId> {
-        match self.unanswered_winner() {
+        match self.early_winner() {
             Some(leg) => vec![self.legs[leg].part],
             None => self.ringing_parts(),
         }
@@ -182,6 +213,14 @@ impl Ring {
             || it.state == LegState::Answered && it.unconfirmed();
         let open = unanswered && !it.hung_up;
         open && (rings || self.winner() == Some(leg))
+    }
+
+    /// The winner, while nobody has answered: what an operator's command means, also in the
+    /// moment before it has left.
+    pub(super) fn early_winner(&self) -> Option<LegId> {
+        let joined = |leg: &LegId| self.legs[*leg].state != LegState::Ended;
+        let tentative = self.tentative().filter(joined);
+        tentative.or_else(|| self.unanswered_winner())
     }
 
     pub(super) fn unanswered_winner(&self) -> Option<LegId> {

@@ -93,7 +93,62 @@ const EARLY_MEDIA: &[Row] = &[
         rings: &[rings("1002", NOW, (1500, 1800), NoAnswer)],
         ..ANNOUNCES
     },
+    // Others may ring beside it, and the first to answer wins …
     Row {
+        phones: &[phone("1002", Announces), phone("1003", Answers(400))],
+        typed: &[(500, "cti add UUID user/1003", "+OK 1 more leg(s) ring")],
+        result: ANSWERED,
+        winner: Some("1003"),
+        rings: &[
+            rings("1002", NOW, (900, 1400), Elsewhere),
+            rings("1003", (500, 950), (900, 1400), Joined),
+        ],
+        ..ANNOUNCES
+    },
+    Row {
+        phones: &[
+            phone("1002", AnnouncesThenAnswers(1000)),
+            phone("1003", Rings),
+        ],
+        typed: &[(500, "cti add UUID user/1003", "+OK 1 more leg(s) ring")],
+        result: ANSWERED,
+        winner: Some("1002"),
+        rings: &[
+            rings("1002", NOW, (1000, 1450), Joined),
+            rings("1003", (500, 950), (1000, 1500), Elsewhere),
+        ],
+        ..ANNOUNCES
+    },
+    // … and ring on when it leaves.
+    Row {
+        phones: &[
+            phone("1002", AnnouncesThenRejects(486, 800)),
+            phone("1003", Answers(900)),
+        ],
+        typed: &[(400, "cti add UUID user/1003", "+OK 1 more leg(s) ring")],
+        result: ANSWERED,
+        winner: Some("1003"),
+        rings: &[
+            rings("1002", NOW, (800, 1250), ItsOwn(486)),
+            rings("1003", (400, 850), (1300, 1800), Joined),
+        ],
+        ..ANNOUNCES
+    },
+    Row {
+        phones: &[phone("1002", Announces), phone("1003", Rings)],
+        typed: &[
+            (400, "cti add UUID user/1003", "+OK 1 more leg(s) ring"),
+            (800, "cti drop UUID user/1002", "+OK 1 leg(s)"),
+            (1200, "cti cancel UUID", "+OK the call is cancelled"),
+        ],
+        rings: &[
+            rings("1002", NOW, (800, 1250), CallerGone),
+            rings("1003", (400, 850), (1200, 1650), CallerGone),
+        ],
+        ..ANNOUNCES
+    },
+    Row {
+        plan: "{cti_early_media=core}user/1002",
         phones: &[phone("1002", AnnouncesThenAnswers(800))],
         typed: &[
             (500, "cti add UUID user/1003", "-ERR joined in early media"),
@@ -102,7 +157,6 @@ const EARLY_MEDIA: &[Row] = &[
         result: ANSWERED,
         winner: Some("1002"),
         rings: &[rings("1002", NOW, (800, 1250), Joined)],
-        ..ANNOUNCES
     },
 ];
 

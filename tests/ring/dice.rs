@@ -149,7 +149,11 @@ impl Dice {
         } else {
             1 + self.below(4)
         };
-        let count = if self.one_in(20) { 0 } else { count };
+        let count = match self.below(20) {
+            0 => 0,
+            1..=6 => 1,
+            _ => count,
+        };
         (0..count).map(|_| self.leg()).collect()
     }
 
@@ -173,7 +177,7 @@ impl Dice {
                 1 => Confirm::Dropped,
                 _ => Confirm::Anew(ms(dice.time(3_000))),
             }),
-            may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(4),
+            may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(8),
             dead,
         }
     }

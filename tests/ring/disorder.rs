@@ -50,7 +50,7 @@ impl Watched {
         if resumes {
             self.verdicts = 0;
         }
-        let was_over = self.ring.over() && !resumes;
+        let was_over = self.ring.over() && !resumes && self.ring.tentative().is_none();
         for command in self.ring.handle(now, event.clone()) {
             let fresh = match &command {
                 Command::Resolve { part, .. } => !was_over && self.asked.insert(*part),
@@ -68,6 +68,10 @@ impl Watched {
                 Command::HangUp { leg, .. } => self.rung.contains(leg),
                 Command::Join { leg, branch, .. } => {
                     self.verdicts += 1;
+                    self.rung.contains(leg) && self.dialled.contains(branch)
+                }
+                Command::Lose { leg, branch } => {
+                    self.verdicts = 0;
                     self.rung.contains(leg) && self.dialled.contains(branch)
                 }
                 Command::TooLate { leg, branch, .. } => {

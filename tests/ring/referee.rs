@@ -3,8 +3,8 @@
 
 use super::ms;
 use mod_cti::ring::{
-    BranchId, CallerThread, Cause, Command, Confirm, Event, LEGS_A_BRANCH, Leg, LegId, LegState,
-    Missed, Mode, NewLeg, Outcome, Ring, Role, Settings,
+    BranchId, CallerThread, Cause, Command, Confirm, EarlyMedia, Event, LEGS_A_BRANCH, Leg, LegId,
+    LegState, Missed, Mode, NewLeg, Outcome, Ring, Role, Settings,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -59,6 +59,8 @@ pub struct Referee {
     branches: HashMap<BranchId, BranchSeen>,
     verdict: Option<Command>,
     ended: Option<Ended>,
+    /// The winner, joined in early media by the machine's own choice: only an answer is final.
+    early: Option<LegId>,
     caller_rings: bool,
     busy: (u64, u32),
     /// The first of the legs that came with the event.
@@ -123,6 +125,7 @@ struct BranchSeen {
     legs: Vec<LegId>,
     /// On a thread of its own.
     aside: bool,
+    early_media: EarlyMedia,
     cancelled: Option<Cause>,
     returned: bool,
 }
@@ -169,6 +172,7 @@ impl Referee {
             branches: HashMap::new(),
             verdict: None,
             ended: None,
+            early: None,
             caller_rings: false,
             busy: (0, 0),
             new: 0,
@@ -207,15 +211,26 @@ impl Referee {
                     leg.rang |= rang.is_some();
                 }
             }
+            Event::Unanswered(leg) if ring.may_resume(*leg) => {
+                (self.ended, self.verdict, self.early) = (None, None, None);
+                self.ended = self.legs[*leg].cancelled.map(Ended::Cancelled);
+            }
             Event::CallerGone => {
+                if let Some(leg) = self.early {
+                    let gone = Cause::ORIGINATOR_CANCEL;
+                    self.legs[leg].cancelled.get_or_insert(gone);
+                }
                 self.ended.get_or_insert(Ended::CallerGone);
             }
             Event::Cancel(cause) => match self.in_early_media(ring) {
-                Some(leg) => self.legs[leg].cancelled = Some(*cause),
+                Some(leg) => drop(self.legs[leg].cancelled.get_or_insert(*cause)),
                 None => drop(self.ended.get_or_insert(Ended::Cancelled(*cause))),
             },
             Event::Skip | Event::Extend(_) => {
-                let winner = self.in_early_media(ring).map(|leg| self.legs[leg].part);
+                let extends = matches!(event, Event::Extend(_));
+                let goes_on = |leg: &LegId| extends || self.legs[*leg].cancelled.is_none();
+                let winner = self.in_early_media(ring).filter(goes_on);
+                let winner = winner.map(|leg| self.legs[leg].part);
                 for part in 0..self.parts.len() {
                     if self.rings(part) || winner == Some(part) {
                         let it = &mut self.parts[part];
@@ -322,14 +337,20 @@ impl Referee {
     fn rings(&self, part: usize) -> bool {
         let it = &self.parts[part];
         let open = self.open(part).next().is_some() || it.wait.is_some();
-        open && !it.resolving && !it.ending && self.ended.is_none()
+        let early = self.early.is_some_and(|leg| {
+            let it = &self.legs[leg];
+            it.part == part && !it.ended && it.cancelled.is_none()
+        });
+        let undecided = self.ended.is_none() || early;
+        (open || early) && !it.resolving && !it.ending && undecided
     }
 
     /// The winner, if it may still be steered: nobody has answered.
     fn in_early_media(&self, ring: &Ring) -> Option<LegId> {
         let winner = ring.winner()?;
         let early = ring.legs()[winner].state == LegState::EarlyMedia;
-        Some(winner).filter(|&leg| early && !self.legs[leg].hung_up)
+        let leaves = self.early != Some(winner) && self.legs[winner].hung_up;
+        Some(winner).filter(|_| early && !leaves)
     }
 
     /// The part's legs whose branch has not returned, or that are still to start.
@@ -502,9 +523,10 @@ impl Referee {
                 stage,
                 legs,
                 aside,
-                ..
+                early_media,
             } => {
                 let over = self.ended.is_some() || self.verdict.is_some();
+                let over = over && self.early.is_none();
                 self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
                 let late = past(self.parts[*part].over, now);
                 self.law(Law::NothingAfterTheEnd, !late, || {
@@ -532,7 +554,7 @@ impl Referee {
                     self.dial(now, *branch, (*part, *stage), legs);
                     self.branches
                         .entry(*branch)
-                        .and_modify(|it| it.aside = *aside);
+                        .and_modify(|it| (it.aside, it.early_media) = (*aside, *early_media));
                 }
                 let own = |it: &&BranchSeen| !it.aside && !it.returned;
                 let busy = self.branches.values().filter(own).count();
@@ -565,6 +587,22 @@ impl Referee {
                 self.law(Law::KnownIds, known, || say("no such leg"));
                 self.verdict.get_or_insert_with(|| command.clone());
                 self.ended = Some(Ended::Won(*leg));
+                let (it, part) = (&self.legs[*leg], &self.parts[self.legs[*leg].part]);
+                let early = match self.branches.get(branch).map(|it| it.early_media) {
+                    Some(EarlyMedia::Relay) => true,
+                    Some(EarlyMedia::Core) => part.settings.early_media.is_none(),
+                    _ => false,
+                };
+                self.early = Some(*leg).filter(|_| early && !it.answered);
+            }
+            Command::Lose { leg, branch } => {
+                let known = self.branches.get(branch);
+                let known = known.is_some_and(|it| it.legs.contains(leg));
+                self.law(Law::KnownIds, known, || say("no such leg"));
+                let early = self.early.take() == Some(*leg) && !self.legs[*leg].answered;
+                self.law(Law::OneVerdict, early, || say("it is no such winner"));
+                self.legs[*leg].hung_up = true;
+                (self.ended, self.verdict) = (None, None);
             }
             Command::TooLate { leg, branch, .. } => {
                 let known = self
@@ -693,6 +731,7 @@ impl Referee {
                 stage,
                 legs,
                 aside: true,
+                early_media: EarlyMedia::Core,
                 cancelled: None,
                 returned: false,
             },
@@ -713,14 +752,23 @@ impl Referee {
             .and_modify(|it| it.cancelled = Some(cause));
         let spoken =
             cause.0 < 128 || cause == Cause::LOSE_RACE || cause == Cause::ORIGINATOR_CANCEL;
-        let operators = self.ended == Some(Ended::Cancelled(cause));
+        let early = self
+            .early
+            .is_some_and(|leg| self.legs[leg].cancelled == Some(cause));
+        let operators = early || self.ended == Some(Ended::Cancelled(cause));
         let spoken = (spoken && cause != Cause::NONE) || operators;
         self.law(Law::TrueCauses, spoken, || say("no cause for the wire"));
         let missed = self.parts[part].settings.missed.cause();
         let why = self.why(now, part, stage, ring);
         let winner = ring.winner().is_some();
         let due = match self.ended {
-            Some(Ended::Won(_)) => cause == Cause::LOSE_RACE,
+            Some(Ended::Won(_)) => match self.early.map(|leg| &self.legs[leg]) {
+                Some(early) if !early.answered => {
+                    let over = why.is_some() && cause == missed;
+                    over || early.cancelled == Some(cause)
+                }
+                _ => cause == Cause::LOSE_RACE,
+            },
             Some(Ended::CallerGone) => cause == Cause::ORIGINATOR_CANCEL,
             Some(Ended::Cancelled(by)) => cause == by,
             Some(Ended::Rejected(..)) => cause == Cause::NO_ANSWER || cause == missed,
@@ -734,7 +782,8 @@ impl Referee {
             }
         };
         self.law(Law::TrueCauses, due, || say("not the truth"));
-        let time_over = self.ended.is_none() && !winner && why == Some(Why::TimeOver);
+        let undecided = self.ended.is_none() && !winner || self.early.is_some();
+        let time_over = undecided && why == Some(Why::TimeOver);
         let it = &mut self.parts[part];
         let progressive = it.settings.mode == Mode::Progressive;
         it.ending |= !(progressive && why == Some(Why::Required));
@@ -788,7 +837,7 @@ impl Referee {
             say("its branch is told something else")
         });
         let told = match dropped {
-            true => self.ended.is_none() || winner,
+            true => self.ended.is_none() || winner || self.early.is_some(),
             false => cause == missed || cancelled,
         };
         let timed_out = cause == missed;

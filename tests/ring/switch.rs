@@ -396,6 +396,11 @@ impl<'d> Switch<'d> {
                 self.note("answered");
                 let answered = self.phones.get(&leg).is_some_and(|phone| phone.answered);
                 let talk = self.dice.time(30_000);
+                if !answered && self.dice.one_in(2) {
+                    let (it, at) = (&self.ring.legs()[leg], self.dice.time(3_000));
+                    let (part, stage) = (it.part, it.stage);
+                    self.after(at, Happening::Registers(part, stage));
+                }
                 if !answered && self.dice.one_in(3) {
                     let at = self.dice.time(5_000);
                     self.after(at, Happening::Phone(leg, Deed::Answer));
@@ -406,6 +411,11 @@ impl<'d> Switch<'d> {
                     );
                 }
                 self.after(talk, Happening::Feed(Event::CallerGone));
+            }
+            Command::Lose { leg, .. } => {
+                self.note("lost in early media");
+                let lag = self.dice.lag(5);
+                self.after(lag, Happening::Phone(leg, Deed::End(Cause::LOSE_RACE)));
             }
             Command::TooLate { leg, cause, .. } => {
                 self.note("answered too late");
@@ -442,7 +452,9 @@ impl<'d> Switch<'d> {
             if !self.dice.one_in(4) {
                 self.after(ring, Happening::Phone(leg, Deed::Ring));
             }
-            if self.dice.one_in(5) {
+            // One that rings alone may win so.
+            let media = if legs.len() == 1 { 2 } else { 5 };
+            if self.dice.one_in(media) {
                 let media = ring + self.dice.time(1_000);
                 self.after(media, Happening::Phone(leg, Deed::Media));
             }
@@ -570,6 +582,11 @@ impl<'d> Switch<'d> {
             0
         };
         self.after(lag, Happening::Feed(Event::Ended { leg, cause, rang }));
+        if self.joined == Some(leg) && !self.phones[&leg].answered && !self.caller_gone {
+            // The caller's thread comes back from its bridge.
+            let lag = lag + self.dice.below(25);
+            self.after(lag, Happening::Feed(Event::Unanswered(leg)));
+        }
         let it = &self.branches[&branch];
         let over = |leg: &LegId| self.phones[leg].ended || !self.phones[leg].created;
         if it.decided.is_none() && it.legs.iter().all(over) {
