@@ -758,21 +758,7 @@ impl Ring {
                 hang_up_caller,
             }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
-                // What an operator has dropped is no reason why nobody answered …
-                let says = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut && !leg.dropped();
-                let failures = self.legs.iter().filter(says).map(|leg| Failure {
-                    cause: leg.own_cause(),
-                    // An answer that nobody has confirmed is none.
-                    rang_out: leg.answered.is_some() && leg.unconfirmed()
-                        || leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
-                });
-                // … unless there is no other.
-                let otherwise = if self.legs.iter().any(Leg::dropped) {
-                    (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
-                } else {
-                    (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER)
-                };
-                let (outcome, cause) = rank(failures).unwrap_or(otherwise);
+                let (outcome, cause) = self.most_telling();
                 (outcome, cause, false)
             }
         };
@@ -818,12 +804,12 @@ impl Leg {
     }
 
     /// An operator has ended it.
-    fn dropped(&self) -> bool {
+    pub(super) fn dropped(&self) -> bool {
         self.hung_up && !self.timed_out && self.cause == Cause::ORIGINATOR_CANCEL
     }
 
     /// Its cause for the ranking: what `cti_missed=never` has told the phone is not it.
-    fn own_cause(&self) -> Cause {
+    pub(super) fn own_cause(&self) -> Cause {
         match self.cause {
             Cause::LOSE_RACE if self.timed_out => Cause::NO_ANSWER,
             cause => cause,

@@ -173,21 +173,31 @@ impl Ring {
     /// How the call ended when the winner, joined in early media, never answered.
     pub fn unanswered(&self, leg: LegId) -> (Outcome, Cause) {
         let leg = &self.legs[leg];
-        if let Some(cause) = self.cancelled {
-            return (Outcome::Cancelled, cause);
-        }
-        if leg.timed_out {
-            return (Outcome::NoAnswer, Cause::NO_ANSWER);
-        }
         // Core's bridge ends the other side so when the caller hangs up first.
-        if leg.cause == Cause::ORIGINATOR_CANCEL {
-            return (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL);
+        let gone = leg.cause == Cause::ORIGINATOR_CANCEL && !leg.dropped();
+        match self.cancelled.or(gone.then_some(leg.cause)) {
+            Some(cause) => (Outcome::Cancelled, cause),
+            None => self.most_telling(),
         }
-        let failure = Failure {
-            cause: leg.cause,
-            rang_out: leg.cause.is_no_answer(),
+    }
+
+    /// How a call ends that nobody has answered (promise 8).
+    pub(super) fn most_telling(&self) -> (Outcome, Cause) {
+        // What an operator has dropped is no reason why nobody answered …
+        let says = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut && !leg.dropped();
+        let failures = self.legs.iter().filter(says).map(|leg| Failure {
+            cause: leg.own_cause(),
+            // An answer that nobody has confirmed is none.
+            rang_out: leg.answered.is_some() && leg.unconfirmed()
+                || leg.ringing.is_some() && (leg.timed_out || leg.cause.is_no_answer()),
+        });
+        // … unless there is no other.
+        let otherwise = if self.legs.iter().any(Leg::dropped) {
+            (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
+        } else {
+            (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER)
         };
-        rank([failure].into_iter()).unwrap_or((Outcome::Failed, leg.cause))
+        rank(failures).unwrap_or(otherwise)
     }
 
     /// The parts that an operator's command means; joined in early media, the winner's.

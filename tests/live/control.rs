@@ -168,6 +168,29 @@ const DROPS: &[Row] = &[
         typed: &[(500, "cti drop UUID user/1002", "+OK")],
         ..ANNOUNCES
     },
+    // … and is no reason why nobody else has answered.
+    Row {
+        plan: "{cti_stage_timeout=500ms}user/1002|user/1003",
+        phones: &[phone("1002", Rings), phone("1003", Rings)],
+        typed: &[(800, "cti drop UUID user/1003", "+OK 1 leg(s)")],
+        result: RANG_OUT,
+        winner: None,
+        rings: &[
+            rings("1002", NOW, (500, 950), NoAnswer),
+            rings("1003", (500, 950), (800, 1250), CallerGone),
+        ],
+    },
+    Row {
+        plan: "{cti_stage_timeout=500ms}user/1002|user/1003",
+        phones: &[phone("1002", Rings), phone("1003", Announces)],
+        typed: &[(800, "cti drop UUID user/1003", "+OK 1 leg(s)")],
+        result: RANG_OUT,
+        winner: None,
+        rings: &[
+            rings("1002", NOW, (500, 950), NoAnswer),
+            rings("1003", (500, 950), (800, 1250), CallerGone),
+        ],
+    },
     // Who is still to start does not.
     Row {
         plan: "user/1002,[leg_delay_start=1]user/1003",

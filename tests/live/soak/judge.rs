@@ -425,6 +425,15 @@ impl Context<'_> {
         }
     }
 
+    /// Nobody but an operator has ended the legs that say why nobody answered.
+    fn only_dropped(&self, reports: &[Report]) -> bool {
+        let rang_out = |report: &Report| {
+            let cause = report.cause.as_deref();
+            report.ringing_ms.is_some() && cause == Some("NO_ANSWER")
+        };
+        self.was_typed("drop") && !reports.iter().any(rang_out)
+    }
+
     /// Exactly one phone is joined in an answered call, and none in any other.
     fn winner(&self, reports: &[Report], apart: &mut Apart, wrong: &mut Vec<String>) {
         let caller = &self.seen.caller;
@@ -500,7 +509,9 @@ impl Context<'_> {
         let may = match self.result {
             "cancelled" => {
                 let left = caller.gave_up.is_some() || caller.answered.is_some();
-                left && self.left_at_once() || self.was_typed("cancel")
+                left && self.left_at_once()
+                    || self.was_typed("cancel")
+                    || self.only_dropped(reports)
             }
             "answered" | "no_answer" | "busy" | "rejected" | "unreachable" => true,
             _ => false,
