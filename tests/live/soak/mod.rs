@@ -580,8 +580,9 @@ impl Run<'_> {
         }
         let samples = &self.outcome().samples.clone();
         // The pools of switch and malloc are full after some rounds.
-        if let [_, (_, first), .., (_, last)] = &samples[..] {
-            for what in process::growth(first, last) {
+        if let [_, _, _, .., (_, last)] = &samples[..] {
+            let (_, middle) = &samples[samples.len() / 2];
+            for what in process::growth(middle, last) {
                 self.wrong(&what);
             }
         }

@@ -1,6 +1,6 @@
 //! What the switch's process has: threads, open files, memory.
 //! Read from /proc at moments when no call runs.
-//! Growth after the warm-up is what a leak looks like.
+//! Growth in the middle is what a leak looks like.
 
 use super::super::switch::Switch;
 use std::fs;
@@ -55,29 +55,29 @@ fn sample(pid: u32) -> Result<Sample, String> {
 }
 
 /// What has grown more than the switch's own pools explain.
-pub fn growth(warm: &Sample, end: &Sample) -> Vec<String> {
+pub fn growth(middle: &Sample, end: &Sample) -> Vec<String> {
     // The switch's own threads for timers and connections come and go.
     const THREADS: u64 = 3;
     const FILES: u64 = 10;
-    // malloc's arenas come and go with threads.
-    const RESIDENT: u64 = 25;
+    // Per cent. malloc's arenas come and go with threads.
+    const RESIDENT: u64 = 5;
     let mut grown = Vec::new();
-    if end.threads > warm.threads + THREADS {
+    if end.threads > middle.threads + THREADS {
         grown.push(format!(
-            "{} threads after the warm-up, {} at the end",
-            warm.threads, end.threads
+            "{} threads in the middle, {} at the end",
+            middle.threads, end.threads
         ));
     }
-    if end.files > warm.files + FILES {
+    if end.files > middle.files + FILES {
         grown.push(format!(
-            "{} files after the warm-up, {} at the end",
-            warm.files, end.files
+            "{} files in the middle, {} at the end",
+            middle.files, end.files
         ));
     }
-    if end.resident > warm.resident + warm.resident * RESIDENT / 100 {
+    if end.resident > middle.resident + middle.resident * RESIDENT / 100 {
         grown.push(format!(
-            "{} kB after the warm-up, {} kB at the end",
-            warm.resident, end.resident
+            "{} kB in the middle, {} kB at the end",
+            middle.resident, end.resident
         ));
     }
     grown
