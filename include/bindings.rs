@@ -611,6 +611,11 @@ unsafe extern "C" {
         api_list: *mut switch_event_t,
         recur: u32,
     ) -> *mut ::std::os::raw::c_char;
+    pub fn switch_ivr_parse_signal_data(
+        session: *mut switch_core_session_t,
+        all: switch_bool_t,
+        only_session_thread: switch_bool_t,
+    ) -> switch_status_t;
     pub fn switch_channel_test_ready(
         channel: *mut switch_channel_t,
         check_ready: switch_bool_t,

@@ -397,6 +397,8 @@ switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel,
 switch_status_t switch_channel_set_profile_var(switch_channel_t *channel, const char *name, const char *val);
 char *switch_channel_expand_variables_check(switch_channel_t *channel, const char *in, switch_event_t *var_list,
                                             switch_event_t *api_list, uint32_t recur);
+switch_status_t switch_ivr_parse_signal_data(switch_core_session_t *session, switch_bool_t all,
+                                             switch_bool_t only_session_thread);
 int switch_channel_test_ready(switch_channel_t *channel, switch_bool_t check_ready, switch_bool_t check_media);
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_set_flag_value(switch_channel_t *channel, switch_channel_flag_t flag, uint32_t value);

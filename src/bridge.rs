@@ -229,7 +229,7 @@ fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
             Some(Command::Resolve { part, stage }) if call.state.lock().ring.has_open(part) => {
                 resolve_aside(call, part, stage);
             }
-            Some(Command::Resolve { part, stage }) => resolve(call, caller.channel(), part, stage),
+            Some(Command::Resolve { part, stage }) => resolve(call, caller, part, stage),
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
             Some(_) => {}
             None => hold::wait(call, caller),
@@ -258,7 +258,7 @@ fn resolve_aside(call: &Arc<Call>, part: usize, stage: usize) {
     let (ours, lost) = (Arc::clone(call), Arc::clone(call));
     let nobody = move || lost.resolved(part, Vec::new(), Vec::new());
     let look_up = move || match LockedSession::locate(&ours.uuid) {
-        Some(caller) => resolve(&ours, caller.channel(), part, stage),
+        Some(caller) => resolve(&ours, &caller, part, stage),
         None => ours.resolved(part, Vec::new(), Vec::new()),
     };
     match module() {
@@ -267,7 +267,8 @@ fn resolve_aside(call: &Arc<Call>, part: usize, stage: usize) {
     }
 }
 
-fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
+fn resolve(call: &Arc<Call>, session: &Session<'_>, part: usize, stage: usize) {
+    let caller = session.channel();
     let globals = &call.globals[part];
     let targets = &call.plan.parts[part].stages[stage];
     let module = module();
@@ -277,7 +278,7 @@ fn resolve(call: &Arc<Call>, caller: &Channel<'_>, part: usize, stage: usize) {
         users,
     } = contacts::resolve(targets, caller, globals);
     // A directory may take long, and nobody shall ring for a caller who has left meanwhile.
-    if !caller.ready() {
+    if !session.still_ready() {
         call.feed(Event::CallerGone);
     }
     // Somebody has answered meanwhile: these were never asked for.

@@ -55,6 +55,21 @@ impl<'a> Session<'a> {
         &self.channel
     }
 
+    /// As [`Channel::ready`], with all that this side has sent taken in before. Each look takes
+    /// in one signal of those that wait for the session's thread, and a CANCEL makes several.
+    /// For a thread that has looked away for long.
+    pub fn still_ready(&self) -> bool {
+        // SAFETY: the session is alive; on a thread that is not its own nothing is taken in.
+        unsafe {
+            ffi::switch_ivr_parse_signal_data(
+                self.session.as_ptr(),
+                ffi::SWITCH_TRUE,
+                ffi::SWITCH_TRUE,
+            )
+        };
+        self.channel.ready()
+    }
+
     /// Let the session live for a while: read its media, run its events. Ends early when
     /// it hangs up.
     pub fn live(&self, milliseconds: u32) {

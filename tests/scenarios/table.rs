@@ -410,6 +410,10 @@ scenarios! {
             rings: rings!["1002" CallerGone, NOW => soon(800), "1003" Joined, NOW => soon(800)],
             ..failed("cancelled", "ORIGINATOR_CANCEL", 1)
         }, Expect {
+            // Core had chosen the answer when it saw the caller gone.
+            rings: rings!["1002" Elsewhere, NOW => soon(800), "1003" TooLate, NOW => soon(800)],
+            ..failed("cancelled", "ORIGINATOR_CANCEL", 1)
+        }, Expect {
             // Answered, but the caller was gone before the two could be joined.
             winner: None,
             rings: rings!["1002" Elsewhere, NOW => soon(800), "1003" Joined, NOW => soon(800)],

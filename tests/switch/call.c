@@ -106,7 +106,7 @@ void standin_stray_leg(const char *user, const char *variable, const char *value
 
 static void wait_for_signal_bridge(switch_core_session_t *caller) {
   switch_core_session_t *peer = caller->signal_peer;
-  while (channel_up(caller->channel) && channel_up(peer->channel)) big_wait(20);
+  while (channel_ready(caller->channel) && channel_up(peer->channel)) big_wait(20);
   channel_hangup(peer->channel, caller->channel->cause ? caller->channel->cause : SWITCH_CAUSE_NORMAL_CLEARING);
   channel_hangup(caller->channel, peer->channel->cause);
   peer->core_locks--;

@@ -98,7 +98,26 @@ void switch_process_import(switch_core_session_t *session, switch_channel_t *pee
 
 bool channel_up(switch_channel_t *channel) { return channel->state < CS_HANGUP; }
 
+/* What this side has sent waits for the session's own thread, which takes in one signal a look. */
+static bool hear(switch_channel_t *channel) {
+  if (!channel->unheard || !pthread_equal(channel->session->thread, pthread_self())) return false;
+  if (!--channel->unheard) channel_hangup(channel, channel->unheard_cause);
+  return true;
+}
+
+switch_status_t switch_ivr_parse_signal_data(switch_core_session_t *session, switch_bool_t all,
+                                             switch_bool_t only_session_thread) {
+  session_check(session, __func__);
+  if (!only_session_thread) fatal(__func__, "signals taken in on a thread that may not be the session's own");
+  big_lock();
+  bool heard = hear(session->channel);
+  while (all && hear(session->channel)) continue;
+  big_unlock();
+  return heard ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
 bool channel_ready(switch_channel_t *channel) {
+  hear(channel);
   return !channel->cause && channel->state > CS_ROUTING && channel->state < CS_HANGUP && channel->state != CS_RESET &&
          !channel->flags[CF_TRANSFER];
 }

@@ -132,6 +132,10 @@ static char *group_call(switch_channel_t *channel, switch_event_t *event, const 
 
 char *directory_function(switch_channel_t *channel, switch_event_t *event, const char *name, const char *argument) {
   if (!strcasecmp(name, "sofia_contact")) return contacts(argument);
+  if (!strcasecmp(name, "msleep")) { /* a directory that takes its time */
+    for (int64_t until = now_ms() + atoi(argument), left; (left = until - now_ms()) > 0;) big_wait((int)left);
+    return NULL;
+  }
   if (!strcasecmp(name, "group_call")) return group_call(channel, event, argument);
   return NULL;
 }

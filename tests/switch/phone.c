@@ -100,7 +100,10 @@ static void act_on_session(struct timer *timer) {
   switch (timer->step) {
     case STEP_CALLER_HANGUP:
       caller_told(timer->session, "gone");
-      channel_hangup(channel, channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL);
+      /* A CANCEL is three signals: it came, the call's state, its end. */
+      channel->unheard = channel->flags[CF_ANSWERED] ? 1 : 3;
+      channel->unheard_cause = channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL;
+      big_changed();
       break;
     case STEP_KEY:
       session_key(timer->session, timer->key);

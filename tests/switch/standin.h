@@ -174,6 +174,7 @@ struct switch_channel {
   int state, running_state;
   int cause;
   bool hangup_claimed;
+  int unheard, unheard_cause; /* signals of a hangup that the session's own thread has not taken in yet */
   uint32_t flags[FLAGS];
   switch_caller_profile_t *profile;
   switch_call_direction_t direction;

@@ -576,6 +576,26 @@ pub fn terminate_key(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// Nobody rings for a caller whose CANCEL came while its thread was in the directory: the
+/// signals of it wait for that thread, which takes in one a look.
+pub fn caller_leaves_a_look_up(stand: &Stand) -> Wrong {
+    stand.register(PHONES);
+    let contact = "${msleep(300)}${sofia_contact(*/${dialed_user}@${dialed_domain})}";
+    stand
+        .library
+        .add_user_item("1002", "param", "dial-string", contact);
+    let course = call(stand, Some(b"user/1002"), |stand, caller| {
+        stand.library.hangs_up(caller, 50, 30);
+    });
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(&mut wrong, "result", result == Some("cancelled"), &result);
+    let legs = course.seen.variable("cti_legs");
+    let never = legs.is_some_and(|legs| legs.contains("\"start_ms\":null"));
+    expect(&mut wrong, "legs", never, &legs);
+    wrong
+}
+
 pub fn transfer_on_fail(stand: &Stand) -> Wrong {
     stand.register(&[phone("1002", Behaviour::Rejects(486, 20))]);
     let course = call(stand, Some(b"user/1002"), |stand, caller| {

@@ -50,6 +50,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_completions", arguments::completions),
         Test::new("strict_no_limit", arguments::no_limit),
         Test::new("strict_configuration", arguments::configuration),
+        Test::new(
+            "strict_caller_leaves_a_look_up",
+            calls::caller_leaves_a_look_up,
+        ),
         Test::new("strict_clock_set_back", calls::clock_set_back),
         Test::new("strict_cancel_key", calls::cancel_key),
         Test::new("strict_hooks_run_once", calls::hooks_run_once),
