@@ -124,6 +124,7 @@ fn on_freeswitch(found: &Found) -> Result<(), String> {
         application: "cti_bridge".to_string(),
         log_level: "info".to_string(),
         exact_clock: true,
+        few_arenas: false,
     };
     let rig = Rig::start(found, &settings)?;
     let mut connection = rig.switch.connect()?;

@@ -49,6 +49,7 @@ fn run(found: &Found, calls: usize, rate: usize, pairs: usize) -> Result<bool, S
         application: "cti_bridge".to_string(),
         log_level: "warning".to_string(),
         exact_clock: false,
+        few_arenas: false,
     };
     let rig = Rig::start(found, &settings)?;
     for (user, does) in PHONES {
@@ -154,7 +155,10 @@ fn batch(
     remove(&rig.switch.directory, times)?;
     let resident = resident(rig.switch.pid())?;
     let (before, began) = (cpu(rig.switch.pid())?, Instant::now());
+    // Should the switch die, SIPp would wait for it for ever.
+    let limit = format!("{}s", calls / rate.max(1) + 60);
     let ended = Command::new("sipp")
+        .args(["-timeout", &limit, "-timeout_error"])
         .args([
             "-sn",
             "uac",

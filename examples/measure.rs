@@ -70,6 +70,7 @@ fn measure(found: &Found, calls: usize) -> Result<(), String> {
         application: "cti_bridge".to_string(),
         log_level: "warning".to_string(),
         exact_clock: false,
+        few_arenas: false,
     };
     let rig = Rig::start(found, &settings)?;
     for (plan, phones) in PLANS {
@@ -182,6 +183,7 @@ fn many_legs(found: &Found, calls: usize, sizes: &[usize]) -> Result<(), String>
         application: "cti_bridge".to_string(),
         log_level: "warning".to_string(),
         exact_clock: true,
+        few_arenas: false,
     };
     let rig = Rig::start(found, &settings)?;
     println!("one stage, medians of {calls} calls each, in ms\n");

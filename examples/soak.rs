@@ -42,6 +42,7 @@ fn run(found: &Found, soak: &Soak) -> Result<bool, String> {
         application: "cti_bridge".to_string(),
         log_level: std::env::var("LIVE_LOG").unwrap_or("warning".to_string()),
         exact_clock: true,
+        few_arenas: true,
     };
     println!(
         "{}: {} calls from {} on, {} at once, seed {}\n",

@@ -260,6 +260,7 @@ fn run(
         application: arguments.application.clone(),
         log_level: std::env::var("LIVE_LOG").unwrap_or("debug".to_string()),
         exact_clock: true,
+        few_arenas: false,
     };
     let rig = Rig::start(found, &settings)?;
     println!(

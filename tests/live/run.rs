@@ -36,6 +36,7 @@ pub struct Settings {
     pub application: String,
     pub log_level: String,
     pub exact_clock: bool,
+    pub few_arenas: bool,
 }
 
 /// What the machine has, or why there is nothing to run on.
@@ -113,6 +114,7 @@ impl Rig {
             application: &settings.application,
             log_level: &settings.log_level,
             exact_clock: settings.exact_clock,
+            few_arenas: settings.few_arenas,
         })?;
         let phones = Phones::start(socket, switch.sip, DOMAIN)
             .map_err(|error| format!("phones: {error}"))?;

@@ -42,6 +42,9 @@ pub struct Options<'a> {
     pub log_level: &'a str,
     /// The switch's clock ticks every millisecond, not every 20: the times of its events are exact then.
     pub exact_clock: bool,
+    /// Few of malloc's arenas: they make memory grow by chance, and a leak is not seen. A
+    /// busy switch waits for them, so never where load is measured.
+    pub few_arenas: bool,
 }
 
 struct Ports {
@@ -233,8 +236,9 @@ fn link_modules(options: &Options, to: &Path) -> std::io::Result<()> {
 
 fn command(options: &Options, directory: &Path) -> Command {
     let mut command = Command::new(&options.installed.binary);
-    // With an arena of malloc's for each few threads, memory grows by chance, and a leak is not seen.
-    command.env("MALLOC_ARENA_MAX", "2");
+    if options.few_arenas {
+        command.env("MALLOC_ARENA_MAX", "2");
+    }
     command.args(["-nonat", "-nonatmap", "-nocal", "-np", "-nf", "-nc"]);
     let places = [
         ("-conf", "conf"),
