@@ -42,8 +42,8 @@ pub struct Options<'a> {
     pub log_level: &'a str,
     /// The switch's clock ticks every millisecond, not every 20: the times of its events are exact then.
     pub exact_clock: bool,
-    /// Few of malloc's arenas: they make memory grow by chance, and a leak is not seen. A
-    /// busy switch waits for them, so never where load is measured.
+    /// Few of malloc's arenas: they make memory grow by chance, and a leak is not seen.
+    /// Not how a switch runs, so not where load is measured.
     pub few_arenas: bool,
 }
 
