@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(8);
 /// A REGISTER is repeated so often until it has its reply.
 const REGISTERS_AGAIN: Duration = Duration::from_secs(1);
-/// A final response is repeated after these waits until its ACK arrives.
+/// A final response is repeated after these waits until its ACK arrives, a CANCEL or BYE until
+/// the call is over.
 const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
 
 /// What a phone with real media needs to have it ready. Core's relay of early media wants it
@@ -80,6 +81,7 @@ enum Timer {
     },
     HangUp {
         call_id: String,
+        round: usize,
     },
 }
 
@@ -248,6 +250,7 @@ impl Phones {
             (at, number),
             Timer::HangUp {
                 call_id: call_id.to_string(),
+                round: 0,
             },
         );
         self.inner.wake();
@@ -533,7 +536,7 @@ impl Inner {
                 }
                 Timer::Final { call_id, status } => self.final_response(state, &call_id, status),
                 Timer::Repeat { call_id, round } => self.repeat(state, &call_id, round),
-                Timer::HangUp { call_id } => self.hang_up_now(state, &call_id),
+                Timer::HangUp { call_id, round } => self.hang_up_now(state, &call_id, round),
             }
             self.changed.notify_all();
         }
@@ -793,10 +796,12 @@ impl Inner {
                 let ack = sip::finish(self.request(&call_now, &call_id, "ACK", 1, &branch), None);
                 self.send(state, &call_id, &ack);
                 if call_now.answered.is_some() && call_now.gave_up.is_some() {
-                    self.hang_up_now(state, &call_id);
+                    self.hang_up_now(state, &call_id, 0);
                 } else if let (Some(answered), Some(talks)) = (call_now.answered, call_now.talks) {
                     let due = (answered + talks, self.number());
-                    state.timers.insert(due, Timer::HangUp { call_id });
+                    state
+                        .timers
+                        .insert(due, Timer::HangUp { call_id, round: 0 });
                 }
             }
             "BYE" => {
@@ -808,7 +813,8 @@ impl Inner {
         }
     }
 
-    fn hang_up_now(&self, state: &mut State, call_id: &str) {
+    /// Repeated until the switch has replied: a datagram may be lost (RFC 3261, 17.1.2.1).
+    fn hang_up_now(&self, state: &mut State, call_id: &str, round: usize) {
         let Some(call) = state
             .calls
             .get_mut(call_id)
@@ -826,7 +832,7 @@ impl Inner {
                 call_id,
                 "BYE",
                 2,
-                &format!("z9hG4bK-b{}", self.number()),
+                &format!("z9hG4bK-b{}", call.from_tag),
             )
         } else {
             // A CANCEL repeats the INVITE's URI, To and branch.
@@ -837,6 +843,16 @@ impl Inner {
             self.request(&call, call_id, "CANCEL", 1, &call.branch)
         };
         self.send(state, call_id, &sip::finish(request, None));
+        if let Some(wait) = REPEATS.get(round) {
+            let due = Instant::now() + Duration::from_millis(*wait);
+            state.timers.insert(
+                (due, self.number()),
+                Timer::HangUp {
+                    call_id: call_id.to_string(),
+                    round: round + 1,
+                },
+            );
+        }
     }
 }
 
