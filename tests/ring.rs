@@ -342,6 +342,11 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         500  answered a
         900  ended a CLEARING
         901  left a"),
+    ("… nor does it keep a part waiting that ended meanwhile", "a:_:b", "early=relay", "
+        0    begin          -> dial 0 a relay aside; dial 1 b relay aside
+        120  won 0 a early  -> ring caller; join a aside
+        200  failed 1 BUSY
+        800  left a         -> finish no_answer NO_ANSWER"),
     ("early media of the last stage's one leg passes both ways and keeps its deadline", "a", "stage=1000", "
         0    begin          -> dial 0 a core
         100  media a

@@ -521,7 +521,8 @@ impl Ring {
         }
         match self.cancelled {
             Some(cause) => self.end_call(End::Cancelled(cause)),
-            None => self.stage_over(part),
+            // Every part has waited for this.
+            None => (0..self.parts.len()).for_each(|part| self.stage_over(part)),
         }
     }
 
