@@ -60,7 +60,7 @@ bench: setup
 # unsafe code, so no sanitizer slows it down.
 fuzz: setup
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@0.13.2
-	@for target in plan long time api ring disorder; do \
+	@for target in plan long time api contacts ring disorder; do \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target -- \
 	    -dict=fuzz/words.dict -timeout=10 -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done

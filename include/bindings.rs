@@ -558,6 +558,14 @@ unsafe extern "C" {
         attr: *const ::std::os::raw::c_char,
     ) -> *const ::std::os::raw::c_char;
     pub fn switch_xml_free(xml: switch_xml_t);
+    pub fn switch_xml_locate_group(
+        group_name: *const ::std::os::raw::c_char,
+        domain_name: *const ::std::os::raw::c_char,
+        root: *mut switch_xml_t,
+        domain: *mut switch_xml_t,
+        group: *mut switch_xml_t,
+        params: *mut switch_event_t,
+    ) -> switch_status_t;
     pub fn switch_xml_locate_user_merged(
         key: *const ::std::os::raw::c_char,
         user_name: *const ::std::os::raw::c_char,

@@ -273,10 +273,12 @@ fn resolve(call: &Arc<Call>, session: &Session<'_>, part: usize, stage: usize) {
     let targets = &call.plan.parts[part].stages[stage];
     let module = module();
     let before = module.as_ref().map(|module| module.waiting.registrations());
+    let config = config();
     let contacts::Resolved {
         contacts: found,
         users,
-    } = contacts::resolve(targets, caller, globals);
+        ..
+    } = contacts::resolve(targets, caller, globals, &config).warned(&call.uuid);
     // A directory may take long, and nobody shall ring for a caller who has left meanwhile.
     if !session.still_ready() {
         call.feed(Event::CallerGone);
@@ -285,7 +287,7 @@ fn resolve(call: &Arc<Call>, session: &Session<'_>, part: usize, stage: usize) {
     if call.state.lock().ring.winner().is_some() {
         return call.resolved(part, Vec::new(), Vec::new());
     }
-    let limit = max_targets();
+    let limit = config.max_targets;
     if found.len() > limit {
         let error = format!(
             "stage {} has {} contacts, more than max-targets ({limit})",
@@ -336,10 +338,12 @@ pub fn add(
     tell: impl FnOnce(&str) -> events::Announcement,
 ) -> Result<String, String> {
     let globals = &call.globals[part];
+    let config = config();
     let contacts::Resolved {
         contacts: found,
         users,
-    } = contacts::resolve(targets, caller, globals);
+        ..
+    } = contacts::resolve(targets, caller, globals, &config).warned(&call.uuid);
     let alive = found
         .iter()
         .filter(|contact| contact.dead.is_none())
@@ -357,7 +361,7 @@ pub fn add(
     if call.state.lock().ring.tentative().is_some() {
         lend(call, caller);
     }
-    let added = call.added((part, stage), found, max_targets(), true, told);
+    let added = call.added((part, stage), found, config.max_targets, true, told);
     let added = added.map_err(|why| why.to_string())?;
     // Its other devices may be on their way, as those of the plan's own targets.
     if let Some(module) = module().filter(|_| call.late_join[part]) {
@@ -379,9 +383,9 @@ pub fn with_legs(
     found.into_iter().map(leg).collect()
 }
 
-/// How many contacts a stage may have, and legs may ring at once.
-pub fn max_targets() -> usize {
-    module().map_or(usize::MAX, |module| module.config().max_targets)
+/// The settings in force; their defaults while the module unloads.
+pub fn config() -> Arc<Config> {
+    module().map_or_else(Arc::default, |module| module.config())
 }
 
 /// One originate: ring these legs until one wins, all fail, or the branch is cancelled.
@@ -670,7 +674,7 @@ impl Drop for Lent<'_> {
 fn give_back(call: &Call, caller: &Channel<'_>) {
     let lent = std::mem::take(&mut call.state.lock().lent);
     for (name, value) in lent {
-        caller.set(name, value.as_deref());
+        caller.restore(name, value.as_deref());
     }
 }
 

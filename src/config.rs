@@ -21,6 +21,8 @@ pub struct Config {
     pub wait_register: Option<Duration>,
     /// Of one plan's targets, and of one stage's contacts.
     pub max_targets: usize,
+    /// The endpoints of contacts that a `${…}` in a directory's dial string may bring.
+    pub contact_endpoints: Vec<String>,
     /// How many ended calls `cti show` still finds.
     pub history: usize,
 }
@@ -37,6 +39,7 @@ impl Default for Config {
             late_join: false,
             wait_register: None,
             max_targets: 1024,
+            contact_endpoints: ["sofia", "verto.rtc", "error"].map(str::to_owned).into(),
             history: 200,
         }
     }
@@ -130,6 +133,15 @@ impl Config {
                     )
                 })?;
             }
+            "contact-endpoints" => {
+                let names = value.split(',').map(str::trim);
+                let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+                if names.is_empty() {
+                    let default = default.contact_endpoints.join(",");
+                    return Err(format!("expected names of endpoints; using {default}"));
+                }
+                self.contact_endpoints = names.iter().map(|name| name.to_lowercase()).collect();
+            }
             "history" => {
                 let number = value.trim().parse().ok();
                 self.history = number.filter(|number| *number <= 100_000).ok_or_else(|| {
@@ -169,6 +181,7 @@ mod tests {
             ("late-join", "true"),
             ("wait-register", "8s"),
             ("max-targets", "200"),
+            ("contact-endpoints", "sofia, Loopback"),
             ("history", "0"),
         ]);
         assert_eq!(problems, Vec::<String>::new());
@@ -182,6 +195,7 @@ mod tests {
             late_join: true,
             wait_register: Some(Duration::from_secs(8)),
             max_targets: 200,
+            contact_endpoints: vec!["sofia".to_owned(), "loopback".to_owned()],
             history: 0,
         };
         assert_eq!(config, expected);
@@ -210,6 +224,7 @@ mod tests {
             ("mode", "backwards"),
             ("wait-register", "a while"),
             ("max-targets", "0"),
+            ("contact-endpoints", " ,"),
             ("history", "-1"),
             ("colour", "red"),
         ];

@@ -2,12 +2,16 @@
 //! `user/` and `group/` are resolved here rather than by core, whose own nested dialling
 //! rings only one device of a user as soon as a plan has a `,` or a `|`.
 
-use crate::plan::{self, Limits, Stage, Target, Variables};
+use crate::config::Config;
+use crate::plan::directory::{Allowed, Directed, Dropped, directed};
+use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
 use crate::switch::dial::endpoint_exists;
+use crate::switch::text::field;
 use crate::switch::{Channel, Event, session, xml};
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// Where variables are read and dial strings expanded: a caller's channel, or nobody's.
 pub trait Caller {
@@ -68,41 +72,72 @@ pub struct Contact {
     pub context: Option<String>,
     /// Why it cannot be dialled at all.
     pub dead: Option<Cause>,
+    /// Who registered it or else named it: of these, none may crowd the others out.
+    source: String,
 }
 
-/// How deep dial strings may name further users before it is taken for a circle.
+/// How deep dial strings may name further users and groups.
 const DEPTH: usize = 8;
 
+/// How many users and groups one target may take to look up.
+const LOOK_UPS: usize = 2048;
+
+/// How long the look-ups of one target may take together. One that is under way is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What the targets of a stage come to.
+#[derive(Default)]
 pub struct Resolved<'a> {
-    /// Each contact once, in the plan's order.
+    /// Each contact once, in the plan's order, and no more than `max-targets`.
     pub contacts: Vec<Contact>,
     /// Every directory user that may register, registered or not, and the target that names it.
     pub users: Vec<(String, &'a Target)>,
+    /// What does not ring though a directory or a phone named it, a line each.
+    pub dropped: Vec<String>,
 }
 
-/// A group may have more members than a plan may have bytes; `max-targets` counts contacts.
-const UNLIMITED: Limits = Limits {
-    bytes: usize::MAX,
-    targets: usize::MAX,
-};
+impl Resolved<'_> {
+    /// Warns of what was dropped, in the log of this call.
+    pub fn warned(self, uuid: &str) -> Self {
+        for line in &self.dropped {
+            tracing::warn!(uuid, "cti_bridge: {line}");
+        }
+        self
+    }
+}
 
 /// `caller` expands the directory's dial strings; `globals` are told to a dynamic directory.
-pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -> Resolved<'a> {
-    let mut found: Vec<Contact> = Vec::new();
+///
+/// Whoever registers many contacts is capped, so that the others still ring: `max-targets` holds
+/// for the stage.
+pub fn resolve<'a>(
+    stage: &'a Stage,
+    caller: &dyn Caller,
+    globals: &Variables,
+    config: &Config,
+) -> Resolved<'a> {
+    let mut all = Resolved::default();
     let mut dialled = HashSet::new();
-    let mut users: Vec<(String, &Target)> = Vec::new();
     for target in &stage.targets {
         let mut resolver = Resolver {
             caller,
             globals,
+            allowed: Allowed {
+                endpoints: &config.contact_endpoints,
+                contacts: config.max_targets,
+            },
+            path: Vec::new(),
+            visited: HashSet::new(),
+            until: Instant::now() + PATIENCE,
             found: Vec::new(),
+            dropped: Vec::new(),
         };
-        resolver.target(target, &target.variables, DEPTH);
+        resolver.target(target, &target.variables);
         let mut contacts = resolver.found;
+        all.dropped.append(&mut resolver.dropped);
         for user in contacts.iter().filter_map(|contact| contact.user.clone()) {
-            if users.last().is_none_or(|(last, _)| *last != user) {
-                users.push((user, target));
+            if all.users.last().is_none_or(|(last, _)| *last != user) {
+                all.users.push((user, target));
             }
         }
         if contacts.iter().any(|contact| contact.dead.is_none()) {
@@ -115,39 +150,82 @@ pub fn resolve<'a>(stage: &'a Stage, caller: &dyn Caller, globals: &Variables) -
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
             if contact.dead.is_some() || dialled.insert(contact.dial_string.clone()) {
-                found.push(contact);
+                all.contacts.push(contact);
             }
         }
     }
-    Resolved {
-        contacts: found,
-        users,
+    all.dropped
+        .extend(cap(&mut all.contacts, config.max_targets));
+    all
+}
+
+/// Leaves each source as many contacts as fit when all sources have the same right, and tells of
+/// those that lose some. Where there are more sources than room, nothing is capped: then it is the
+/// plan or the directory that is too large, and not one phone's registrations.
+fn cap(contacts: &mut Vec<Contact>, limit: usize) -> Vec<String> {
+    if contacts.len() <= limit {
+        return Vec::new();
     }
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for contact in &*contacts {
+        *counts.entry(contact.source.clone()).or_default() += 1;
+    }
+    let Some(share) = share_of(counts.values().copied().collect(), limit) else {
+        return Vec::new();
+    };
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    contacts.retain(|contact| {
+        let taken = taken.entry(contact.source.clone()).or_default();
+        *taken += 1;
+        *taken <= share
+    });
+    let mut capped: Vec<_> = counts.into_iter().filter(|(_, n)| *n > share).collect();
+    capped.sort();
+    let line = |(source, count): (String, usize)| {
+        let source = field(&source);
+        format!(
+            "{source}: {share} of {count} contacts ring, since a stage has {limit} (max-targets)"
+        )
+    };
+    capped.into_iter().map(line).collect()
+}
+
+/// The most that each may have so that all together have no more than `limit`; `None` where not
+/// even one each fits.
+fn share_of(mut counts: Vec<usize>, limit: usize) -> Option<usize> {
+    counts.sort_unstable();
+    let (mut left, mut others) = (limit, counts.len());
+    for count in counts {
+        let share = left / others;
+        if count > share {
+            return Some(share).filter(|share| *share > 0);
+        }
+        left -= count;
+        others -= 1;
+    }
+    Some(limit)
 }
 
 /// The contacts of one target, while they are looked up.
 struct Resolver<'a> {
     caller: &'a dyn Caller,
     globals: &'a Variables,
+    allowed: Allowed<'a>,
+    /// The users and groups whose dial strings lead here.
+    path: Vec<String>,
+    /// All users and groups of this target so far.
+    visited: HashSet<String>,
+    until: Instant,
     found: Vec<Contact>,
+    dropped: Vec<String>,
 }
 
 impl Resolver<'_> {
-    fn target(&mut self, target: &Target, variables: &Variables, depth: usize) {
-        let dead = match target.endpoint.as_str() {
-            "user" | "group" if depth == 0 => Some(Cause::INVALID_IE_CONTENTS),
-            "user" => match user(&target.address, self.caller, self.globals) {
-                Ok(user) => return self.devices(user, target, variables, depth),
+    fn target(&mut self, target: &Target, variables: &Variables) {
+        let dead = match target.endpoint.to_ascii_lowercase().as_str() {
+            "user" | "group" => match self.look_up(target, variables) {
+                Ok(()) => return,
                 Err(cause) => Some(cause),
-            },
-            "group" => match at_domain(&target.address) {
-                Some((name, domain)) => {
-                    let members = format!("${{group_call({name}@{domain})}}");
-                    let members = self.caller.expand(&members);
-                    let none = Variables::default();
-                    return self.nested(&members, target, [&none, variables], depth);
-                }
-                None => Some(Cause::DESTINATION_OUT_OF_ORDER),
             },
             "error" => {
                 let cause = session::cause_named(&target.address);
@@ -159,7 +237,43 @@ impl Resolver<'_> {
         self.push(target, variables, dead);
     }
 
+    /// The devices of a user, the members of a group: each once, and no circle is walked.
+    fn look_up(&mut self, target: &Target, variables: &Variables) -> Result<(), Cause> {
+        let is_user = target.endpoint.eq_ignore_ascii_case("user");
+        let unusable = if is_user {
+            Cause::SUBSCRIBER_ABSENT
+        } else {
+            Cause::DESTINATION_OUT_OF_ORDER
+        };
+        let address = match is_user {
+            true => target.address.as_str(),
+            // `name@domain+F`: what core's `group_call` puts between the members.
+            false => target.address.split('+').next().unwrap_or_default(),
+        };
+        let (name, domain) = at_domain(address).ok_or(unusable)?;
+        let who = format!("{}/{name}@{domain}", target.endpoint).to_ascii_lowercase();
+        if self.path.contains(&who) || self.path.len() >= DEPTH {
+            return Err(Cause::INVALID_IE_CONTENTS);
+        }
+        if self.visited.len() == LOOK_UPS || Instant::now() > self.until {
+            return Err(Cause::RECOVERY_ON_TIMER_EXPIRE);
+        }
+        if !self.visited.insert(who.clone()) {
+            return Ok(()); // It stands in the list already.
+        }
+        self.path.push(who);
+        let done = if is_user {
+            user(&name, &domain, self.caller, self.globals)
+                .map(|user| self.devices(user, target, variables))
+        } else {
+            self.members(&name, &domain, target, variables)
+        };
+        self.path.pop();
+        done
+    }
+
     fn push(&mut self, target: &Target, variables: &Variables, dead: Option<Cause>) {
+        let source = self.path.last().cloned();
         self.found.push(Contact {
             target: String::new(),
             plain_target: String::new(),
@@ -168,13 +282,14 @@ impl Resolver<'_> {
             user: None,
             context: None,
             dead,
+            source: source.unwrap_or_else(|| target.dial_string()),
         });
     }
 
-    fn devices(&mut self, user: User, target: &Target, variables: &Variables, depth: usize) {
+    fn devices(&mut self, user: User, target: &Target, variables: &Variables) {
         let first = self.found.len();
         let layers = [&user.variables, variables];
-        self.nested(&user.dial_string, target, layers, depth);
+        self.nested(&user.dial_string, target, layers);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
             if user.registers {
@@ -183,31 +298,71 @@ impl Resolver<'_> {
         }
     }
 
+    /// What core's `group_call` does, but member by member: in its reply the contacts that phones
+    /// registered could not be told from what the directory says.
+    fn members(
+        &mut self,
+        name: &str,
+        domain: &str,
+        target: &Target,
+        variables: &Variables,
+    ) -> Result<(), Cause> {
+        let members = xml::group(name, domain).filter(|members| !members.is_empty());
+        let members = members.ok_or(Cause::NO_ROUTE_DESTINATION)?;
+        let none = Variables::default();
+        for (id, dial_string) in members {
+            let dial_string = dial_string.unwrap_or_else(|| format!("user/{id}@{domain}"));
+            self.caller.set("dialed_group", Some(name));
+            let dial_string = for_user(&dial_string, &id, domain, self.caller);
+            self.path.push(format!("{name}: {id}@{domain}"));
+            self.nested(&dial_string, target, [&none, variables]);
+            self.path.pop();
+        }
+        Ok(())
+    }
+
     /// The targets of a dial string that the directory gave: all of them, whether it joins
     /// them by `,`, `|` or `:_:`, since every device rings. As in core, the
     /// directory's variables outrank the contact's own, and the plan author's both (`layers`).
-    fn nested(&mut self, text: &str, target: &Target, layers: [&Variables; 2], depth: usize) {
-        let [directory, own] = layers;
-        let plan = match plan::parse(text, &UNLIMITED) {
-            Ok(plan) => plan,
+    fn nested(&mut self, text: &str, target: &Target, layers: [&Variables; 2]) {
+        let caller = self.caller;
+        let Directed {
+            targets,
+            dropped,
+            dropped_more,
+        } = match directed(text, &self.allowed, &mut |text| caller.expand(text)) {
+            Ok(directed) => directed,
             Err(error) => {
                 tracing::warn!(
                     "{}: the directory's dial string {text:?} cannot be used: {error}",
                     target.dial_string()
                 );
-                return self.push(target, own, Some(Cause::DESTINATION_OUT_OF_ORDER));
+                return self.push(target, layers[1], Some(Cause::DESTINATION_OUT_OF_ORDER));
             }
         };
-        for part in &plan.parts {
-            for inner in part.stages.iter().flat_map(|stage| &stage.targets) {
-                let mut variables = inner.variables.clone();
-                for layer in [&plan.globals, &part.globals, directory, own] {
-                    layer
-                        .iter()
-                        .for_each(|variable| variables.set(&variable.name, &variable.value));
-                }
-                self.target(inner, &variables, depth - 1);
+        let who = self.path.last().map_or("", String::as_str);
+        let who = field(who);
+        let told = dropped.iter().map(|Dropped { contact, why }| {
+            let contact = field(contact);
+            format!("{who}: {contact} is dropped: {why}")
+        });
+        self.dropped.extend(told);
+        if dropped_more > 0 {
+            let line = format!("{who}: {dropped_more} more are dropped");
+            self.dropped.push(line);
+        }
+        if targets.is_empty() {
+            // As core says of a dial string in which nothing is left.
+            self.push(target, layers[1], Some(Cause::DESTINATION_OUT_OF_ORDER));
+        }
+        for inner in targets {
+            let mut variables = inner.variables.clone();
+            for layer in layers {
+                layer
+                    .iter()
+                    .for_each(|variable| variables.set(&variable.name, &variable.value));
             }
+            self.target(&inner, &variables);
         }
     }
 }
@@ -233,19 +388,30 @@ fn at_domain(address: &str) -> Option<(String, String)> {
     }
 }
 
-fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User, Cause> {
-    let (name, domain) = at_domain(address).ok_or(Cause::SUBSCRIBER_ABSENT)?;
+/// As core does, and as dial strings like `${dialed_user}` expect. Put into the text as well: parts
+/// that are resolved at the same moment share the caller's channel, and one must not dial the
+/// other's user.
+fn for_user(dial_string: &str, id: &str, domain: &str, caller: &dyn Caller) -> String {
+    caller.set("dialed_user", Some(id));
+    caller.set("dialed_domain", Some(domain));
+    dial_string
+        .replace("${dialed_user}", id)
+        .replace("${dialed_domain}", domain)
+}
+
+fn user(name: &str, domain: &str, caller: &dyn Caller, globals: &Variables) -> Result<User, Cause> {
     let mut request = Event::request().ok_or(Cause::SUBSCRIBER_ABSENT)?;
     request.add("as_channel", "true");
     request.add("action", "user_call");
     globals
         .iter()
         .for_each(|variable| request.add(&variable.name, &variable.value));
-    let user = xml::user(&name, &domain, &request).ok_or(Cause::SUBSCRIBER_ABSENT)?;
-    let id = if user.id.is_empty() { name } else { user.id };
-    // As core does, and as dial strings like ${dialed_user} expect.
-    caller.set("dialed_user", Some(&id));
-    caller.set("dialed_domain", Some(&domain));
+    let user = xml::user(name, domain, &request).ok_or(Cause::SUBSCRIBER_ABSENT)?;
+    let id = if user.id.is_empty() {
+        name.to_owned()
+    } else {
+        user.id
+    };
     let mut variables = Variables::default();
     let mut dial_string = None;
     for (param, value) in &user.params {
@@ -263,7 +429,7 @@ fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User,
         .filter(|text| !text.trim().is_empty())
         .ok_or(Cause::MANDATORY_IE_MISSING)?;
     variables.set("dialed_user", &id);
-    variables.set("dialed_domain", &domain);
+    variables.set("dialed_domain", domain);
     if !dial_string.contains("presence_id=") {
         variables.set("presence_id", format!("{id}@{domain}"));
     }
@@ -275,16 +441,32 @@ fn user(address: &str, caller: &dyn Caller, globals: &Variables) -> Result<User,
         .iter()
         .find(|(name, _)| name == "user_context")
         .map(|(_, value)| value.clone());
-    // Said here as well: parts that are resolved at the same moment share the caller's
-    // channel, and one must not dial the other's user.
-    let dial_string = dial_string
-        .replace("${dialed_user}", &id)
-        .replace("${dialed_domain}", &domain);
+    let dial_string = for_user(dial_string, &id, domain, caller);
     Ok(User {
         registers: dial_string.contains("${"),
-        dial_string: caller.expand(&dial_string),
+        dial_string,
         id,
         variables,
         context,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_of;
+
+    #[test]
+    fn who_has_many_is_capped_and_the_others_are_not() {
+        for (counts, limit, share) in [
+            (vec![1, 2, 3], 6, Some(6)),
+            (vec![1100, 1, 1], 1024, Some(1022)),
+            (vec![10, 10, 10], 20, Some(6)),
+            (vec![1, 10, 10], 20, Some(9)),
+            (vec![1, 1, 1], 2, None),
+        ] {
+            assert_eq!(share_of(counts.clone(), limit), share, "{counts:?}");
+            let fits = |share: usize| counts.iter().map(|n| *n.min(&share)).sum::<usize>() <= limit;
+            assert!(share.is_none_or(fits), "{counts:?}");
+        }
+    }
 }

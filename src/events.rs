@@ -7,6 +7,7 @@ use crate::result::REFUSED;
 use crate::ring::{Cause, Leg, LegId, Outcome, Role, Time};
 use crate::switch::Event;
 use crate::switch::session::cause_name;
+use crate::switch::text::{clip, inert, one_line};
 
 /// The subclass of our `CUSTOM` events.
 pub const SUBCLASS: &str = "cti::call";
@@ -70,7 +71,7 @@ pub fn ended(result: &str, cause: &str, error: Option<&str>, legs: String) -> An
 pub fn refused(uuid: &str, plan: &str, error: &str) {
     /// What was too long to be read is too long to be told.
     const SHOWN: usize = 1000;
-    let plan = plan.chars().take(SHOWN).collect();
+    let plan = clip(plan, SHOWN).to_owned();
     let cause = cause_name(REFUSED);
     let ended = ended(
         Outcome::Invalid.name(),
@@ -158,7 +159,7 @@ fn send(uuid: &str, announcement: Announcement, at: Time, debug: bool) {
     announcement
         .headers
         .iter()
-        .for_each(|(name, value)| event.add(name, value));
+        .for_each(|(name, value)| event.add(name, &inert(&one_line(value))));
     if let Some(body) = announcement.body {
         event.set_body(&body);
     }

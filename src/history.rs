@@ -2,6 +2,7 @@
 //! Pure but for its lock; the ladder is drawn from the same record as `cti_legs`.
 
 use crate::result::LegReport;
+use crate::switch::text::{clip, field, one_line};
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -48,6 +49,7 @@ impl History {
 /// Who rang from when to when, as text: one line a leg, `.` dialled, `=` ringing, `#` talking.
 pub fn ladder(call: &Ended) -> String {
     const WIDTH: u64 = 50;
+    const NAME: usize = 80;
     // Talking may last for hours: the axis is the ringing, and a little of what follows.
     let rings = call
         .legs
@@ -59,18 +61,15 @@ pub fn ladder(call: &Ended) -> String {
     let mut text = format!(
         "{} {} {} {} after {:.2} s  {}\n",
         call.uuid,
-        call.caller,
+        field(&call.caller),
         call.result,
         call.cause,
         call.ring_ms as f64 / 1000.0,
-        call.plan
+        one_line(&call.plan)
     );
-    let names = call
-        .legs
-        .iter()
-        .map(|leg| leg.target.chars().count())
-        .max()
-        .unwrap_or(0);
+    let name = |leg: &LegReport| one_line(clip(&leg.target, NAME)).into_owned();
+    let names = call.legs.iter().map(|leg| name(leg).chars().count());
+    let names = names.max().unwrap_or(0);
     for leg in &call.legs {
         let mut bar = vec![' '; WIDTH as usize + 1];
         if let Some(start) = leg.start_ms {
@@ -91,7 +90,7 @@ pub fn ladder(call: &Ended) -> String {
         ]
         .join(" ");
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "  {:names$} |{bar}| {what}", leg.target);
+        let _ = writeln!(text, "  {:names$} |{bar}| {what}", name(leg));
     }
     let _ = writeln!(
         text,

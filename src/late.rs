@@ -10,7 +10,7 @@ use crate::plan::{Stage, Target};
 use crate::switch::LockedSession;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Who waits for whom, by the user's name without its domain: what has really registered is
@@ -29,6 +29,39 @@ struct Watch {
     part: usize,
     stage: usize,
     target: Target,
+    looking: Arc<Looking>,
+}
+
+/// One look-up at a time for each target that waits, however often its devices register.
+#[derive(Default)]
+struct Looking(AtomicU8);
+
+impl Looking {
+    const IDLE: u8 = 0;
+    const UNDER_WAY: u8 = 1;
+    const ONCE_MORE: u8 = 2;
+
+    /// True: whoever asks is to look. Else somebody does so already, and will once more.
+    fn ask(&self) -> bool {
+        self.0.swap(Self::ONCE_MORE, Ordering::AcqRel) == Self::IDLE
+    }
+
+    fn begins(&self) {
+        self.0.store(Self::UNDER_WAY, Ordering::Release);
+    }
+
+    /// False: somebody has asked meanwhile.
+    fn is_done(&self) -> bool {
+        let (before, after) = (Self::UNDER_WAY, Self::IDLE);
+        let swapped = self
+            .0
+            .compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire);
+        swapped.is_ok()
+    }
+
+    fn give_up(&self) {
+        self.0.store(Self::IDLE, Ordering::Release);
+    }
 }
 
 impl Waiting {
@@ -51,6 +84,7 @@ impl Waiting {
                 part,
                 stage,
                 target: target.clone(),
+                looking: Arc::default(),
             });
         }
         self.any.store(!waiting.is_empty(), Ordering::Release);
@@ -89,14 +123,26 @@ pub fn registered(module: &Arc<Module>, user: &str) {
 }
 
 /// This user may have a device that does not ring yet. Looking the targets up takes the
-/// directory, so it is done on a thread for each call that waits, not on the one that
-/// delivers events.
+/// directory, so it is done on a thread of its own and not on the one that delivers events: one
+/// for each target that waits, since a device may register as often as it likes.
 pub fn look_again(module: &Arc<Module>, user: &str) {
     for watch in module.waiting.of(user) {
         let rings = |call: &Arc<Call>| call.state.lock().ring.takes(watch.part, watch.stage);
-        if let Some(call) = watch.call.upgrade().filter(rings) {
-            let ours = Arc::clone(&call);
-            module.spawn(&call, "cti-late", move || join(&ours, &watch), || {});
+        let Some(call) = watch.call.upgrade().filter(rings) else {
+            continue;
+        };
+        if watch.looking.ask() {
+            let (ours, looking) = (Arc::clone(&call), Arc::clone(&watch.looking));
+            let look = move || {
+                loop {
+                    watch.looking.begins();
+                    join(&ours, &watch);
+                    if watch.looking.is_done() {
+                        break;
+                    }
+                }
+            };
+            module.spawn(&call, "cti-late", look, move || looking.give_up());
         }
     }
 }
@@ -109,10 +155,12 @@ fn join(call: &Arc<Call>, watch: &Watch) {
     let targets = Stage {
         targets: vec![watch.target.clone()],
     };
-    let mut found = contacts::resolve(&targets, caller.channel(), globals).contacts;
+    let config = bridge::config();
+    let resolved = contacts::resolve(&targets, caller.channel(), globals, &config);
+    let mut found = resolved.warned(&call.uuid).contacts;
     found.retain(|contact| contact.dead.is_none());
     let found = bridge::with_legs(found, caller.channel(), globals);
-    let limit = bridge::max_targets();
+    let limit = config.max_targets;
     let joined = call.added((watch.part, watch.stage), found, limit, false, |_| None);
     if let Err(why @ NotAdded::Limit(_)) = joined {
         tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {why}");

@@ -8,6 +8,7 @@ use crate::module::module;
 use crate::ring::{Cause, Leg, LegId, Outcome, Role};
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
+use crate::switch::text::json;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -139,8 +140,7 @@ pub fn parted(call: &Call, caller: &Channel<'_>) {
 }
 
 fn set_legs(caller: &Channel<'_>, reports: &[LegReport]) {
-    // Serializing plain strings and numbers cannot fail.
-    caller.set("cti_legs", serde_json::to_string(reports).ok().as_deref());
+    caller.set("cti_legs", Some(&json(&reports)));
 }
 
 pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) {

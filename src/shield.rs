@@ -51,7 +51,7 @@ impl<'a> Shield<'a> {
 
     fn give_back(&mut self) {
         for (name, value) in self.taken.drain(..) {
-            self.caller.set(&name, Some(&value));
+            self.caller.restore(&name, Some(&value));
         }
     }
 

@@ -8,23 +8,22 @@ use crate::ring::{EarlyMedia, Mode};
 use crate::settings;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
+use crate::switch::text::{self, field, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
 /// What a plan would do now. Without a caller the directory's dial strings are expanded on
 /// nothing but what the lookup itself says.
-pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<'_>>) -> String {
+pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Channel<'_>>) -> String {
     let limits = Limits::of_targets(config.max_targets);
-    let plan = match plan::parse(text, &limits) {
+    let plan = match plan::parse(written, &limits) {
         Ok(plan) => plan,
         Err(error) if json => {
-            return format!(
-                "{}\n",
-                json!({ "error": error.to_string(), "column": error.column })
-            );
+            let told = json!({ "error": error.to_string(), "column": error.column });
+            return format!("{}\n", text::json(&told));
         }
-        Err(error) => return format!("-ERR {error}\n{}\n", error.with_caret(text)),
+        Err(error) => return format!("-ERR {error}\n{}\n", error.with_caret(written)),
     };
     let nobody = Nobody::default();
     let lookup: &dyn Caller = match caller {
@@ -45,7 +44,8 @@ pub fn explain(config: &Config, text: &str, json: bool, caller: Option<&Channel<
         parts.push(explain_part(config, &plan, part, lookup, &mut said));
     }
     if json {
-        format!("{}\n", json!({ "plan": plan.to_string(), "parts": parts }))
+        let told = json!({ "plan": plan.to_string(), "parts": parts });
+        format!("{}\n", text::json(&told))
     } else {
         said
     }
@@ -67,7 +67,11 @@ fn explain_part(
     }
     let mut stages = Vec::new();
     for (at, stage) in part.stages.iter().enumerate() {
-        let found = contacts::resolve(stage, lookup, &globals).contacts;
+        let contacts::Resolved {
+            contacts: found,
+            dropped,
+            ..
+        } = contacts::resolve(stage, lookup, &globals, config);
         let alive = found.iter().filter(|contact| contact.dead.is_none());
         let alive = alive.count();
         let last = at + 1 == part.stages.len();
@@ -90,11 +94,15 @@ fn explain_part(
             .iter()
             .map(|contact| leg(contact, lookup, &globals, said))
             .collect();
+        for line in &dropped {
+            let _ = writeln!(said, "    note: {line}");
+        }
         stages.push(json!({
             "stage": at + 1,
             "timeout_ms": ms(limit),
             "early_media": media,
             "legs": legs,
+            "dropped": dropped,
         }));
     }
     if settings.mode == Mode::Progressive && part.stages.len() > 1 {
@@ -135,7 +143,11 @@ fn leg(
 ) -> Value {
     let (times, problems) = settings::leg(contact, lookup, globals);
     let dead = contact.dead.map(cause_name);
-    let mut line = format!("  {} -> {}", contact.target, contact.dial_string);
+    let mut line = format!(
+        "  {} -> {}",
+        one_line(&contact.target),
+        field(&contact.dial_string)
+    );
     if let Some(cause) = &dead {
         let _ = write!(line, "  cannot ring: {cause}");
     }

@@ -13,6 +13,7 @@ use crate::result::{self, LegReport};
 use crate::ring::{Cause, Event, LegId, LegState, Ringing, Time};
 use crate::switch::LockedSession;
 use crate::switch::session::cause_named;
+use crate::switch::text::{self, field, one_line};
 use serde_json::json;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub fn calls(module: &Module, json: bool) -> String {
     let calls = module.calls.all();
     if json {
         let calls: Vec<_> = calls.iter().map(|call| as_json(call)).collect();
-        return format!("{}\n", json!(calls));
+        return format!("{}\n", text::json(&calls));
     }
     let mut text = format!("+OK {} calls\n", calls.len());
     calls.iter().for_each(|call| describe(call, &mut text));
@@ -35,10 +36,10 @@ pub fn show(module: &Module, uuid: &str, json: bool) -> String {
     match module.calls.of_caller(uuid) {
         None => match module.history.find(uuid) {
             None => unknown(uuid),
-            Some(call) if json => format!("{}\n", json!(*call)),
+            Some(call) if json => format!("{}\n", text::json(&*call)),
             Some(call) => format!("+OK\n{}", ladder(&call)),
         },
-        Some(call) if json => format!("{}\n", as_json(&call)),
+        Some(call) if json => format!("{}\n", text::json(&as_json(&call))),
         Some(call) => {
             let mut text = String::from("+OK\n");
             describe(&call, &mut text);
@@ -148,16 +149,19 @@ fn as_json(call: &Call) -> serde_json::Value {
     })
 }
 
-fn describe(call: &Call, text: &mut String) {
+fn describe(call: &Call, out: &mut String) {
     let (parts, joined) = ringing(call);
     let age = call.began.elapsed().as_secs_f64();
     let state = if joined { "joined" } else { "ringing" };
     let [number, name] = caller_id(call);
     // Writing into a String cannot fail.
     let _ = writeln!(
-        text,
-        "{} {number} {name:?} {state}, began {age:.1} s ago  {}",
-        call.uuid, call.plan
+        out,
+        "{} {} {} {state}, began {age:.1} s ago  {}",
+        call.uuid,
+        field(&number),
+        field(&name),
+        one_line(&call.plan.to_string())
     );
     for part in parts {
         let left = |time: Option<Duration>| {
@@ -170,7 +174,7 @@ fn describe(call: &Call, text: &mut String) {
             parts => format!("part {} of {parts}, ", part.part + 1),
         };
         let _ = writeln!(
-            text,
+            out,
             "  {which}stage {} of {}: {}; the call: {}",
             part.stage,
             part.stages,
@@ -194,11 +198,11 @@ fn describe(call: &Call, text: &mut String) {
             let _ = write!(what, ", {} left", seconds(left));
         }
         let _ = writeln!(
-            text,
+            out,
             "    {} {what}  {} -> {}  {}",
             leg.stage,
-            leg.target,
-            leg.contact,
+            one_line(&leg.target),
+            field(&leg.contact),
             leg.uuid.as_deref().unwrap_or("-")
         );
     }

@@ -3,6 +3,7 @@
 //! What a text means follows `bridge`; where we are kinder on purpose, `parse` says so.
 #![forbid(unsafe_code)]
 
+pub mod directory;
 mod parse;
 mod print;
 pub mod time;

@@ -8,6 +8,7 @@ pub struct Cause(pub u32);
 
 impl Cause {
     pub const NONE: Cause = Cause(0);
+    pub const NO_ROUTE_DESTINATION: Cause = Cause(3);
     pub const NORMAL_CLEARING: Cause = Cause(16);
     pub const USER_BUSY: Cause = Cause(17);
     pub const NO_USER_RESPONSE: Cause = Cause(18);

@@ -3,7 +3,7 @@
 //! argument of a callback); a `LockedSession` is one whose read lock we hold ourselves.
 
 use super::Event;
-use super::text::{c, copied, expanded_from};
+use super::text::{c, copied, expanded_from, inert};
 use crate::ffi;
 use crate::ring::Cause;
 use std::ffi::{CString, c_void};
@@ -411,8 +411,20 @@ impl Channel<'_> {
         }
     }
 
-    /// Set a variable, or remove it. The value is data: `${…}` in it is not refused.
+    /// Set a variable, or remove it. The value is data, whoever it came from: it is stored so
+    /// that no expansion of the switch's finds an expression in it ([`inert`]).
     pub fn set(&self, name: &str, value: Option<&str>) {
+        self.store(name, value.map(inert).as_deref());
+    }
+
+    /// Give a variable back the value that was read from it before, whatever that was. For
+    /// nothing else: `tests/untrusted.rs` lists who does so.
+    pub fn restore(&self, name: &str, value: Option<&str>) {
+        self.store(name, value);
+    }
+
+    /// Core's own check would refuse a value with `${…}` in it, and so lose it.
+    fn store(&self, name: &str, value: Option<&str>) {
         let (name, value) = (c(name), value.map(c));
         let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
         // SAFETY: the channel is alive; the switch copies both strings.
@@ -426,8 +438,9 @@ impl Channel<'_> {
         };
     }
 
+    /// As [`Channel::set`], a field of the caller profile.
     pub fn set_profile(&self, name: &str, value: &str) {
-        let (name, value) = (c(name), c(value));
+        let (name, value) = (c(name), c(&inert(value)));
         // SAFETY: the channel is alive; the switch copies both strings.
         unsafe {
             ffi::switch_channel_set_profile_var(self.0.as_ptr(), name.as_ptr(), value.as_ptr())

@@ -94,6 +94,73 @@ pub fn user(name: &str, domain: &str, request: &Event) -> Option<User> {
     }
 }
 
+/// The members of a directory's group, in order: their ids, and the dial string that the directory
+/// has for them as members. `None`: there is no such group.
+///
+/// As core's `group_call`: the user's own params outrank the group's, those the domain's, and in
+/// each `group-dial-string` outranks `dial-string`.
+pub fn group(name: &str, domain: &str) -> Option<Vec<(String, Option<String>)>> {
+    let request = || {
+        let mut request = Event::request()?;
+        request.add("group", name);
+        request.add("domain", domain);
+        request.add("action", "group_call");
+        Some(request)
+    };
+    let about = request()?;
+    let (name_of, domain_of) = (c(name), c(domain));
+    let (mut root, mut of_domain, mut found) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: strings and event live during the call; a tree that was found is ours to free, also
+    // where it has no such group; its nodes and attributes live as long and are copied here.
+    unsafe {
+        let status = ffi::switch_xml_locate_group(
+            name_of.as_ptr(),
+            domain_of.as_ptr(),
+            &mut root,
+            &mut of_domain,
+            &mut found,
+            about.as_ptr(),
+        );
+        let _tree = (!root.is_null()).then(|| Tree(root));
+        if status != ffi::SWITCH_STATUS_SUCCESS || found.is_null() {
+            return None;
+        }
+        let dial_string = |node| member_dial_string(pairs(node, "params", "param"));
+        let general = dial_string(found).or_else(|| dial_string(of_domain));
+        let mut members = Vec::new();
+        let mut node = ffi::switch_xml_child(found, c"users".as_ptr());
+        if !node.is_null() {
+            node = ffi::switch_xml_child(node, c"user".as_ptr());
+        }
+        while !node.is_null() {
+            let attribute =
+                |name: &std::ffi::CStr| copied(ffi::switch_xml_attr(node, name.as_ptr()));
+            let id = attribute(c"id").unwrap_or_default();
+            let own = if attribute(c"type").as_deref() == Some("pointer") {
+                let known = user(&id, domain, &request()?);
+                known.map(|user| member_dial_string(user.params))
+            } else {
+                Some(dial_string(node))
+            };
+            // A pointer to nobody is no member.
+            if let Some(own) = own {
+                members.push((id, own.or_else(|| general.clone())));
+            }
+            node = (*node).next;
+        }
+        Some(members)
+    }
+}
+
+fn member_dial_string(params: Vec<(String, String)>) -> Option<String> {
+    let named = |name: &str| {
+        let mut params = params.iter().rev();
+        params.find(|(param, _)| param.eq_ignore_ascii_case(name))
+    };
+    let found = named("group-dial-string").or_else(|| named("dial-string"));
+    found.map(|(_, value)| value.clone())
+}
+
 /// The switch's default domain.
 pub fn default_domain() -> Option<String> {
     // SAFETY: with TRUE the string is a copy for us.

@@ -49,6 +49,7 @@ functions! {
     standin_add_loopback(Text, i64, Text);
     standin_add_group(Text, Text);
     standin_add_user_item(Text, Text, Text, Text);
+    standin_forget_contacts();
     standin_set_config(Text, Text);
     standin_set_global(Text, Text);
     standin_caller(Text, Text, bool) -> *mut c_void;
@@ -288,6 +289,17 @@ impl Library {
         }
     }
 
+    /// A contact that this user's sofia_contact returns as it is.
+    pub fn add_contact(&self, user: &str, contact: &str) {
+        self.add_user_item(user, "contact", "raw", contact);
+    }
+
+    /// Those of [`Library::add_contact`].
+    pub fn forget_contacts(&self) {
+        // SAFETY: no arguments.
+        unsafe { (self.standin_forget_contacts)() }
+    }
+
     pub fn set_config(&self, name: &str, value: &str) {
         let (name, value) = (text(name), text(value));
         // SAFETY: C strings that the library copies.
@@ -465,11 +477,19 @@ impl Library {
 /// `text` is NULL or a C string.
 unsafe fn copied(text: *const c_char) -> Option<String> {
     // SAFETY: as promised.
-    (!text.is_null()).then(|| {
-        unsafe { CStr::from_ptr(text) }
-            .to_string_lossy()
-            .into_owned()
-    })
+    (!text.is_null()).then(|| readable(unsafe { CStr::from_ptr(text) }.to_bytes()))
+}
+
+/// A byte that is no UTF-8 is told apart from U+FFFD: as `\xfc`.
+fn readable(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
 }
 
 fn records(all: &str) -> impl Iterator<Item = Vec<&str>> {

@@ -84,6 +84,13 @@ char *switch_core_get_domain(switch_bool_t dup) {
   return give_string(DOMAIN, __func__);
 }
 
+void standin_forget_contacts(void) {
+  big_lock();
+  for (struct item *item = items; item; item = item->next)
+    if (!strcmp(item->kind, "contact")) item->kind[0] = '-';
+  big_unlock();
+}
+
 /* ---- functions of dial strings ---- */
 
 static char *contacts(const char *argument) {
@@ -94,49 +101,24 @@ static char *contacts(const char *argument) {
     if (i) text_add(&out, ",");
     text_add(&out, phone_of(name, i)->contact);
   }
+  /* What a hostile phone has registered, as it did. */
+  for (struct item *item = items; item; item = item->next)
+    if (!strcasecmp(item->of, name) && !strcmp(item->kind, "contact")) {
+      if (out.data) text_add(&out, ",");
+      text_add(&out, item->value);
+    }
   free(name);
   if (!out.data) text_add(&out, "error/user_not_registered");
   return out.data;
 }
 
-/* All the group's users with their dial strings, as one fork or (+F) one sequence. */
-static char *group_call(switch_channel_t *channel, switch_event_t *event, const char *argument) {
-  char *name = strndup(argument, strcspn(argument, "@+"));
-  const char *flags = strchr(argument, '+'), *joint = ",";
-  for (; flags && *flags; flags++) joint = *flags == 'F' ? "|" : *flags == 'A' ? "," : *flags == 'E' ? ":_:" : joint;
-  struct item *group = item_find(name, "group", "users");
-  struct text out = {0};
-  char *users = strdup(group ? group->value : ""), *rest = users, *user;
-  while (group && (user = strsep(&rest, ","))) {
-    if (channel) {
-      channel_set(channel, "dialed_group", name);
-      channel_set(channel, "dialed_user", user);
-      channel_set(channel, "dialed_domain", DOMAIN);
-    }
-    switch_event_t *own = event ? event_copy(event) : event_new(SWITCH_EVENT_CHANNEL_DATA);
-    event_delete(own, "dialed_user");
-    event_delete(own, "dialed_domain");
-    event_add(own, "dialed_user", user);
-    event_add(own, "dialed_domain", DOMAIN);
-    char *dialled = expand(channel, channel ? NULL : own, directory_dial_string(user), 0);
-    if (out.data) text_add(&out, joint);
-    text_add(&out, dialled);
-    free(dialled);
-    event_free(own);
-  }
-  free(users);
-  free(name);
-  if (!out.data) text_add(&out, "error/NO_ROUTE_DESTINATION");
-  return out.data;
-}
-
 char *directory_function(switch_channel_t *channel, switch_event_t *event, const char *name, const char *argument) {
+  (void)channel, (void)event;
   if (!strcasecmp(name, "sofia_contact")) return contacts(argument);
   if (!strcasecmp(name, "msleep")) { /* a directory that takes its time */
     for (int64_t until = now_ms() + atoi(argument), left; (left = until - now_ms()) > 0;) big_wait((int)left);
     return NULL;
   }
-  if (!strcasecmp(name, "group_call")) return group_call(channel, event, argument);
   return NULL;
 }
 
@@ -280,6 +262,36 @@ switch_status_t switch_xml_locate_user_merged(const char *key, const char *user,
   *found = root;
   big_unlock();
   return SWITCH_STATUS_SUCCESS;
+}
+
+/* Users of the directory are members as pointers; a group may hold users of its own besides. */
+switch_status_t switch_xml_locate_group(const char *name, const char *domain, switch_xml_t *root, switch_xml_t *of_domain,
+                                        switch_xml_t *found, switch_event_t *params) {
+  need(root, __func__, "the place for the tree");
+  need(of_domain, __func__, "the place for the domain");
+  need(found, __func__, "the place for the group");
+  if (params) event_check(params, __func__);
+  *root = *of_domain = *found = NULL;
+  if (!name || !domain || strcasecmp(domain, DOMAIN)) return SWITCH_STATUS_FALSE;
+  big_lock();
+  *root = tree_new("section"); /* the module's to free, whatever follows */
+  *of_domain = child_add(*root, "domain");
+  switch_xml_t groups = child_add(*of_domain, "groups");
+  struct item *group = item_find(name, "group", "users");
+  if (group) {
+    *found = child_add(groups, "group");
+    switch_xml_t members = child_add(*found, "users");
+    char *users = strdup(group->value), *rest = users, *id;
+    while ((id = strsep(&rest, ","))) {
+      switch_xml_t user = child_add(members, "user");
+      attribute(user, "id", id);
+      if (directory_has_user(id, domain)) attribute(user, "type", "pointer");
+      else named(child_add(user, "params"), "param", "dial-string", directory_dial_string(id));
+    }
+    free(users);
+  }
+  big_unlock();
+  return group ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
 }
 
 switch_xml_t switch_xml_open_cfg(const char *file, switch_xml_t *node, switch_event_t *params) {

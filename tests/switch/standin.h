@@ -305,6 +305,7 @@ void standin_add_phone(const char *name, const char *user, int does, int status,
 void standin_add_loopback(const char *extension, int64_t after, const char *cause);
 void standin_add_group(const char *name, const char *users);
 void standin_add_user_item(const char *user, const char *kind, const char *name, const char *value);
+void standin_forget_contacts(void);
 void standin_set_config(const char *name, const char *value);
 void standin_set_global(const char *name, const char *value);
 switch_core_session_t *standin_caller(const char *number, const char *name, bool answered);

@@ -415,14 +415,13 @@ pub fn room_for_more(stand: &Stand) -> Wrong {
 pub fn too_many_contacts(stand: &Stand) -> Wrong {
     stand.library.set_config("max-targets", "1");
     stand.library.api("cti", Some(b"reload"), true);
-    let second = Phone {
-        user: "1002",
-        ..phone("1002-2", Behaviour::Rings)
-    };
-    stand.register(&[phone("1002", Behaviour::Rings), second]);
-    let course = call(stand, Some(b"user/1002"), |_, _| {});
+    stand.register(&[
+        phone("1002", Behaviour::Rings),
+        phone("1003", Behaviour::Rings),
+    ]);
+    let course = call(stand, Some(b"group/team1000"), |_, _| {});
     let error = "stage 1 has 2 contacts, more than max-targets (1)";
-    refused(&course, "user/1002", Some(error))
+    refused(&course, "group/team1000", Some(error))
 }
 
 /// The name of a user or a group is data, also where the switch expands what it stands in.

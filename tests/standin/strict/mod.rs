@@ -28,6 +28,7 @@ mod calls;
 mod files;
 mod lifetime;
 mod offences;
+mod untrusted;
 
 pub use offences::{Shows, offend};
 
@@ -85,6 +86,13 @@ pub fn tests() -> Vec<Test> {
             lifetime::forced_unload(stand, Behaviour::Answers(50))
         }),
         Test::new("strict_late_callbacks", lifetime::late_callbacks),
+        Test::new("strict_hostile_contacts", untrusted::hostile_contacts),
+        Test::new("strict_stored_values_are_inert", untrusted::stored_values),
+        Test::new("strict_circles_of_users", untrusted::circles),
+        Test::new("strict_nobody_is_crowded_out", untrusted::crowded_out),
+        Test::new("strict_one_look_up_at_a_time", untrusted::registers_often),
+        Test::new("strict_bytes_pass_as_they_are", untrusted::bytes_pass),
+        Test::new("strict_every_face_is_one_line", untrusted::faces),
         Test::new("symbols", files::symbols),
         Test::new("header_is_implemented", files::header_is_implemented),
     ];
