@@ -179,6 +179,8 @@ fn cap(contacts: &mut Vec<Contact>, limit: usize) -> Vec<String> {
         *taken += 1;
         *taken <= share
     });
+    // They do not hold up those who have few.
+    contacts.sort_by_key(|contact| counts[&contact.source] > share);
     let mut capped: Vec<_> = counts.into_iter().filter(|(_, n)| *n > share).collect();
     capped.sort();
     let line = |(source, count): (String, usize)| {

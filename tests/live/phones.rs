@@ -181,8 +181,13 @@ impl Phones {
         state.numbers.insert(user.to_string(), seat.to_string());
         state.users.insert(seat.to_string(), user.to_string());
         drop(state);
-        self.inner
-            .registration(seat, user, self.inner.contact_port(does), 7200)
+        let contact = self.inner.contact(seat, does);
+        self.inner.registration(seat, user, &contact, 7200)
+    }
+
+    /// Registers whatever a hostile phone may say in its Contact header, as it is.
+    pub fn register_as(&self, user: &str, contact: &str) -> Result<(), String> {
+        self.inner.registration("hostile", user, contact, 7200)
     }
 
     /// From now on this seat does so, registered or not.
@@ -192,12 +197,8 @@ impl Phones {
 
     pub fn unregister(&self, seat: &str, user: &str) -> Result<(), String> {
         let does = self.inner.lock().seats.get(seat).copied();
-        let done = self.inner.registration(
-            seat,
-            user,
-            self.inner.contact_port(does.unwrap_or(Behaviour::Rings)),
-            0,
-        );
+        let contact = self.inner.contact(seat, does.unwrap_or(Behaviour::Rings));
+        let done = self.inner.registration(seat, user, &contact, 0);
         let mut state = self.inner.lock();
         state.seats.remove(seat);
         state.numbers.remove(user);
@@ -425,14 +426,24 @@ impl Inner {
         let _ = self.socket.send_to(text.as_bytes(), to);
     }
 
-    fn registration(&self, seat: &str, user: &str, port: u16, expires: u32) -> Result<(), String> {
+    fn contact(&self, seat: &str, does: Behaviour) -> String {
+        format!("<sip:{seat}@127.0.0.1:{}>", self.contact_port(does))
+    }
+
+    fn registration(
+        &self,
+        seat: &str,
+        user: &str,
+        contact: &str,
+        expires: u32,
+    ) -> Result<(), String> {
         let number = self.number();
         let (own, domain) = (self.own, &self.domain);
         let call_id = format!("register-{seat}-{number}");
         let request = format!(
             "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK-r{number}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:{user}@{domain}>;tag=r{number}\r\nTo: <sip:{user}@{domain}>\r\n\
-             Call-ID: {call_id}\r\nCSeq: {number} REGISTER\r\nContact: <sip:{seat}@127.0.0.1:{port}>\r\n\
+             Call-ID: {call_id}\r\nCSeq: {number} REGISTER\r\nContact: {contact}\r\n\
              Expires: {expires}\r\nContent-Length: 0\r\n\r\n"
         );
         let until = Instant::now() + PATIENCE;

@@ -12,7 +12,7 @@ pub struct Message {
 impl Message {
     /// None for keep-alives and whatever else is not SIP.
     pub fn parse(datagram: &[u8]) -> Option<Message> {
-        let text = std::str::from_utf8(datagram).ok()?;
+        let text = readable(datagram);
         let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.split("\r\n");
         let start = lines.next()?.to_string();
@@ -101,6 +101,17 @@ impl Message {
         }
         finish(text, sdp)
     }
+}
+
+/// A byte that is no UTF-8 is told apart from all that is: as `\xfc`.
+fn readable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        let escaped = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
+        text.extend(escaped);
+    }
+    text
 }
 
 /// Ends the head of a message and adds the body, if any.

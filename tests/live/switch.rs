@@ -546,6 +546,9 @@ fn loads() -> String {
     LOADS.iter().map(both).collect()
 }
 
+/// The user whose look-up takes 400 ms.
+pub const SLOW_USER: &str = "slow";
+
 /// The users 1001 to 1009 of every slot, and the groups as pointers to them.
 fn groups() -> String {
     let mut text = String::from("<group name=\"everybody\"><users>");
@@ -565,6 +568,11 @@ fn groups() -> String {
             ));
         }
     }
+    // A directory that takes its time.
+    text.push_str(&format!(
+        "<user id=\"{SLOW_USER}\"><params><param name=\"dial-string\" \
+         value=\"[slept=${{msleep(400)}}]${{sofia_contact(*/{SLOW_USER}@{DOMAIN})}}\"/></params></user>"
+    ));
     text.push_str("</users></group>");
     text.push_str("<group name=\"soak\"><users>");
     for user in soak::users() {

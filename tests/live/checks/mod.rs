@@ -3,6 +3,7 @@
 //! Each check is a name and a function that says what is wrong; a note is printed with the result.
 
 mod conf;
+mod hostile;
 mod lifetime;
 mod operator;
 mod ringing;
@@ -76,6 +77,36 @@ pub const CHECKS: &[Check] = &[
         name: "a_stage_of_150_devices",
         when: When::Any,
         run: ringing::many_devices,
+    },
+    Check {
+        name: "hostile_contact_runs_nothing",
+        when: When::Alone,
+        run: hostile::runs_nothing,
+    },
+    Check {
+        name: "hostile_contacts_ring_nowhere_else",
+        when: When::Alone,
+        run: hostile::rings_nowhere_else,
+    },
+    Check {
+        name: "hostile_contacts_are_explained_at_once",
+        when: When::Alone,
+        run: hostile::explained_at_once,
+    },
+    Check {
+        name: "hostile_member_does_not_crowd_out",
+        when: When::Alone,
+        run: hostile::crowded_out,
+    },
+    Check {
+        name: "hostile_registrations_are_looked_up_one_by_one",
+        when: When::Alone,
+        run: hostile::registers_often,
+    },
+    Check {
+        name: "bytes_pass_as_they_are",
+        when: When::Any,
+        run: hostile::bytes_pass,
     },
     Check {
         name: "operator_steers_a_call",
