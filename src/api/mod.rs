@@ -101,6 +101,7 @@ fn status(module: &Module) -> String {
             config.wait_register.map_or("none".to_owned(), seconds),
         ),
         ("max-targets", config.max_targets.to_string()),
+        ("contact-endpoints", config.contact_endpoints.join(",")),
         ("history", config.history.to_string()),
     ];
     for (name, value) in rows {
