@@ -559,8 +559,13 @@ fn build(
             .iter()
             .filter(|(name, _)| contact.variables.get(name).is_none());
         let unsaid = unsaid.map(|(name, value)| (*name, value.as_str()));
+        let dial_string = if aside {
+            switch::dial::beside(&contact.dial_string)
+        } else {
+            contact.dial_string.as_str().into()
+        };
         if !handle.leg(
-            &contact.dial_string,
+            &dial_string,
             own.chain(unsaid).chain([(LEG_VARIABLE, id.as_str())]),
         ) {
             return None;

@@ -9,6 +9,7 @@ use crate::plan::{Plan, Variables};
 use crate::ring::{
     BranchId, Cause, Command, Event, Leg, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
 };
+use crate::switch::dial::WITH_CALLER;
 use crate::switch::guard::guarded;
 use crate::switch::session::clock;
 use crate::switch::{LockedSession, Session};
@@ -462,6 +463,11 @@ impl Call {
         };
         if let Some(context) = context {
             session.set_profile("context", &context);
+        }
+        // Whose endpoint asked sofia for the leg is nobody's business.
+        let endpoint = session.variable("originate_endpoint");
+        if endpoint.is_some_and(|name| name.as_bytes() == WITH_CALLER.to_bytes()) {
+            session.set("originate_endpoint", Some("sofia"));
         }
         if let Some(cause) = doomed {
             self.end_unless_answered(leg, session, cause);

@@ -225,6 +225,88 @@ pub fn campon(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A gateway that takes its From from the caller's channel is dialled in every way that has
+/// not the caller's session, and asks for it in vain in none: the From is the caller's. The
+/// From of a gateway that does not ask, and of a plain contact, stays as it is.
+pub fn gateway_beside(stand: &Stand) -> Wrong {
+    const FULL: &str = "<sip:1001@example.net>;tag=abc";
+    let mut wrong = Wrong::new();
+    for way in [
+        "user/1003,[leg_delay_start=100ms]G",
+        "user/1003:_:G",
+        "{cti_mode=progressive,cti_stage_timeout=500ms}user/1003|G",
+        "{campon=true}G",
+        "user/1003",
+    ] {
+        for (gateway, header, value) in [
+            ("auto-full", "From", Some(FULL)),
+            ("auto-domain", "From-Host", Some("example.net")),
+            ("plain", "From", None),
+            ("plain", "From-Host", None),
+        ] {
+            stand.register(&[
+                phone("1002", Behaviour::Answers(300)),
+                phone("1003", Behaviour::Rings),
+            ]);
+            let target = format!("sofia/gateway/{gateway}/1002");
+            let plan = way.replace('G', &target);
+            let caller = stand.library.caller("1001", false);
+            stand.library.set_variable(caller, "sip_full_from", FULL);
+            stand
+                .library
+                .set_variable(caller, "sip_from_host", "example.net");
+            stand.library.begin();
+            stand.library.hangs_up(caller, -1, 30);
+            let variables = std::thread::scope(|scope| {
+                let running = scope.spawn(|| {
+                    stand
+                        .library
+                        .application(caller, APPLICATION, Some(plan.as_bytes()));
+                    stand.library.finish(caller)
+                });
+                if !way.contains('G') {
+                    add_to_the_call(stand, &target, &mut wrong);
+                }
+                running.join().expect("the call's thread")
+            });
+            let course = stand.collect(variables);
+            wrong.extend(course.leftovers.iter().cloned());
+            let result = course.seen.variable("cti_result");
+            expect(&mut wrong, &plan, result == Some("answered"), &result);
+            let header_of = |phone: &str| {
+                let mut rings = course.seen.rings.iter();
+                let ring = rings.find(|ring| ring.phone == phone)?;
+                let found = ring.headers.iter().find(|(name, _)| name == header);
+                Some(found.map(|(_, value)| value.as_str()))
+            };
+            let got = header_of("1002");
+            expect(
+                &mut wrong,
+                &format!("{plan}: {header}"),
+                got == Some(value),
+                &got,
+            );
+            let plain = header_of("1003").flatten();
+            expect(&mut wrong, "the plain contact", plain.is_none(), &plain);
+        }
+    }
+    wrong
+}
+
+/// `cti add` to the one call there is, once it rings.
+fn add_to_the_call(stand: &Stand, target: &str, wrong: &mut Wrong) {
+    let mut said = String::new();
+    let added = wait_until(Duration::from_secs(2), || {
+        let uuids = stand.library.complete("::cti::calls", "", "");
+        if let Some(uuid) = uuids.first() {
+            let command = format!("add {uuid} {target}");
+            said = stand.library.api("cti", Some(command.as_bytes()), true);
+        }
+        said.starts_with("+OK")
+    });
+    expect(wrong, "cti add", added, &said);
+}
+
 /// The caller's key still counts in the stage after such a leg.
 fn gives_up_later(stand: &Stand) -> Wrong {
     stand.register(&[
