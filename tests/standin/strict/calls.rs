@@ -293,6 +293,67 @@ pub fn gateway_beside(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// Operators add phones at one moment to a call in early media, and that phone leaves while
+/// they are at it: the caller's own variables are what they were, however the threads meet.
+pub fn added_at_one_moment(stand: &Stand) -> Wrong {
+    const OWN: [(&str, &str); 3] = [
+        ("failure_causes", "USER_BUSY"),
+        ("hangup_after_bridge", "true"),
+        ("transfer_on_fail", "NORMAL_CLEARING desk XML default"),
+    ];
+    let mut wrong = Wrong::new();
+    stand.library.set_global("standin_slow_variables", "3");
+    for round in 0..12 {
+        // The last rounds are about the moment in which the first phone answers or leaves.
+        let after = if round % 2 == 0 { 700 } else { 130 + 5 * round };
+        let does = match round % 4 {
+            0 | 1 => Behaviour::AnnouncesThenRejects(404, after),
+            _ => Behaviour::AnnouncesThenAnswers(after),
+        };
+        stand.register(&[
+            phone("1002", does),
+            phone("1003", Behaviour::RingsThenRejects(404, 100)),
+            phone("1004", Behaviour::RingsThenRejects(404, 100)),
+        ]);
+        let caller = stand.library.caller("1001", false);
+        for (name, value) in OWN {
+            stand.library.set_variable(caller, name, value);
+        }
+        stand.library.begin();
+        stand.library.hangs_up(caller, -1, 900);
+        let variables = std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                stand
+                    .library
+                    .application(caller, APPLICATION, Some(b"user/1002"));
+                stand.library.finish(caller)
+            });
+            std::thread::sleep(Duration::from_millis(120 * slowness()));
+            let uuids = stand.library.complete("::cti::calls", "", "");
+            for target in ["user/1003", "user/1004"] {
+                let uuid = uuids.first().cloned().unwrap_or_default();
+                scope.spawn(move || {
+                    let command = format!("add {uuid} {target}");
+                    stand.library.api("cti", Some(command.as_bytes()), true)
+                });
+            }
+            running.join().expect("the call's thread")
+        });
+        let course = stand.collect(variables);
+        wrong.extend(course.leftovers.iter().cloned());
+        for (name, value) in OWN {
+            let got = course.seen.variable(name);
+            let what = format!("round {round}: {name}");
+            expect(&mut wrong, &what, got == Some(value), &got);
+        }
+        let left = course.seen.variable("continue_on_fail");
+        let what = format!("round {round}: continue_on_fail");
+        expect(&mut wrong, &what, left.is_none(), &left);
+    }
+    stand.library.set_global("standin_slow_variables", "0");
+    wrong
+}
+
 /// `cti add` to the one call there is, once it rings.
 fn add_to_the_call(stand: &Stand, target: &str, wrong: &mut Wrong) {
     let mut said = String::new();
