@@ -26,6 +26,7 @@ pub const SWITCH_CHANNEL_ID_LOG: switch_text_channel_t = 0;
 pub type switch_text_channel_t = ::std::os::raw::c_uint;
 pub const SWITCH_STACK_BOTTOM: switch_stack_t = 1;
 pub type switch_stack_t = ::std::os::raw::c_uint;
+pub const SWITCH_ENDPOINT_INTERFACE: switch_module_interface_name_t = 0;
 pub const SWITCH_APPLICATION_INTERFACE: switch_module_interface_name_t = 4;
 pub const SWITCH_API_INTERFACE: switch_module_interface_name_t = 5;
 pub type switch_module_interface_name_t = ::std::os::raw::c_uint;
@@ -142,11 +143,6 @@ pub type profile_node_t = profile_node_s;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct switch_caller_extension {
-    _unused: [u8; 0],
-}
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct switch_io_routines {
     _unused: [u8; 0],
 }
 pub type switch_io_routines_t = switch_io_routines;
@@ -313,6 +309,36 @@ pub struct switch_api_interface {
     pub reflock: *mut switch_mutex_t,
     pub parent: *mut switch_loadable_module_interface_t,
     pub next: *mut switch_api_interface,
+}
+pub type switch_io_outgoing_channel_t = ::std::option::Option<
+    unsafe extern "C" fn(
+        arg1: *mut switch_core_session_t,
+        arg2: *mut switch_event_t,
+        arg3: *mut switch_caller_profile_t,
+        arg4: *mut *mut switch_core_session_t,
+        arg5: *mut *mut switch_memory_pool_t,
+        arg6: switch_originate_flag_t,
+        arg7: *mut switch_call_cause_t,
+    ) -> switch_call_cause_t,
+>;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct switch_io_routines {
+    pub outgoing_channel: switch_io_outgoing_channel_t,
+    pub read_frame: *mut ::std::os::raw::c_void,
+    pub write_frame: *mut ::std::os::raw::c_void,
+    pub kill_channel: *mut ::std::os::raw::c_void,
+    pub send_dtmf: *mut ::std::os::raw::c_void,
+    pub receive_message: *mut ::std::os::raw::c_void,
+    pub receive_event: *mut ::std::os::raw::c_void,
+    pub state_change: *mut ::std::os::raw::c_void,
+    pub read_video_frame: *mut ::std::os::raw::c_void,
+    pub write_video_frame: *mut ::std::os::raw::c_void,
+    pub read_text_frame: *mut ::std::os::raw::c_void,
+    pub write_text_frame: *mut ::std::os::raw::c_void,
+    pub state_run: *mut ::std::os::raw::c_void,
+    pub get_jb: *mut ::std::os::raw::c_void,
+    pub padding: [*mut ::std::os::raw::c_void; 10usize],
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

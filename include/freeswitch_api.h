@@ -43,6 +43,7 @@ typedef enum { SWITCH_CHANNEL_ID_LOG = 0 } switch_text_channel_t;
 typedef enum { SWITCH_STACK_BOTTOM = 1 } switch_stack_t;
 
 typedef enum {
+  SWITCH_ENDPOINT_INTERFACE = 0,
   SWITCH_APPLICATION_INTERFACE = 4,
   SWITCH_API_INTERFACE = 5
 } switch_module_interface_name_t;
@@ -218,6 +219,31 @@ struct switch_api_interface {
   switch_mutex_t *reflock;
   switch_loadable_module_interface_t *parent;
   struct switch_api_interface *next;
+};
+
+/* Makes an outgoing channel; the first argument is the caller's session or NULL. */
+typedef switch_call_cause_t (*switch_io_outgoing_channel_t)(switch_core_session_t *, switch_event_t *,
+                                                            switch_caller_profile_t *, switch_core_session_t **,
+                                                            switch_memory_pool_t **, switch_originate_flag_t,
+                                                            switch_call_cause_t *);
+
+/* What an endpoint can do; of its functions the module names only the first. */
+struct switch_io_routines {
+  switch_io_outgoing_channel_t outgoing_channel;
+  void *read_frame;
+  void *write_frame;
+  void *kill_channel;
+  void *send_dtmf;
+  void *receive_message;
+  void *receive_event;
+  void *state_change;
+  void *read_video_frame;
+  void *write_video_frame;
+  void *read_text_frame;
+  void *write_text_frame;
+  void *state_run;
+  void *get_jb;
+  void *padding[10];
 };
 
 struct switch_endpoint_interface {

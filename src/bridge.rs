@@ -358,8 +358,9 @@ pub fn add(
     let said = |legs: usize| format!("{legs} more leg(s) ring");
     let told = |legs| Some(tell(&said(legs)));
     let found = with_legs(found, caller, globals);
-    if call.state.lock().ring.tentative().is_some() {
-        lend(call, caller);
+    let early = call.state.lock().ring.tentative();
+    if let Some(leg) = early {
+        lend(call, caller, leg);
     }
     let added = call.added((part, stage), found, config.max_targets, true, told);
     let added = added.map_err(|why| why.to_string())?;
@@ -563,8 +564,13 @@ fn build(
             .iter()
             .filter(|(name, _)| contact.variables.get(name).is_none());
         let unsaid = unsaid.map(|(name, value)| (*name, value.as_str()));
+        let dial_string = if aside {
+            switch::dial::beside(&contact.dial_string)
+        } else {
+            contact.dial_string.as_str().into()
+        };
         if !handle.leg(
-            &contact.dial_string,
+            &dial_string,
             own.chain(unsaid).chain([(LEG_VARIABLE, id.as_str())]),
         ) {
             return None;
@@ -606,11 +612,11 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     } else {
         let may_resume = call.state.lock().ring.may_resume(leg);
         if may_resume {
-            lend(call, caller.channel());
+            lend(call, caller.channel(), leg);
         }
         call.state.lock().answer_awaited = true;
     }
-    let lent = Lent(call, caller.channel());
+    let lent = Lent(call, caller.channel(), leg);
     caller.bridge(&peer);
     call.leg_over(leg, &peer);
     let decided = call.state.lock().ring.tentative().is_none();
@@ -618,7 +624,7 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
         call.settle_losers();
     }
     call.state.lock().answer_awaited = false;
-    let was_lent = !call.state.lock().lent.is_empty();
+    let was_lent = give_back(call, caller.channel(), leg);
     drop(lent);
     if !answered && !peer.answered() && caller.ready() {
         call.feed(Event::Unanswered(leg));
@@ -644,10 +650,10 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
 }
 
 /// What core does with a caller whose bridge has failed is not due while the call may go on.
-fn lend(call: &Call, caller: &dyn Caller) {
-    if !call.state.lock().lent.is_empty() {
+fn lend(call: &Call, caller: &dyn Caller, leg: LegId) {
+    let Some(mut claim) = call.claim_loan(leg) else {
         return;
-    }
+    };
     let meanwhile = [
         ("continue_on_fail", Some("true")),
         ("failure_causes", None),
@@ -655,34 +661,38 @@ fn lend(call: &Call, caller: &dyn Caller) {
         ("hangup_after_bridge", None),
     ];
     for (name, value) in meanwhile {
-        let own = caller.variable(name);
-        call.state.lock().lent.push((name, own));
+        claim.values.push((name, caller.variable(name)));
         caller.set(name, value);
     }
 }
 
 /// The caller has its variables back when the two have parted, also if the join panics.
-struct Lent<'a>(&'a Call, &'a Channel<'a>);
+struct Lent<'a>(&'a Call, &'a Channel<'a>, LegId);
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        guarded("a join's end", (), || give_back(self.0, self.1));
+        guarded("a join's end", (), || {
+            give_back(self.0, self.1, self.2);
+        });
     }
 }
 
-/// The leg has answered after all, or left.
-fn give_back(call: &Call, caller: &Channel<'_>) {
-    let lent = std::mem::take(&mut call.state.lock().lent);
-    for (name, value) in lent {
+/// The leg has answered after all, or left. Whether anything was lent.
+fn give_back(call: &Call, caller: &Channel<'_>, leg: LegId) -> bool {
+    let Some(mut claim) = call.end_loan(leg) else {
+        return false;
+    };
+    while let Some((name, value)) = claim.values.pop() {
         caller.restore(name, value.as_deref());
     }
+    true
 }
 
 /// A winner that was joined in early media answers at last: now the result is known.
 pub fn answered_late(call: &Call, leg: LegId) {
     let awaited = call.awaits_answer(leg);
     if let Some(caller) = awaited.then(|| LockedSession::locate(&call.uuid)).flatten() {
-        give_back(call, caller.channel());
+        give_back(call, caller.channel(), leg);
         result::answered(call, caller.channel(), leg);
     }
 }

@@ -9,11 +9,12 @@ use crate::plan::{Plan, Variables};
 use crate::ring::{
     BranchId, Cause, Command, Event, Leg, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
 };
+use crate::switch::dial::WITH_CALLER;
 use crate::switch::guard::guarded;
 use crate::switch::session::clock;
 use crate::switch::{LockedSession, Session};
 use crate::timer::Timer;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -77,7 +78,42 @@ pub struct State {
     /// The winner was joined in early media and has not answered.
     pub answer_awaited: bool,
     /// Variables of the caller's that have another value until it does.
-    pub lent: Vec<(&'static str, Option<String>)>,
+    loan: Loan,
+    /// The leg for which they were given back: no thread that is late lends them once more.
+    returned: Option<LegId>,
+}
+
+/// Names of variables, and the values that they had on the caller.
+pub type Values = Vec<(&'static str, Option<String>)>;
+
+/// Who lends or gives back is alone at it from its claim on: two that read the caller's values
+/// at one moment would take each other's for his own.
+#[derive(Default)]
+enum Loan {
+    #[default]
+    None,
+    /// One thread is asking or telling the switch; the others wait for it.
+    Claimed,
+    Out(Values),
+}
+
+/// A claim of the loan; what is lent when it is dropped stands. So a panic keeps nobody waiting
+/// and loses no value that was read.
+pub struct Claim<'a> {
+    call: &'a Call,
+    pub values: Values,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let values = std::mem::take(&mut self.values);
+        self.call.state.lock().loan = if values.is_empty() {
+            Loan::None
+        } else {
+            Loan::Out(values)
+        };
+        self.call.changed.notify_all();
+    }
 }
 
 impl State {
@@ -167,7 +203,8 @@ impl Call {
                 firing: false,
                 handling: false,
                 answer_awaited: false,
-                lent: Vec::new(),
+                loan: Loan::None,
+                returned: None,
             }),
             changed: Condvar::new(),
         })
@@ -463,6 +500,11 @@ impl Call {
         if let Some(context) = context {
             session.set_profile("context", &context);
         }
+        // Whose endpoint asked sofia for the leg is nobody's business.
+        let endpoint = session.variable("originate_endpoint");
+        if endpoint.is_some_and(|name| name.as_bytes() == WITH_CALLER.to_bytes()) {
+            session.set("originate_endpoint", Some("sofia"));
+        }
         if let Some(cause) = doomed {
             self.end_unless_answered(leg, session, cause);
         }
@@ -541,6 +583,41 @@ impl Call {
             self.look_for_ringing();
         }
         self.feed(Event::Tick);
+    }
+
+    /// The state once nobody is at the loan. Whoever is does nothing but read and set a few
+    /// variables.
+    fn loan_at_rest(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        while matches!(state.loan, Loan::Claimed) {
+            self.changed.wait(&mut state);
+        }
+        state
+    }
+
+    /// The right to lend the caller's variables while this leg is joined in early media; `None`
+    /// where they are lent already, or were given back.
+    pub fn claim_loan(&self, leg: LegId) -> Option<Claim<'_>> {
+        let mut state = self.loan_at_rest();
+        if matches!(state.loan, Loan::Out(_)) || state.returned == Some(leg) {
+            return None;
+        }
+        state.loan = Loan::Claimed;
+        Some(Claim {
+            call: self,
+            values: Vec::new(),
+        })
+    }
+
+    /// What is to be given back now that this leg has answered or left, if anything is lent.
+    pub fn end_loan(&self, leg: LegId) -> Option<Claim<'_>> {
+        let mut state = self.loan_at_rest();
+        state.returned = Some(leg);
+        let Loan::Out(values) = std::mem::take(&mut state.loan) else {
+            return None;
+        };
+        state.loan = Loan::Claimed;
+        Some(Claim { call: self, values })
     }
 
     /// Ask the channels of the legs that are silent so far whether they ring: the events that

@@ -194,6 +194,16 @@ unsafe extern "C" fn load(
             command.desc = c"See and steer the calls of cti_bridge".as_ptr();
             command.function = Some(run_cti);
             command.syntax = API_SYNTAX.as_ptr();
+            let endpoint = ffi::switch_loadable_module_create_interface(
+                created,
+                ffi::SWITCH_ENDPOINT_INTERFACE,
+            );
+            let Some(endpoint) = endpoint.cast::<ffi::switch_endpoint_interface_t>().as_mut()
+            else {
+                return ffi::SWITCH_STATUS_GENERR;
+            };
+            endpoint.interface_name = switch::dial::WITH_CALLER.as_ptr();
+            endpoint.io_routines = (&raw const FOR_CALLER.0).cast_mut();
         }
         if !reserve_subclass(NAME, SUBCLASS) {
             tracing::warn!("the event subclass {SUBCLASS} is taken by somebody else");
@@ -351,6 +361,57 @@ const BEFORE_THE_ENDPOINT: i32 = 1 << 1;
 
 pub fn leg_handlers() -> &'static ffi::switch_state_handler_table_t {
     &LEG_HANDLERS.0
+}
+
+/// What our endpoint can do. The switch only reads it.
+struct Routines(ffi::switch_io_routines_t);
+
+// SAFETY: function pointers and null pointers, never written.
+unsafe impl Sync for Routines {}
+
+static FOR_CALLER: Routines = Routines(ffi::switch_io_routines_t {
+    outgoing_channel: Some(dial_for_caller),
+    // SAFETY: every other member is a pointer, and NULL says that the endpoint cannot do it.
+    ..unsafe { std::mem::zeroed() }
+});
+
+/// A leg of a call of ours that is dialled without the caller's session: sofia gets it all the
+/// same. Of nobody else's leg: the endpoint is there for our own originates.
+unsafe extern "C" fn dial_for_caller(
+    _: *mut ffi::switch_core_session_t,
+    variables: *mut ffi::switch_event_t,
+    profile: *mut ffi::switch_caller_profile_t,
+    made: *mut *mut ffi::switch_core_session_t,
+    pool: *mut *mut ffi::switch_memory_pool_t,
+    flags: ffi::switch_originate_flag_t,
+    cancel: *mut ffi::switch_call_cause_t,
+) -> ffi::switch_call_cause_t {
+    guarded(
+        "a leg's dialling",
+        Cause::DESTINATION_OUT_OF_ORDER.0,
+        || {
+            // SAFETY: the switch's event lives during the call.
+            let named =
+                unsafe { EventRef::new(variables) }.and_then(|event| event.header(LEG_VARIABLE));
+            let Some((call, _)) = named.and_then(|leg| module()?.calls.of_leg(&leg)) else {
+                return Cause::CHAN_NOT_IMPLEMENTED.0;
+            };
+            // It is locked until the leg is made: nobody can take it away from sofia meanwhile.
+            let Some(caller) = LockedSession::locate(&call.uuid) else {
+                return Cause::ORIGINATOR_CANCEL.0;
+            };
+            let asked = switch::dial::Asked {
+                variables,
+                profile,
+                made,
+                pool,
+                flags,
+                cancel,
+            };
+            // SAFETY: exactly what the switch has handed to us.
+            unsafe { switch::dial::sofia_for(&caller, asked) }.0
+        },
+    )
 }
 
 /// The call and leg of a channel, if it is a leg of a call in progress.

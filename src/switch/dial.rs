@@ -7,7 +7,9 @@ use super::session::{LockedSession, Session};
 use super::text::c;
 use crate::ffi;
 use crate::ring::Cause;
-use std::ptr;
+use std::borrow::Cow;
+use std::ffi::CStr;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU32;
 
 /// Core's array of peers; its dial handle does not check it.
@@ -154,22 +156,96 @@ pub fn originate(
     }
 }
 
+/// An endpoint (`sofia`, `loopback`, …), kept in the switch while we hold it.
+struct Endpoint(NonNull<ffi::switch_endpoint_interface_t>);
+
+impl Endpoint {
+    fn find(name: &str) -> Option<Endpoint> {
+        let name = c(name);
+        // SAFETY: the string lives during the call; an interface returned is read-locked for us
+        // together with its module.
+        NonNull::new(unsafe { ffi::switch_loadable_module_get_endpoint_interface(name.as_ptr()) })
+            .map(Endpoint)
+    }
+}
+
+impl Drop for Endpoint {
+    /// In core's order: both counts under the interface's mutex, then the interface's lock, and
+    /// its module's last. Whoever waits for a lock may free what it guards: nothing of the
+    /// interface is looked at once its own lock is released.
+    fn drop(&mut self) {
+        let endpoint = self.0.as_ptr();
+        // SAFETY: the two read locks that `find` got keep interface and module alive; each is
+        // released once, and the module outlives its interface.
+        unsafe {
+            let (module, reflock, rwlock) =
+                ((*endpoint).parent, (*endpoint).reflock, (*endpoint).rwlock);
+            ffi::switch_mutex_lock(reflock);
+            (*endpoint).refs -= 1;
+            (*module).refs -= 1;
+            ffi::switch_mutex_unlock(reflock);
+            ffi::switch_thread_rwlock_unlock(rwlock);
+            ffi::switch_thread_rwlock_unlock((*module).rwlock);
+        }
+    }
+}
+
 /// Whether the switch has this kind of endpoint (`sofia`, `loopback`, …).
 pub fn endpoint_exists(name: &str) -> bool {
-    let name = c(name);
-    // SAFETY: an interface returned is read-locked for us together with its module; it is
-    // released as core's own macro does: both locks and both counts, under its mutex.
-    unsafe {
-        let endpoint = ffi::switch_loadable_module_get_endpoint_interface(name.as_ptr());
-        if endpoint.is_null() {
-            return false;
-        }
-        ffi::switch_mutex_lock((*endpoint).reflock);
-        ffi::switch_thread_rwlock_unlock((*endpoint).rwlock);
-        ffi::switch_thread_rwlock_unlock((*(*endpoint).parent).rwlock);
-        (*endpoint).refs -= 1;
-        (*(*endpoint).parent).refs -= 1;
-        ffi::switch_mutex_unlock((*endpoint).reflock);
-        true
+    Endpoint::find(name).is_some()
+}
+
+/// Our own endpoint: sofia's, asked for a leg of a call whose caller's session the originate
+/// was not given. A gateway takes its From from the caller's channel, and mod_sofia ends the
+/// whole switch where there is none.
+pub const WITH_CALLER: &CStr = c"cti_sofia";
+
+/// How a leg is dialled beside the caller's thread: a gateway's through [`WITH_CALLER`].
+pub fn beside(dial_string: &str) -> Cow<'_, str> {
+    let rest = dial_string.split_once('/').filter(|(endpoint, address)| {
+        let gateway = address.get(..8);
+        endpoint.trim().eq_ignore_ascii_case("sofia")
+            && gateway.is_some_and(|start| start.eq_ignore_ascii_case("gateway/"))
+    });
+    match rest {
+        Some((_, address)) => format!("{}/{address}", WITH_CALLER.to_string_lossy()).into(),
+        None => dial_string.into(),
     }
+}
+
+/// What the switch asks an endpoint for, but the caller's session.
+pub struct Asked {
+    pub variables: *mut ffi::switch_event_t,
+    pub profile: *mut ffi::switch_caller_profile_t,
+    pub made: *mut *mut ffi::switch_core_session_t,
+    pub pool: *mut *mut ffi::switch_memory_pool_t,
+    pub flags: ffi::switch_originate_flag_t,
+    pub cancel: *mut ffi::switch_call_cause_t,
+}
+
+/// Have sofia make this leg for the caller.
+///
+/// # Safety
+/// The pointers are those that the switch has just handed to an endpoint's `outgoing_channel`.
+pub unsafe fn sofia_for(caller: &Session<'_>, asked: Asked) -> Cause {
+    let Some(sofia) = Endpoint::find("sofia") else {
+        return Cause::CHAN_NOT_IMPLEMENTED;
+    };
+    // SAFETY: the interface is held; routines of an endpoint are static.
+    let routines = unsafe { sofia.0.as_ref().io_routines.as_ref() };
+    let Some(make) = routines.and_then(|routines| routines.outgoing_channel) else {
+        return Cause::CHAN_NOT_IMPLEMENTED;
+    };
+    // SAFETY: the caller lives during the call, and the rest is as the switch handed it over.
+    Cause(unsafe {
+        make(
+            caller.as_ptr(),
+            asked.variables,
+            asked.profile,
+            asked.made,
+            asked.pool,
+            asked.flags,
+            asked.cancel,
+        )
+    })
 }

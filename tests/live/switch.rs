@@ -469,9 +469,18 @@ fn profiles([phones, late]: [u16; 2], carrier: SocketAddr) -> String {
     </settings>{gateways}</profile>"#
         )
     };
-    // One that our phones answer, one where nobody does.
+    // Three that our phones answer, two of which take their From from the caller, and one
+    // where nobody does.
+    let asking = |kind: &str| {
+        format!(
+            r#"<gateway name="auto-{kind}"><param name="proxy" value="{carrier}"/><param name="register" value="false"/>
+        <param name="username" value="pbx"/><param name="password" value="none"/>
+        <param name="from-domain" value="auto-aleg-{kind}"/><param name="caller-id-in-from" value="true"/></gateway>"#
+        )
+    };
+    let (full, domain) = (asking("full"), asking("domain"));
     let gateways = format!(
-        r#"<gateways>
+        r#"<gateways>{full}{domain}
       <gateway name="carrier"><param name="proxy" value="{carrier}"/><param name="register" value="false"/>
         <param name="username" value="pbx"/><param name="password" value="none"/></gateway>
       <gateway name="down"><param name="proxy" value="127.0.0.1:9"/><param name="register" value="true"/>
@@ -549,6 +558,9 @@ fn loads() -> String {
 /// The user whose look-up takes 400 ms.
 pub const SLOW_USER: &str = "slow";
 
+/// A user whose phone rings behind a gateway, one that is down until the phone has registered.
+pub const BEHIND: &str = "behind";
+
 /// The users 1001 to 1009 of every slot, and the groups as pointers to them.
 fn groups() -> String {
     let mut text = String::from("<group name=\"everybody\"><users>");
@@ -572,6 +584,11 @@ fn groups() -> String {
     text.push_str(&format!(
         "<user id=\"{SLOW_USER}\"><params><param name=\"dial-string\" \
          value=\"[slept=${{msleep(400)}}]${{sofia_contact(*/{SLOW_USER}@{DOMAIN})}}\"/></params></user>"
+    ));
+    text.push_str(&format!(
+        "<user id=\"{BEHIND}\"><params><param name=\"dial-string\" value=\"sofia/gateway/${{cond(\
+         ${{sofia_contact({BEHIND}@{DOMAIN})}} == error/user_not_registered ? down : auto-full)}}/{BEHIND}\"/>\
+         </params></user>"
     ));
     text.push_str("</users></group>");
     text.push_str("<group name=\"soak\"><users>");

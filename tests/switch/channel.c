@@ -29,9 +29,18 @@ void channel_set(switch_channel_t *channel, const char *name, const char *value)
   else event_add(channel->variables, name, value);
 }
 
+/* Where the test asks for it, a variable takes its time: between two of them another thread may come. */
+static void take_time(void) {
+  const char *most = global_variable("standin_slow_variables");
+  if (!most) return;
+  int64_t until = now_ms() + rand() % (atoi(most) + 1);
+  for (int64_t left; (left = until - now_ms()) > 0;) big_wait((int)left);
+}
+
 const char *switch_channel_get_variable_dup(switch_channel_t *channel, const char *name, switch_bool_t dup, int index) {
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
+  take_time();
   const char *value = channel_get(channel, name);
   struct header *header = name ? event_find(channel->variables, name) : NULL;
   if (header && index >= 0) value = index < header->count ? header->items[index] : NULL;
@@ -48,6 +57,7 @@ switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel,
   if (is_empty(name)) return SWITCH_STATUS_FALSE;
   if (value && check && strstr(value, "${")) return SWITCH_STATUS_SUCCESS; /* refused, in silence as there */
   big_lock();
+  take_time();
   channel_set(channel, name, value);
   big_unlock();
   return SWITCH_STATUS_SUCCESS;

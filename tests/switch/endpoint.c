@@ -16,6 +16,11 @@ enum { COUNT = sizeof NAMES / sizeof *NAMES };
 static switch_endpoint_interface_t *endpoints[COUNT];
 static switch_loadable_module_interface_t *parent;
 
+static switch_call_cause_t sofia_outgoing(switch_core_session_t *session, switch_event_t *variables,
+                                          switch_caller_profile_t *profile, switch_core_session_t **made,
+                                          switch_memory_pool_t **pool, switch_originate_flag_t flags, switch_call_cause_t *cell);
+static switch_io_routines_t sofia_routines = {.outgoing_channel = sofia_outgoing};
+
 switch_endpoint_interface_t *endpoint_find(const char *name) {
   for (int i = 0; i < COUNT; i++) {
     if (strcmp(NAMES[i], name)) continue;
@@ -30,10 +35,11 @@ switch_endpoint_interface_t *endpoint_find(const char *name) {
       endpoints[i]->rwlock = rwlock_new(NAMES[i]);
       endpoints[i]->reflock = mutex_new();
       endpoints[i]->parent = parent;
+      if (!strcmp(name, "sofia")) endpoints[i]->io_routines = &sofia_routines;
     }
     return endpoints[i];
   }
-  return NULL;
+  return module_endpoint(name);
 }
 
 switch_endpoint_interface_t *switch_loadable_module_get_endpoint_interface(const char *name) {
@@ -48,6 +54,20 @@ switch_endpoint_interface_t *switch_loadable_module_get_endpoint_interface(const
   }
   big_unlock();
   return endpoint;
+}
+
+/*
+ * Whoever unloads a module waits for these locks and then frees what they guard: an interface is let go of
+ * with its mutex free, and before its module.
+ */
+void endpoint_unlocking(const switch_thread_rwlock_t *lock) {
+  for (int i = 0; i < COUNT; i++) {
+    if (!endpoints[i]) continue;
+    if (lock == endpoints[i]->rwlock && endpoints[i]->reflock->held)
+      fatal("switch_thread_rwlock_unlock", "the endpoint %s is let go of while its mutex is held: it may be freed now", NAMES[i]);
+    if (lock == parent->rwlock && endpoints[i]->rwlock->readers >= parent->rwlock->readers)
+      fatal("switch_thread_rwlock_unlock", "the module of the endpoint %s is let go of before it", NAMES[i]);
+  }
 }
 
 void report_endpoints(struct text *report) {
@@ -73,7 +93,29 @@ static switch_core_session_t *leg_new(const char *driver, const char *address, s
 }
 
 /* profile/sip:user@host:port;…, or profile/user@domain and profile/user%domain of a registration. */
-static int sofia(const char *address, switch_caller_profile_t *profile, switch_core_session_t **made) {
+/*
+ * gateway/name/user: the phone of that user, behind a gateway. The gateways auto-full and auto-domain
+ * take their From from the caller's channel, as from-domain=auto-aleg-full and auto-aleg-domain say.
+ */
+static int gateway(switch_core_session_t *session, const char *address, switch_caller_profile_t *profile,
+                   switch_core_session_t **made) {
+  const char *user = strchr(address, '/');
+  bool full = !strncmp(address, "auto-full/", 10), domain = !strncmp(address, "auto-domain/", 12);
+  if (!user || (!full && !domain && strncmp(address, "plain/", 6))) return CAUSE_INVALID_GATEWAY;
+  struct phone *phone = phone_of(user + 1, 0);
+  if (!phone) return CAUSE_USER_NOT_REGISTERED;
+  if ((full || domain) && !session)
+    fatal("sofia_outgoing_channel", "the gateway asks for the caller's channel, and there is none: FreeSWITCH aborts here");
+  *made = leg_new("sofia", address, profile);
+  const char *from = !session ? NULL : full ? channel_get(session->channel, "sip_full_from") : domain ? channel_get(session->channel, "sip_from_host") : NULL;
+  if (from) channel_set((*made)->channel, full ? "sip_force_full_from" : "sip_invite_domain", from);
+  (*made)->dialog = wire_dialog(*made, phone);
+  return SWITCH_CAUSE_SUCCESS;
+}
+
+static int sofia(switch_core_session_t *session, const char *address, switch_caller_profile_t *profile,
+                 switch_core_session_t **made) {
+  if (!strncasecmp(address, "gateway/", 8)) return gateway(session, address + 8, profile, made);
   const char *slash = strchr(address, '/'), *uri = slash ? slash + 1 : address;
   if (!slash || strncmp(address, "internal/", 9)) return CAUSE_INVALID_PROFILE;
   struct phone *phone = phone_at(uri);
@@ -86,6 +128,42 @@ static int sofia(const char *address, switch_caller_profile_t *profile, switch_c
   *made = leg_new("sofia", address, profile);
   (*made)->dialog = wire_dialog(*made, phone);
   return SWITCH_CAUSE_SUCCESS;
+}
+
+/* As another endpoint asks sofia for a leg. */
+static switch_call_cause_t sofia_outgoing(switch_core_session_t *session, switch_event_t *variables,
+                                          switch_caller_profile_t *profile, switch_core_session_t **made,
+                                          switch_memory_pool_t **pool, switch_originate_flag_t flags, switch_call_cause_t *cell) {
+  (void)pool, (void)flags, (void)cell;
+  if (session) session_check(session, __func__);
+  event_check(variables, __func__);
+  object_check(profile, A_PROFILE, __func__);
+  need(made, __func__, "the place for the leg");
+  big_lock();
+  *made = NULL;
+  int cause = sofia(session, profile->destination_number, profile, made);
+  big_unlock();
+  return (switch_call_cause_t)cause;
+}
+
+/* The module's own endpoint: held while it works, and handed what the switch lends it. */
+static int modules_own(switch_endpoint_interface_t *endpoint, switch_core_session_t *session, switch_event_t *variables,
+                       switch_caller_profile_t *profile, switch_core_session_t **made) {
+  switch_event_t *lent = variables ? event_copy(variables) : event_new(SWITCH_EVENT_CHANNEL_DATA);
+  lent->delivering = true;
+  lent->reader = pthread_self();
+  endpoint->rwlock->readers++;
+  endpoint->parent->rwlock->readers++;
+  big_unlock();
+  switch_call_cause_t cell = SWITCH_CAUSE_NONE;
+  switch_call_cause_t cause = endpoint->io_routines->outgoing_channel(session, lent, profile, made, NULL, 0, &cell);
+  big_lock();
+  endpoint->rwlock->readers--;
+  endpoint->parent->rwlock->readers--;
+  event_free(lent);
+  big_changed();
+  if (cause == SWITCH_CAUSE_SUCCESS && !*made) fatal("outgoing_channel", "an endpoint of the module's succeeds without a leg");
+  return (int)cause;
 }
 
 /* The dialplan behind loopback is a list: an extension answers after a while, or hangs up. */
@@ -175,7 +253,8 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
   if (!strcmp(type, "group")) return CAUSE_DESTINATION_OUT_OF_ORDER;
   if (!strcmp(type, "user")) return user(session, variables, address, profile, overrides, made);
   int cause = SWITCH_CAUSE_SUCCESS;
-  if (!strcmp(type, "sofia")) cause = sofia(address, profile, made);
+  if (module_endpoint(type)) cause = modules_own(module_endpoint(type), session, variables, profile, made);
+  else if (!strcmp(type, "sofia")) cause = sofia(session, address, profile, made);
   else if (!strcmp(type, "loopback")) cause = loopback(address, profile, made);
   else if (!strncmp(address, "cause-", 6)) cause = cause_number(address + 6);
   else *made = leg_new("null", address, profile);

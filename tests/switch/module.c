@@ -15,6 +15,7 @@
 struct api_and_app {
   switch_application_interface_t *applications;
   switch_api_interface_t *apis;
+  switch_endpoint_interface_t *endpoints;
 };
 static switch_loadable_module_interface_t *module;
 static struct api_and_app interfaces;
@@ -48,6 +49,14 @@ void *switch_loadable_module_create_interface(switch_loadable_module_interface_t
     while (*place) place = &(*place)->next;
     return *place = made;
   }
+  if (kind == SWITCH_ENDPOINT_INTERFACE) {
+    switch_endpoint_interface_t *made = object_new(AN_ENDPOINT, sizeof *made), **place = &interfaces.endpoints;
+    made->rwlock = rwlock_new("an endpoint of the module's");
+    made->reflock = mutex_new();
+    made->parent = mod;
+    while (*place) place = &(*place)->next;
+    return *place = made;
+  }
   if (kind != SWITCH_API_INTERFACE) fatal(__func__, "the stand-in has no interfaces of kind %d", (int)kind);
   switch_api_interface_t *made = object_new(AN_INTERFACE, sizeof *made), **place = &interfaces.apis;
   made->rwlock = rwlock_new("an API command");
@@ -76,6 +85,12 @@ void application_leave(switch_application_interface_t *app) {
   big_changed();
 }
 
+switch_endpoint_interface_t *module_endpoint(const char *name) {
+  for (switch_endpoint_interface_t *endpoint = interfaces.endpoints; endpoint; endpoint = endpoint->next)
+    if (!strcmp(endpoint->interface_name, name)) return endpoint;
+  return NULL;
+}
+
 /* ---- load and unload ---- */
 
 static void close_interfaces(void) {
@@ -95,8 +110,19 @@ static void close_interfaces(void) {
   }
 }
 
+static void close_endpoints(void) {
+  while (interfaces.endpoints) {
+    switch_endpoint_interface_t *gone = interfaces.endpoints;
+    interfaces.endpoints = gone->next;
+    object_end(gone->rwlock, A_RWLOCK);
+    object_end(gone->reflock, A_MUTEX);
+    object_end(gone, AN_ENDPOINT);
+  }
+}
+
 static void close_module(void) {
   close_interfaces();
+  close_endpoints();
   if (module) {
     object_end(module->rwlock, A_RWLOCK);
     object_end(module, A_MODULE);
@@ -136,6 +162,8 @@ const char *standin_load(const char *path) {
     if (is_empty(app->interface_name) || !app->application_function) fatal("load", "an application without name or function");
   for (switch_api_interface_t *api = interfaces.apis; api; api = api->next)
     if (is_empty(api->interface_name) || !api->function) fatal("load", "an API command without name or function");
+  for (switch_endpoint_interface_t *endpoint = interfaces.endpoints; endpoint; endpoint = endpoint->next)
+    if (is_empty(endpoint->interface_name) || !endpoint->io_routines) fatal("load", "an endpoint without name or routines");
   return NULL;
 }
 

@@ -284,6 +284,7 @@ switch_status_t switch_thread_rwlock_unlock(switch_thread_rwlock_t *lock) {
   object_check(lock, A_RWLOCK, __func__);
   big_lock();
   if (lock->readers <= 0) fatal(__func__, "the lock of %s is not held", lock->of);
+  endpoint_unlocking(lock);
   lock->readers--;
   big_changed();
   big_unlock();

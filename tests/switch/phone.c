@@ -209,6 +209,10 @@ static void headers_of(struct dialog *dialog, switch_channel_t *channel) {
   dialog->headers = event_new(SWITCH_EVENT_CHANNEL_DATA);
   event_add(dialog->headers, "From-User", channel->profile->caller_id_number);
   event_add(dialog->headers, "From-Name", channel->profile->caller_id_name);
+  /* What a gateway has made of the From, if it says more than the profile does. */
+  const char *full = channel_get(channel, "sip_force_full_from"), *host = channel_get(channel, "sip_invite_domain");
+  if (full) event_add(dialog->headers, "From", full);
+  if (host) event_add(dialog->headers, "From-Host", host);
   for (struct header *variable = channel->variables->headers; variable; variable = variable->next)
     if (!strncasecmp(variable->name, "sip_h_", 6)) event_add(dialog->headers, variable->name + 6, variable->value);
 }

@@ -52,7 +52,8 @@ enum {
   CAUSE_PICKED_OFF = 805,
   CAUSE_USER_NOT_REGISTERED = 806,
   CAUSE_PROGRESS_TIMEOUT = 807,
-  CAUSE_INVALID_PROFILE = 811
+  CAUSE_INVALID_PROFILE = 811,
+  CAUSE_INVALID_GATEWAY = 812
 };
 enum {
   EVENT_CHANNEL_CREATE = 2,
@@ -280,6 +281,7 @@ bool directory_has_user(const char *user, const char *domain);
 char *directory_function(switch_channel_t *channel, switch_event_t *event, const char *name, const char *argument);
 const char *global_variable(const char *name);
 switch_endpoint_interface_t *endpoint_find(const char *name);
+switch_endpoint_interface_t *module_endpoint(const char *name); /* one that the module has registered */
 int dial_peers(switch_dial_handle_t *handle, int list, char **strings, switch_event_t **variables);
 int dial_lists(switch_dial_handle_t *handle);
 switch_event_t *dial_globals(switch_dial_handle_t *handle);
@@ -291,6 +293,7 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
 enum { OWN_NAME = 1, OWN_NUMBER = 2, OWN_ANI = 4 };
 
 void report_endpoints(struct text *report);
+void endpoint_unlocking(const switch_thread_rwlock_t *lock);
 void report_modules(struct text *report, bool loaded);
 void event_report_unloaded(struct text *report);
 switch_application_function_t application_enter(const char *name, switch_application_interface_t **entered);

@@ -3,6 +3,7 @@
 //! Each check is a name and a function that says what is wrong; a note is printed with the result.
 
 mod conf;
+mod gateways;
 mod hostile;
 mod lifetime;
 mod operator;
@@ -122,6 +123,11 @@ pub const CHECKS: &[Check] = &[
         name: "cancel_key_gives_up",
         when: When::Alone,
         run: operator::cancel_key,
+    },
+    Check {
+        name: "a_gateway_beside_the_caller_has_its_from",
+        when: When::Alone,
+        run: gateways::beside,
     },
     Check {
         name: "deadlines_are_exact",

@@ -225,6 +225,149 @@ pub fn campon(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A gateway that takes its From from the caller's channel is dialled in every way that has
+/// not the caller's session, and asks for it in vain in none: the From is the caller's. The
+/// From of a gateway that does not ask, and of a plain contact, stays as it is.
+pub fn gateway_beside(stand: &Stand) -> Wrong {
+    const FULL: &str = "<sip:1001@example.net>;tag=abc";
+    let mut wrong = Wrong::new();
+    for way in [
+        "user/1003,[leg_delay_start=100ms]G",
+        "user/1003:_:G",
+        "{cti_mode=progressive,cti_stage_timeout=500ms}user/1003|G",
+        "{campon=true}G",
+        "user/1003",
+    ] {
+        for (gateway, header, value) in [
+            ("auto-full", "From", Some(FULL)),
+            ("auto-domain", "From-Host", Some("example.net")),
+            ("plain", "From", None),
+            ("plain", "From-Host", None),
+        ] {
+            stand.register(&[
+                phone("1002", Behaviour::Answers(300)),
+                phone("1003", Behaviour::Rings),
+            ]);
+            let target = format!("sofia/gateway/{gateway}/1002");
+            let plan = way.replace('G', &target);
+            let caller = stand.library.caller("1001", false);
+            stand.library.set_variable(caller, "sip_full_from", FULL);
+            stand
+                .library
+                .set_variable(caller, "sip_from_host", "example.net");
+            stand.library.begin();
+            stand.library.hangs_up(caller, -1, 30);
+            let variables = std::thread::scope(|scope| {
+                let running = scope.spawn(|| {
+                    stand
+                        .library
+                        .application(caller, APPLICATION, Some(plan.as_bytes()));
+                    stand.library.finish(caller)
+                });
+                if !way.contains('G') {
+                    add_to_the_call(stand, &target, &mut wrong);
+                }
+                running.join().expect("the call's thread")
+            });
+            let course = stand.collect(variables);
+            wrong.extend(course.leftovers.iter().cloned());
+            let result = course.seen.variable("cti_result");
+            expect(&mut wrong, &plan, result == Some("answered"), &result);
+            let header_of = |phone: &str| {
+                let mut rings = course.seen.rings.iter();
+                let ring = rings.find(|ring| ring.phone == phone)?;
+                let found = ring.headers.iter().find(|(name, _)| name == header);
+                Some(found.map(|(_, value)| value.as_str()))
+            };
+            let got = header_of("1002");
+            expect(
+                &mut wrong,
+                &format!("{plan}: {header}"),
+                got == Some(value),
+                &got,
+            );
+            let plain = header_of("1003").flatten();
+            expect(&mut wrong, "the plain contact", plain.is_none(), &plain);
+        }
+    }
+    wrong
+}
+
+/// Operators add phones at one moment to a call in early media, and that phone leaves while
+/// they are at it: the caller's own variables are what they were, however the threads meet.
+pub fn added_at_one_moment(stand: &Stand) -> Wrong {
+    const OWN: [(&str, &str); 3] = [
+        ("failure_causes", "USER_BUSY"),
+        ("hangup_after_bridge", "true"),
+        ("transfer_on_fail", "NORMAL_CLEARING desk XML default"),
+    ];
+    let mut wrong = Wrong::new();
+    stand.library.set_global("standin_slow_variables", "3");
+    for round in 0..12 {
+        // The last rounds are about the moment in which the first phone answers or leaves.
+        let after = if round % 2 == 0 { 700 } else { 130 + 5 * round };
+        let does = match round % 4 {
+            0 | 1 => Behaviour::AnnouncesThenRejects(404, after),
+            _ => Behaviour::AnnouncesThenAnswers(after),
+        };
+        stand.register(&[
+            phone("1002", does),
+            phone("1003", Behaviour::RingsThenRejects(404, 100)),
+            phone("1004", Behaviour::RingsThenRejects(404, 100)),
+        ]);
+        let caller = stand.library.caller("1001", false);
+        for (name, value) in OWN {
+            stand.library.set_variable(caller, name, value);
+        }
+        stand.library.begin();
+        stand.library.hangs_up(caller, -1, 900);
+        let variables = std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                stand
+                    .library
+                    .application(caller, APPLICATION, Some(b"user/1002"));
+                stand.library.finish(caller)
+            });
+            std::thread::sleep(Duration::from_millis(120 * slowness()));
+            let uuids = stand.library.complete("::cti::calls", "", "");
+            for target in ["user/1003", "user/1004"] {
+                let uuid = uuids.first().cloned().unwrap_or_default();
+                scope.spawn(move || {
+                    let command = format!("add {uuid} {target}");
+                    stand.library.api("cti", Some(command.as_bytes()), true)
+                });
+            }
+            running.join().expect("the call's thread")
+        });
+        let course = stand.collect(variables);
+        wrong.extend(course.leftovers.iter().cloned());
+        for (name, value) in OWN {
+            let got = course.seen.variable(name);
+            let what = format!("round {round}: {name}");
+            expect(&mut wrong, &what, got == Some(value), &got);
+        }
+        let left = course.seen.variable("continue_on_fail");
+        let what = format!("round {round}: continue_on_fail");
+        expect(&mut wrong, &what, left.is_none(), &left);
+    }
+    stand.library.set_global("standin_slow_variables", "0");
+    wrong
+}
+
+/// `cti add` to the one call there is, once it rings.
+fn add_to_the_call(stand: &Stand, target: &str, wrong: &mut Wrong) {
+    let mut said = String::new();
+    let added = wait_until(Duration::from_secs(2), || {
+        let uuids = stand.library.complete("::cti::calls", "", "");
+        if let Some(uuid) = uuids.first() {
+            let command = format!("add {uuid} {target}");
+            said = stand.library.api("cti", Some(command.as_bytes()), true);
+        }
+        said.starts_with("+OK")
+    });
+    expect(wrong, "cti add", added, &said);
+}
+
 /// The caller's key still counts in the stage after such a leg.
 fn gives_up_later(stand: &Stand) -> Wrong {
     stand.register(&[
