@@ -293,7 +293,7 @@ fn resolve(call: &Arc<Call>, session: &Session<'_>, part: usize, stage: usize) {
             found.len()
         );
         tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
-        caller.set("cti_error", Some(&error));
+        call.state.lock().refused = Some(error);
         call.feed(Event::Cancel(result::REFUSED));
         return call.resolved(part, Vec::new(), Vec::new());
     }
@@ -602,9 +602,10 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     }
     // A winner in early media may never answer: its result is known when the two part.
     let answered = peer.answered();
+    let mut verdict = None;
     if answered {
         result::caller_answered(call, leg);
-        result::answered(call, caller, leg);
+        verdict = Some(result::answered(call, caller, leg));
     } else {
         let may_resume = call.state.lock().ring.may_resume(leg);
         if may_resume {
@@ -628,10 +629,11 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
     if call.state.lock().ring.winner() != Some(leg) {
         return false;
     }
-    if answered {
-        result::parted(call, caller);
+    let verdict = if let Some(mut verdict) = verdict {
+        result::parted(call, caller, &mut verdict);
+        verdict
     } else if peer.answered() {
-        result::answered(call, caller, leg);
+        result::answered(call, caller, leg)
     } else {
         let (outcome, cause) = call.state.lock().ring.unanswered(leg);
         if was_lent {
@@ -639,9 +641,9 @@ fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId, branch: BranchId, as
             finish(call, caller, outcome, cause, false);
             return true;
         }
-        result::failed(call, caller, outcome, cause);
-    }
-    result::ended(call, caller);
+        result::failed(call, caller, outcome, cause)
+    };
+    result::ended(call, caller, verdict);
     true
 }
 
@@ -702,8 +704,8 @@ fn finish(
 ) {
     // Siblings of one that answered too late may still be on their way out.
     call.settle_losers();
-    result::failed(call, caller, outcome, cause);
-    result::ended(call, caller);
+    let verdict = result::failed(call, caller, outcome, cause);
+    result::ended(call, caller, verdict);
     if hang_up_caller {
         caller.hang_up(cause);
     } else if let Some(fallback) = call.hold.fallback.as_ref().filter(|_| caller.ready()) {

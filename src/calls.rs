@@ -75,6 +75,8 @@ pub struct State {
     firing: bool,
     /// The machine is at work; found set by the next event, it has panicked.
     handling: bool,
+    /// Why the plan is refused after all, found out when one of its stages began.
+    pub refused: Option<String>,
     /// The winner was joined in early media and has not answered.
     pub answer_awaited: bool,
     /// Variables of the caller's that have another value until it does.
@@ -202,6 +204,7 @@ impl Call {
                 news: VecDeque::new(),
                 firing: false,
                 handling: false,
+                refused: None,
                 answer_awaited: false,
                 loan: Loan::None,
                 returned: None,

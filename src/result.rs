@@ -79,11 +79,16 @@ pub fn began(caller: &Channel<'_>, call: &Call) {
         ] {
             caller.set(name, None);
         }
-        forget(caller);
     }
-    let stages = call.plan.parts.iter().map(|part| part.stages.len());
-    caller.set("cti_stages", Some(&stages.max().unwrap_or(0).to_string()));
+    forget(caller);
+    caller.set("cti_stages", Some(&stages(call).to_string()));
     caller.set("cti_stage", Some("1"));
+}
+
+/// Of the part that has most.
+fn stages(call: &Call) -> usize {
+    let stages = call.plan.parts.iter().map(|part| part.stages.len());
+    stages.max().unwrap_or(0)
 }
 
 fn forget(caller: &Channel<'_>) {
@@ -115,48 +120,79 @@ pub fn caller_answered(call: &Call, leg: LegId) {
     }
 }
 
+/// How a call ended. Made once, by what happened, and never read back from the caller's
+/// variables: those belong to everybody, and global ones show through.
+pub struct Verdict {
+    how: Outcome,
+    cause: Cause,
+    ring_ms: u64,
+    stage: usize,
+    winner: Option<String>,
+    error: Option<String>,
+    legs: Vec<LegReport>,
+}
+
 /// The winner answered: before the two are joined, so that it can be read during the call.
-pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) {
-    let reports = legs(call);
-    let winner = reports.get(leg);
+pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) -> Verdict {
+    let mut verdict = verdict(call, Outcome::Answered, Cause::SUCCESS);
+    let winner = verdict.legs.get(leg);
     caller.set("cti_winner", winner.map(|winner| winner.target.as_str()));
     caller.set(
         "cti_winner_uuid",
         winner.and_then(|winner| winner.uuid.as_deref()),
     );
-    story(
-        call,
-        caller,
-        &reports,
-        winner.and_then(|winner| winner.answered_ms),
-    );
-    outcome(caller, Outcome::Answered, Cause::SUCCESS);
+    let answered_ms = winner.and_then(|winner| winner.answered_ms);
+    verdict.winner = winner.map(|winner| winner.target.clone());
+    verdict.ring_ms = answered_ms.unwrap_or(verdict.ring_ms);
+    verdict.tell(caller);
+    verdict
 }
 
 /// The two have parted: now every leg's end is known.
-pub fn parted(call: &Call, caller: &Channel<'_>) {
-    set_legs(caller, &legs(call));
+pub fn parted(call: &Call, caller: &Channel<'_>, verdict: &mut Verdict) {
+    verdict.legs = legs(call);
+    caller.set("cti_legs", json(&verdict.legs).as_deref());
 }
 
-fn set_legs(caller: &Channel<'_>, reports: &[LegReport]) {
+fn json(reports: &[LegReport]) -> Option<String> {
     // Serializing plain strings and numbers cannot fail.
-    caller.set("cti_legs", serde_json::to_string(reports).ok().as_deref());
+    serde_json::to_string(reports).ok()
 }
 
-pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) {
+pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) -> Verdict {
+    let mut verdict = verdict(call, how, cause);
     // A stage of more contacts than allowed is found out only when it begins.
-    let refused = how == Outcome::Cancelled && caller.variable("cti_error").is_some();
-    let how = if refused { Outcome::Invalid } else { how };
-    story(call, caller, &legs(call), None);
-    outcome(caller, how, cause);
+    if how == Outcome::Cancelled {
+        verdict.error = call.state.lock().refused.clone();
+    }
+    if let Some(error) = &verdict.error {
+        verdict.how = Outcome::Invalid;
+        caller.set("cti_error", Some(error));
+    }
+    verdict.tell(caller);
+    verdict
 }
 
-fn story(call: &Call, caller: &Channel<'_>, reports: &[LegReport], answered_ms: Option<u64>) {
-    let ring_ms = answered_ms.unwrap_or_else(|| call.began.elapsed().as_millis() as u64);
+fn verdict(call: &Call, how: Outcome, cause: Cause) -> Verdict {
     let stage = call.state.lock().ring.stage();
-    caller.set("cti_stage", Some(&stage.to_string()));
-    caller.set("cti_ring_ms", Some(&ring_ms.to_string()));
-    set_legs(caller, reports);
+    Verdict {
+        how,
+        cause,
+        ring_ms: call.began.elapsed().as_millis() as u64,
+        stage,
+        winner: None,
+        error: None,
+        legs: legs(call),
+    }
+}
+
+impl Verdict {
+    fn tell(&self, caller: &Channel<'_>) {
+        caller.set("cti_stage", Some(&self.stage.to_string()));
+        caller.set("cti_ring_ms", Some(&self.ring_ms.to_string()));
+        caller.set("cti_legs", json(&self.legs).as_deref());
+        outcome(caller, self.how, self.cause);
+    }
 }
 
 fn outcome(caller: &Channel<'_>, how: Outcome, cause: Cause) {
@@ -172,32 +208,34 @@ fn outcome(caller: &Channel<'_>, how: Outcome, cause: Cause) {
 
 /// The call is over and its variables stand: the last event, the metrics, the last line in
 /// the log.
-pub fn ended(call: &Call, caller: &Channel<'_>) {
-    let read = |name| caller.variable(name).unwrap_or_default();
-    let (result, cause, ring_ms) = (read("cti_result"), read("cti_cause"), read("cti_ring_ms"));
+pub fn ended(call: &Call, caller: &Channel<'_>, verdict: Verdict) {
+    let (result, cause) = (verdict.how.name(), cause_name(verdict.cause));
+    let legs = json(&verdict.legs).unwrap_or_default();
+    let ring_ms = verdict.ring_ms;
     if let Some(module) = module() {
-        let ring = Duration::from_millis(ring_ms.parse().unwrap_or(0));
-        let reports = legs(call);
-        module.metrics.call_ended(&result, ring, &reports);
+        let ring = Duration::from_millis(ring_ms);
+        module.metrics.call_ended(result, ring, &verdict.legs);
         let ended = Ended {
             uuid: call.uuid.clone(),
-            caller: read("caller_id_number"),
+            caller: caller.variable("caller_id_number").unwrap_or_default(),
             plan: call.plan.to_string(),
-            result: result.clone(),
+            result: result.to_owned(),
             cause: cause.clone(),
-            ring_ms: ring.as_millis() as u64,
-            legs: reports,
+            ring_ms,
+            legs: verdict.legs,
         };
         module.history.keep(ended, module.config().history);
     }
-    let error = caller.variable("cti_error");
-    let error = error.filter(|_| result == Outcome::Invalid.name());
-    let legs = read("cti_legs");
-    call.announce(events::ended(&result, &cause, error.as_deref(), legs));
-    let who = caller
-        .variable("cti_winner")
+    call.announce(events::ended(
+        result,
+        &cause,
+        verdict.error.as_deref(),
+        legs,
+    ));
+    let who = verdict
+        .winner
         .map_or(String::new(), |winner| format!(" by {winner}"));
-    let (stage, stages) = (read("cti_stage"), read("cti_stages"));
+    let (stage, stages) = (verdict.stage, stages(call));
     tracing::info!(
         uuid = call.uuid.as_str(),
         "cti_bridge: {result}{who} after {ring_ms} ms, stage {stage} of {stages}, {cause}"

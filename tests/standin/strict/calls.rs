@@ -354,6 +354,136 @@ pub fn added_at_one_moment(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// What happened is told by what happened: not by variables of that name that the caller
+/// brings, that are global, or that somebody sets while the call goes on.
+pub fn told_by_what_happened(stand: &Stand) -> Wrong {
+    const LIES: [(&str, &str); 7] = [
+        ("cti_error", "a lie"),
+        ("cti_result", "invalid"),
+        ("cti_cause", "UNALLOCATED_NUMBER"),
+        ("cti_ring_ms", "987654"),
+        ("cti_winner", "user/nobody"),
+        ("cti_legs", "a lie"),
+        ("cti_stage", "77"),
+    ];
+    let mut wrong = Wrong::new();
+    for (who, does, gone, result, cause) in [
+        (
+            "caller",
+            Behaviour::Rings,
+            200,
+            "cancelled",
+            "ORIGINATOR_CANCEL",
+        ),
+        (
+            "global",
+            Behaviour::Rings,
+            200,
+            "cancelled",
+            "ORIGINATOR_CANCEL",
+        ),
+        (
+            "global",
+            Behaviour::Rejects(486, 50),
+            -1,
+            "busy",
+            "USER_BUSY",
+        ),
+        (
+            "meanwhile",
+            Behaviour::Answers(50),
+            -1,
+            "answered",
+            "SUCCESS",
+        ),
+        ("global", Behaviour::Answers(50), -1, "answered", "SUCCESS"),
+    ] {
+        stand.register(&[phone("1002", does)]);
+        let caller = stand.library.caller("1001", false);
+        let lie = |name: &str, value: &str| match who {
+            "global" => stand.library.set_global(name, value),
+            _ => stand.library.set_variable(caller, name, value),
+        };
+        if who != "meanwhile" {
+            LIES.iter().for_each(|(name, value)| lie(name, value));
+        }
+        let before = stand.library.api("cti", Some(b"metrics"), true);
+        stand.library.begin();
+        stand.library.hangs_up(caller, gone, 300);
+        let variables = std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                stand
+                    .library
+                    .application(caller, APPLICATION, Some(b"user/1002"));
+                stand.library.finish(caller)
+            });
+            if who == "meanwhile" {
+                std::thread::sleep(Duration::from_millis(200 * slowness()));
+                LIES.iter().for_each(|(name, value)| lie(name, value));
+            }
+            running.join().expect("the call's thread")
+        });
+        let after = stand.library.api("cti", Some(b"metrics"), true);
+        let course = stand.collect(variables);
+        wrong.extend(course.leftovers.iter().cloned());
+        let what = |name: &str| format!("{who} {does:?}: {name}");
+        if who != "meanwhile" {
+            for (name, value) in [("cti_result", result), ("cti_cause", cause)] {
+                let got = course.seen.variable(name);
+                expect(&mut wrong, &what(name), got == Some(value), &got);
+            }
+        }
+        let of = |event: &Vec<(String, String)>, name: &str| {
+            let header = event.iter().find(|(header, _)| header == name);
+            header.map(|(_, value)| value.clone())
+        };
+        let is_end =
+            |event: &&Vec<(String, String)>| of(event, "CTI-Action").as_deref() == Some("ended");
+        let ended = course
+            .events
+            .iter()
+            .find(is_end)
+            .cloned()
+            .unwrap_or_default();
+        for (name, value) in [
+            ("CTI-Result", Some(result)),
+            ("CTI-Cause", Some(cause)),
+            ("CTI-Error", None),
+        ] {
+            let got = of(&ended, name);
+            expect(&mut wrong, &what(name), got.as_deref() == value, &got);
+        }
+        let body = of(&ended, "_body").unwrap_or_default();
+        expect(&mut wrong, &what("body"), body.contains("user/1002"), &body);
+        let line = format!("cti_calls_ended_total{{result=\"{result}\"}} ");
+        let count = |text: &str| {
+            let found = text.lines().find_map(|found| found.strip_prefix(&line));
+            found
+                .and_then(|count| count.parse::<f64>().ok())
+                .unwrap_or(0.0)
+        };
+        let counted = (count(&before), count(&after));
+        expect(
+            &mut wrong,
+            &what("metrics"),
+            counted.1 == counted.0 + 1.0,
+            &counted,
+        );
+        let last = course
+            .log
+            .iter()
+            .find(|(_, line)| line.contains(" ms, stage "));
+        let lied = |line: &str| {
+            ["nobody", "987654", "77"]
+                .iter()
+                .any(|lie| line.contains(lie))
+        };
+        let true_line = last.is_some_and(|(_, line)| !lied(line));
+        expect(&mut wrong, &what("the log"), true_line, &last);
+    }
+    wrong
+}
+
 /// `cti add` to the one call there is, once it rings.
 fn add_to_the_call(stand: &Stand, target: &str, wrong: &mut Wrong) {
     let mut said = String::new();

@@ -62,6 +62,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_registered_too_late", calls::registered_too_late),
         Test::new("strict_gateway_beside", calls::gateway_beside),
         Test::new("strict_added_at_one_moment", calls::added_at_one_moment),
+        Test::new("strict_told_by_what_happened", calls::told_by_what_happened),
         Test::new("strict_relay_gives_up", calls::relay_gives_up),
         Test::new("strict_many_calls_at_once", calls::many_calls),
         Test::new("strict_crowded_stage", calls::crowded_stage),
