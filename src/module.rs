@@ -146,6 +146,14 @@ unsafe extern "C" fn load(
 ) -> ffi::switch_status_t {
     guarded("load", ffi::SWITCH_STATUS_GENERR, || {
         switch::log::install();
+        if let Some(path) = switch::library::replaced((&raw const mod_cti_module_interface).cast())
+        {
+            tracing::warn!(
+                "{} is not the file that mod_cti {} was first loaded from: the old code goes on running until FreeSWITCH is restarted",
+                path.display(),
+                env!("CARGO_PKG_VERSION")
+            );
+        }
         let timer = match Timer::start() {
             Ok(timer) => timer,
             Err(error) => {

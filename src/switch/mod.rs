@@ -6,6 +6,7 @@ pub mod api;
 pub mod dial;
 pub mod event;
 pub mod guard;
+pub mod library;
 pub mod log;
 pub mod session;
 pub mod text;

@@ -118,3 +118,42 @@ pub fn late_callbacks(stand: &Stand) -> Wrong {
     }
     wrong
 }
+
+/// A new file is copied over the old one and the module reloaded: the old code goes on
+/// running, and the log says so. As long as the file is the same, nothing is said.
+pub fn new_file_at_reload(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let directory = std::env::temp_dir().join(format!("cti-new-file-{}", std::process::id()));
+    let path = directory.join("mod_cti.so");
+    let copied = std::fs::create_dir_all(&directory)
+        .and_then(|()| std::fs::copy(stand.module(), directory.join("next.so")))
+        .and_then(|_| std::fs::copy(stand.module(), &path));
+    expect(&mut wrong, "the copy", copied.is_ok(), &copied);
+    let mut load = |what: &str, told: usize| {
+        let done = stand.library.unload(false);
+        expect(&mut wrong, "unload", done.is_ok(), &done);
+        stand.library.log();
+        let done = stand.library.load(&path);
+        expect(&mut wrong, "load", done.is_ok(), &done);
+        let log = stand.library.log();
+        let warns = |(level, line): &&(u8, String)| {
+            *level == 4
+                && line.contains("restarted")
+                && line.contains(path.to_string_lossy().as_ref())
+        };
+        let got = log.iter().filter(warns).count();
+        expect(&mut wrong, what, got == told, &log);
+    };
+    load("the first load", 0);
+    load("the same file", 0);
+    // As an installer does it: the new file takes the old one's name.
+    let renamed = std::fs::rename(directory.join("next.so"), &path);
+    load("a new file", 1);
+    load("still the new file", 1);
+    let _ = std::fs::remove_file(&path);
+    expect(&mut wrong, "the new file", renamed.is_ok(), &renamed);
+    let done = stand.library.unload(false).and_then(|()| stand.load());
+    expect(&mut wrong, "back to the old place", done.is_ok(), &done);
+    let _ = std::fs::remove_dir_all(&directory);
+    wrong
+}
