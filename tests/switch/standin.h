@@ -294,6 +294,7 @@ enum { OWN_NAME = 1, OWN_NUMBER = 2, OWN_ANI = 4 };
 
 void report_endpoints(struct text *report);
 void endpoint_unlocking(const switch_thread_rwlock_t *lock);
+bool load_fails(void);
 void report_modules(struct text *report, bool loaded);
 void event_report_unloaded(struct text *report);
 switch_application_function_t application_enter(const char *name, switch_application_interface_t **entered);
@@ -303,6 +304,7 @@ void application_leave(switch_application_interface_t *application);
 
 void standin_begin(void);
 const char *standin_load(const char *path);
+bool standin_fail(int nth);
 const char *standin_unload(bool force);
 void standin_add_phone(const char *name, const char *user, int does, int status, int64_t after);
 void standin_add_loopback(const char *extension, int64_t after, const char *cause);

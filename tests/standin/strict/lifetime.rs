@@ -157,3 +157,49 @@ pub fn new_file_at_reload(stand: &Stand) -> Wrong {
     let _ = std::fs::remove_dir_all(&directory);
     wrong
 }
+
+/// Each call of load's that may fail does so in turn: the module is refused with one line in
+/// the log, or does without; nothing stays behind, and the next load finds everything.
+pub fn load_fails_half_way(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let done = stand.library.unload(false);
+    expect(&mut wrong, "unload", done.is_ok(), &done);
+    let before = threads();
+    let mut refused = 0;
+    for nth in 1..1000 {
+        stand.library.log();
+        stand.library.fail(nth);
+        let loaded = stand.load();
+        if !stand.library.fail(0) {
+            expect(&mut wrong, "the last load", loaded.is_ok(), &loaded);
+            // One module, three interfaces and four bindings cannot be done without.
+            expect(&mut wrong, "refused", refused >= 8, &refused);
+            return wrong;
+        }
+        let log = stand.library.log();
+        let errors = log.iter().filter(|(level, _)| *level == 3).count();
+        if loaded.is_ok() {
+            let done = stand.library.unload(false);
+            expect(&mut wrong, "unload", done.is_ok(), &done);
+        } else {
+            refused += 1;
+            expect(
+                &mut wrong,
+                &format!("call {nth}: the log"),
+                errors == 1,
+                &log,
+            );
+        }
+        let left = stand.library.leftovers(false);
+        wrong.extend(left.iter().map(|left| format!("call {nth}: {left}")));
+        let same = wait_until(Duration::from_secs(1), || threads() <= before);
+        expect(
+            &mut wrong,
+            &format!("call {nth}: threads"),
+            same,
+            &threads(),
+        );
+    }
+    wrong.push("load has no end".to_owned());
+    wrong
+}
