@@ -170,6 +170,11 @@ fn begin(
     interface: *mut *mut ffi::switch_loadable_module_interface_t,
     pool: *mut ffi::switch_memory_pool_t,
 ) -> Result<(), String> {
+    if let Some(version) = switch::version::too_old() {
+        return Err(format!(
+            "this is FreeSWITCH {version}, and mod_cti needs 1.10.7 or later"
+        ));
+    }
     let metrics = Metrics::new().map_err(|error| error.to_string())?;
     offer(interface, pool).ok_or("the switch has no memory for its interfaces")?;
     let timer = Timer::start().map_err(|error| format!("no thread for deadlines: {error}"))?;

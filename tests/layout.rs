@@ -1,6 +1,8 @@
 //! Our declarations of the C API against FreeSWITCH's own, wherever its headers are found.
 //! Sizes, offsets and numbers are printed by one C program built against each; prototypes
-//! are declared a second time behind the real ones, where a difference does not compile.
+//! are declared a second time behind the real ones, where a difference does not compile. A
+//! function that the real ones lack would be declared for the first time by that: so each is
+//! looked for by its address in a program of its own.
 
 use std::env;
 use std::fmt::Write;
@@ -19,7 +21,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
-    let checks = [same_layout(&headers, &ours), same_prototypes(&headers)];
+    let checks = [
+        same_layout(&headers, &ours),
+        same_prototypes(&headers),
+        all_functions(&headers),
+    ];
     for error in checks.iter().filter_map(|check| check.as_ref().err()) {
         println!("FAILED {error}");
     }
@@ -138,6 +144,23 @@ fn same_prototypes(headers: &Path) -> Result<(), String> {
         false,
     )
     .map(|_| ())
+}
+
+/// Every function that our bindings know, without a word of ours before it.
+fn all_functions(headers: &Path) -> Result<(), String> {
+    let mut uses = String::new();
+    let functions = BINDINGS
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("pub fn "))
+        .filter_map(|rest| rest.split_once('('));
+    for (name, _) in functions {
+        let _ = writeln!(uses, "  (void)&{name};");
+    }
+    if uses.lines().count() < 60 {
+        return Err(format!("the bindings' functions are not found:\n{uses}"));
+    }
+    let program = format!("#include <switch.h>\nint main(void) {{\n{uses}  return 0;\n}}\n");
+    compile(&program, headers, "functions", false).map(|_| ())
 }
 
 fn compile(program: &str, include: &Path, name: &str, link: bool) -> Result<PathBuf, String> {

@@ -10,6 +10,7 @@ pub mod library;
 pub mod log;
 pub mod session;
 pub mod text;
+pub mod version;
 pub mod xml;
 
 pub use dial::{DialHandle, Originated, originate};

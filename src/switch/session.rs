@@ -434,17 +434,16 @@ impl Channel<'_> {
         };
     }
 
-    /// The names of its own variables that begin so.
-    pub fn names_with(&self, prefix: &str) -> Vec<String> {
-        let text = c(prefix);
+    /// The names of its own variables that begin with one of these.
+    pub fn names_with(&self, prefixes: &[&str]) -> Vec<String> {
         let mut found = ptr::null_mut();
         // SAFETY: the channel is alive; `found` receives a new event that is ours.
         let found = unsafe {
-            ffi::switch_channel_get_variables_prefix(self.0.as_ptr(), text.as_ptr(), &mut found);
+            ffi::switch_channel_get_variables(self.0.as_ptr(), &mut found);
             Event::owned(found)
         };
         let mut names = found.map(|event| event.names()).unwrap_or_default();
-        names.retain(|name| name.starts_with(prefix));
+        names.retain(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
         names
     }
 

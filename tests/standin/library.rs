@@ -46,6 +46,7 @@ functions! {
     standin_load(Text) -> Text;
     standin_unload(bool) -> Text;
     standin_fail(c_int) -> bool;
+    standin_version(Text);
     standin_add_phone(Text, Text, c_int, c_int, i64);
     standin_add_loopback(Text, i64, Text);
     standin_add_group(Text, Text);
@@ -247,6 +248,13 @@ impl Library {
     pub fn fail(&self, nth: u32) -> bool {
         // SAFETY: no pointers.
         unsafe { (self.standin_fail)(nth as c_int) }
+    }
+
+    /// Be a switch of another version.
+    pub fn version(&self, full: &str) {
+        let full = text(full);
+        // SAFETY: a C string that the library copies.
+        unsafe { (self.standin_version)(full.as_ptr()) }
     }
 
     pub fn unload(&self, force: bool) -> Result<(), String> {

@@ -414,13 +414,13 @@ switch_status_t switch_channel_api_on(switch_channel_t *channel, const char *pre
   return switch_channel_execute_on(channel, prefix);
 }
 
-switch_status_t switch_channel_get_variables_prefix(switch_channel_t *channel, const char *prefix, switch_event_t **event) {
+switch_status_t switch_channel_get_variables(switch_channel_t *channel, switch_event_t **event) {
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
   *event = event_new(SWITCH_EVENT_CHANNEL_DATA);
   (*event)->modules = true;
   for (struct header *variable = channel->variables->headers; variable; variable = variable->next)
-    if (!strncmp(variable->name, prefix, strlen(prefix))) event_add(*event, variable->name, variable->value);
+    event_add(*event, variable->name, variable->value);
   big_unlock();
   return SWITCH_STATUS_SUCCESS;
 }

@@ -51,6 +51,14 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
   return load_fails() ? EAGAIN : real(thread, attributes, body, data);
 }
 
+/* ---- which switch this is ---- */
+
+static char version[256] = "1.10.12-release-10222002881-a88d069d6f~64bit";
+
+const char *switch_version_full(void) { return version; }
+
+void standin_version(const char *full) { snprintf(version, sizeof version, "%s", full); }
+
 /* ---- interfaces ---- */
 
 switch_loadable_module_interface_t *switch_loadable_module_create_module_interface(switch_memory_pool_t *pool, const char *name) {

@@ -305,6 +305,7 @@ void application_leave(switch_application_interface_t *application);
 void standin_begin(void);
 const char *standin_load(const char *path);
 bool standin_fail(int nth);
+void standin_version(const char *full);
 const char *standin_unload(bool force);
 void standin_add_phone(const char *name, const char *user, int does, int status, int64_t after);
 void standin_add_loopback(const char *extension, int64_t after, const char *cause);

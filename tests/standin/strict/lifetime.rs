@@ -203,3 +203,35 @@ pub fn load_fails_half_way(stand: &Stand) -> Wrong {
     wrong.push("load has no end".to_owned());
     wrong
 }
+
+/// An older switch refuses the module with one line that says why; nothing stays behind.
+pub fn old_switch(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let now = "1.10.12-release-10222002881-a88d069d6f~64bit";
+    let done = stand.library.unload(false);
+    expect(&mut wrong, "unload", done.is_ok(), &done);
+    for old in ["1.10.6-release~64bit", "1.8.7"] {
+        stand.library.version(old);
+        stand.library.log();
+        let loaded = stand.load();
+        let log = stand.library.log();
+        expect(&mut wrong, old, loaded.is_err(), &loaded);
+        let line = format!(
+            "mod_cti cannot be loaded: this is FreeSWITCH {old}, and mod_cti needs 1.10.7 or later"
+        );
+        expect(&mut wrong, "the log", log == [(3, line)], &log);
+        if loaded.is_ok() {
+            let _ = stand.library.unload(false);
+        }
+        wrong.extend(stand.library.leftovers(false));
+    }
+    for new in ["1.10.7", "1.11.2-dev", "who knows", now] {
+        stand.library.version(new);
+        let loaded = stand.load();
+        expect(&mut wrong, new, loaded.is_ok(), &loaded);
+        if new != now {
+            let _ = stand.library.unload(false);
+        }
+    }
+    wrong
+}
