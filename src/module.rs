@@ -175,6 +175,7 @@ fn begin(
             "this is FreeSWITCH {version}, and mod_cti needs 1.10.7 or later"
         ));
     }
+    switch::cause::learn();
     let metrics = Metrics::new().map_err(|error| error.to_string())?;
     offer(interface, pool).ok_or("the switch has no memory for its interfaces")?;
     let timer = Timer::start().map_err(|error| format!("no thread for deadlines: {error}"))?;
@@ -456,7 +457,7 @@ unsafe extern "C" fn dial_for_caller(
                 cancel,
             };
             // SAFETY: exactly what the switch has handed to us.
-            unsafe { switch::dial::sofia_for(&caller, asked) }.0
+            switch::cause::to_switch(unsafe { switch::dial::sofia_for(&caller, asked) })
         },
     )
 }

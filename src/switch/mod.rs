@@ -3,6 +3,7 @@
 //! ringing: every rule about ringing lives in `plan` and `ring`.
 
 pub mod api;
+pub mod cause;
 pub mod dial;
 pub mod event;
 pub mod guard;

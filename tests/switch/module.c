@@ -57,7 +57,10 @@ static char version[256] = "1.10.12-release-10222002881-a88d069d6f~64bit";
 
 const char *switch_version_full(void) { return version; }
 
-void standin_version(const char *full) { snprintf(version, sizeof version, "%s", full); }
+void standin_version(const char *full) {
+  snprintf(version, sizeof version, "%s", full);
+  causes_are_old(!strncmp(full, "1.10.7", 6) && !(full[6] >= '0' && full[6] <= '9'));
+}
 
 /* ---- interfaces ---- */
 

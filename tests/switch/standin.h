@@ -232,6 +232,10 @@ char *channel_key(switch_channel_t *channel);
 void channel_run_hooks(switch_channel_t *channel, const char *prefix);
 const char *cause_name(int cause);
 int cause_number(const char *name);
+/* A cause as the module is given it, and one that it gives. */
+switch_call_cause_t cause_out(int cause);
+int cause_in(switch_call_cause_t given);
+void causes_are_old(bool old);
 switch_caller_profile_t *profile_copy(switch_memory_pool_t *pool, switch_caller_profile_t *from);
 switch_caller_profile_t *profile_new(switch_memory_pool_t *pool);
 void profiles_end(switch_memory_pool_t *pool);
