@@ -257,12 +257,9 @@ fn offer(
             created,
             ffi::SWITCH_APPLICATION_INTERFACE,
         );
-        let Some(application) = application
+        let application = application
             .cast::<ffi::switch_application_interface_t>()
-            .as_mut()
-        else {
-            return None;
-        };
+            .as_mut()?;
         application.interface_name = c"cti_bridge".as_ptr();
         application.application_function = Some(run_cti_bridge);
         application.short_desc = c"Ring a plan and bridge who answers".as_ptr();
@@ -271,18 +268,16 @@ fn offer(
         application.flags = ffi::SAF_SUPPORT_NOMEDIA | ffi::SAF_SUPPORT_TEXT_ONLY;
         let command =
             ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
-        let Some(command) = command.cast::<ffi::switch_api_interface_t>().as_mut() else {
-            return None;
-        };
+        let command = command.cast::<ffi::switch_api_interface_t>().as_mut()?;
         command.interface_name = c"cti".as_ptr();
         command.desc = c"See and steer the calls of cti_bridge".as_ptr();
         command.function = Some(run_cti);
         command.syntax = API_SYNTAX.as_ptr();
         let endpoint =
             ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_ENDPOINT_INTERFACE);
-        let Some(endpoint) = endpoint.cast::<ffi::switch_endpoint_interface_t>().as_mut() else {
-            return None;
-        };
+        let endpoint = endpoint
+            .cast::<ffi::switch_endpoint_interface_t>()
+            .as_mut()?;
         endpoint.interface_name = switch::dial::WITH_CALLER.as_ptr();
         endpoint.io_routines = (&raw const FOR_CALLER.0).cast_mut();
     }
