@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const BINDINGS: &str = include_str!("../include/bindings.rs");
+const CAUSES: &str = include_str!("../src/ring/cause.rs");
 const HEADER: &str = include_str!("../include/freeswitch_api.h");
 
 fn main() -> ExitCode {
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         same_layout(&headers, &ours),
         same_prototypes(&headers),
         all_functions(&headers),
+        same_causes(&headers),
     ];
     for error in checks.iter().filter_map(|check| check.as_ref().err()) {
         println!("FAILED {error}");
@@ -161,6 +163,45 @@ fn all_functions(headers: &Path) -> Result<(), String> {
     }
     let program = format!("#include <switch.h>\nint main(void) {{\n{uses}  return 0;\n}}\n");
     compile(&program, headers, "functions", false).map(|_| ())
+}
+
+/// The ring machine's causes. Those of the switch's own (from 700) may all be 200 less, as in
+/// 1.10.7, or not be there at all: `src/switch/cause.rs` asks the switch which it is.
+fn same_causes(headers: &Path) -> Result<(), String> {
+    let types = headers.join("switch_types.h");
+    let types =
+        std::fs::read_to_string(&types).map_err(|error| format!("{}: {error}", types.display()))?;
+    let theirs = |name: &str| {
+        let (_, rest) = types.split_once(&format!("SWITCH_CAUSE_{name} = "))?;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<u32>().ok()
+    };
+    let ours: Vec<(&str, u32)> = CAUSES
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub const "))
+        .filter_map(|line| line.split_once(": Cause = Cause("))
+        .filter_map(|(name, rest)| Some((name, rest.strip_suffix(");")?.parse().ok()?)))
+        .collect();
+    let less = if theirs("LOSE_RACE") == Some(502) {
+        200
+    } else {
+        0
+    };
+    let differs = |&&(name, number): &&(&str, u32)| match (theirs(name), number) {
+        (Some(theirs), 700..) => theirs + less != number,
+        (Some(theirs), _) => theirs != number,
+        (None, _) => number < 700,
+    };
+    let wrong: Vec<String> = ours
+        .iter()
+        .filter(differs)
+        .map(|(name, number)| format!("  {name}: ours {number}, theirs {:?}", theirs(name)))
+        .collect();
+    if wrong.is_empty() && ours.len() > 20 {
+        Ok(())
+    } else {
+        Err(format!("{} causes:\n{}", ours.len(), wrong.join("\n")))
+    }
 }
 
 fn compile(program: &str, include: &Path, name: &str, link: bool) -> Result<PathBuf, String> {
