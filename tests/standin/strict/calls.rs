@@ -475,7 +475,7 @@ pub fn told_by_what_happened(stand: &Stand) -> Wrong {
             .iter()
             .find(|(_, line)| line.contains(" ms, stage "));
         let lied = |line: &str| {
-            ["nobody", "987654", "77"]
+            ["nobody", "987654", "stage 77"]
                 .iter()
                 .any(|lie| line.contains(lie))
         };
