@@ -602,6 +602,7 @@ unsafe extern "C" {
     ) -> switch_status_t;
     pub fn switch_core_get_domain(dup: switch_bool_t) -> *mut ::std::os::raw::c_char;
     pub fn switch_micro_time_now() -> switch_time_t;
+    pub fn switch_version_full() -> *const ::std::os::raw::c_char;
     pub fn switch_core_session_perform_locate(
         uuid_str: *const ::std::os::raw::c_char,
         file: *const ::std::os::raw::c_char,
@@ -731,9 +732,8 @@ unsafe extern "C" {
         channel: *mut switch_channel_t,
         variable_prefix: *const ::std::os::raw::c_char,
     ) -> switch_status_t;
-    pub fn switch_channel_get_variables_prefix(
+    pub fn switch_channel_get_variables(
         channel: *mut switch_channel_t,
-        prefix: *const ::std::os::raw::c_char,
         event: *mut *mut switch_event_t,
     ) -> switch_status_t;
     pub fn switch_dial_handle_create(handle: *mut *mut switch_dial_handle_t) -> switch_status_t;

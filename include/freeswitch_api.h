@@ -409,6 +409,7 @@ switch_status_t switch_xml_locate_user_merged(const char *key, const char *user_
                                               const char *ip, switch_xml_t *user, switch_event_t *params);
 char *switch_core_get_domain(switch_bool_t dup);
 switch_time_t switch_micro_time_now(void);
+const char *switch_version_full(void);
 
 /* sessions and channels */
 switch_core_session_t *switch_core_session_perform_locate(const char *uuid_str, const char *file, const char *func,
@@ -452,8 +453,7 @@ switch_status_t switch_channel_dequeue_dtmf(switch_channel_t *channel, switch_dt
 switch_status_t switch_channel_queue_dtmf(switch_channel_t *channel, const switch_dtmf_t *dtmf);
 switch_status_t switch_channel_execute_on(switch_channel_t *channel, const char *variable_prefix);
 switch_status_t switch_channel_api_on(switch_channel_t *channel, const char *variable_prefix);
-switch_status_t switch_channel_get_variables_prefix(switch_channel_t *channel, const char *prefix,
-                                                    switch_event_t **event);
+switch_status_t switch_channel_get_variables(switch_channel_t *channel, switch_event_t **event);
 
 /* placing and joining calls */
 switch_status_t switch_dial_handle_create(switch_dial_handle_t **handle);

@@ -20,6 +20,7 @@ use crate::ring::{
 use crate::settings::{self, OURS};
 use crate::shield::Shield;
 use crate::switch::Event as SwitchEvent;
+use crate::switch::cause::from_switch;
 use crate::switch::guard::guarded;
 use crate::switch::session::cause_name;
 use crate::switch::{self, Channel, DialHandle, LockedSession, Originated, Session};
@@ -404,7 +405,7 @@ fn dial(call: &Arc<Call>, caller: Option<&Session<'_>>, command: Command) {
     // Should this thread panic, the branch is over all the same.
     let _returned = Returned { call, branch };
     let cell = call.cell(branch);
-    let cancelled = Cause(cell.load(Ordering::Acquire));
+    let cancelled = from_switch(cell.load(Ordering::Acquire));
     if cancelled != Cause::NONE {
         return call.feed(Event::BranchFailed {
             branch,

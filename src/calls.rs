@@ -9,6 +9,7 @@ use crate::plan::{Plan, Variables};
 use crate::ring::{
     BranchId, Cause, Command, Event, Leg, LegId, LegState, NewLeg, Outcome, PartId, Ring, Time,
 };
+use crate::switch::cause::to_switch;
 use crate::switch::dial::WITH_CALLER;
 use crate::switch::guard::guarded;
 use crate::switch::session::clock;
@@ -353,7 +354,7 @@ impl Call {
     fn give_up(&self, state: &mut State) {
         let cause = Cause::DESTINATION_OUT_OF_ORDER;
         for cell in state.cells.values() {
-            cell.store(cause.0, Ordering::Release);
+            cell.store(to_switch(cause), Ordering::Release);
         }
         let finish = Command::Finish {
             outcome: Outcome::Failed,
@@ -369,7 +370,7 @@ impl Call {
     fn carry_out(self: &Arc<Call>, command: Command) {
         match command {
             Command::Cancel { branch, cause } => {
-                self.cell(branch).store(cause.0, Ordering::Release)
+                self.cell(branch).store(to_switch(cause), Ordering::Release)
             }
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             Command::Dial { branch, .. } => crate::bridge::dial_aside(self, command, branch),

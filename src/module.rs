@@ -146,99 +146,142 @@ unsafe extern "C" fn load(
 ) -> ffi::switch_status_t {
     guarded("load", ffi::SWITCH_STATUS_GENERR, || {
         switch::log::install();
-        let timer = match Timer::start() {
-            Ok(timer) => timer,
-            Err(error) => {
-                tracing::error!("mod_cti cannot be loaded: no thread for deadlines: {error}");
-                return ffi::SWITCH_STATUS_GENERR;
-            }
-        };
-        let metrics = match Metrics::new() {
-            Ok(metrics) => metrics,
+        if let Some(path) = switch::library::replaced((&raw const mod_cti_module_interface).cast())
+        {
+            tracing::warn!(
+                "{} is not the file that mod_cti {} was first loaded from: the old code goes on running until FreeSWITCH is restarted",
+                path.display(),
+                env!("CARGO_PKG_VERSION")
+            );
+        }
+        match begin(interface, pool) {
+            Ok(()) => ffi::SWITCH_STATUS_SUCCESS,
             Err(error) => {
                 tracing::error!("mod_cti cannot be loaded: {error}");
-                return ffi::SWITCH_STATUS_GENERR;
+                ffi::SWITCH_STATUS_GENERR
             }
-        };
-        // SAFETY: the switch hands us its pool and a place for the result; every string is
-        // static; interfaces returned by the switch are ours to fill.
-        unsafe {
-            let created =
-                ffi::switch_loadable_module_create_module_interface(pool, c"mod_cti".as_ptr());
-            if created.is_null() {
-                return ffi::SWITCH_STATUS_GENERR;
-            }
-            *interface = created;
-            let application = ffi::switch_loadable_module_create_interface(
-                created,
-                ffi::SWITCH_APPLICATION_INTERFACE,
-            );
-            let Some(application) = application
-                .cast::<ffi::switch_application_interface_t>()
-                .as_mut()
-            else {
-                return ffi::SWITCH_STATUS_GENERR;
-            };
-            application.interface_name = c"cti_bridge".as_ptr();
-            application.application_function = Some(run_cti_bridge);
-            application.short_desc = c"Ring a plan and bridge who answers".as_ptr();
-            application.long_desc = c"Ring targets together (,) and stages one after another (|) with exact deadlines, and bridge the first to answer".as_ptr();
-            application.syntax = c"<plan>, for example user/1002,user/1003|user/1004".as_ptr();
-            application.flags = ffi::SAF_SUPPORT_NOMEDIA | ffi::SAF_SUPPORT_TEXT_ONLY;
-            let command =
-                ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
-            let Some(command) = command.cast::<ffi::switch_api_interface_t>().as_mut() else {
-                return ffi::SWITCH_STATUS_GENERR;
-            };
-            command.interface_name = c"cti".as_ptr();
-            command.desc = c"See and steer the calls of cti_bridge".as_ptr();
-            command.function = Some(run_cti);
-            command.syntax = API_SYNTAX.as_ptr();
-            let endpoint = ffi::switch_loadable_module_create_interface(
-                created,
-                ffi::SWITCH_ENDPOINT_INTERFACE,
-            );
-            let Some(endpoint) = endpoint.cast::<ffi::switch_endpoint_interface_t>().as_mut()
-            else {
-                return ffi::SWITCH_STATUS_GENERR;
-            };
-            endpoint.interface_name = switch::dial::WITH_CALLER.as_ptr();
-            endpoint.io_routines = (&raw const FOR_CALLER.0).cast_mut();
         }
-        if !reserve_subclass(NAME, SUBCLASS) {
-            tracing::warn!("the event subclass {SUBCLASS} is taken by somebody else");
-        }
-        api::COMPLETIONS
-            .iter()
-            .for_each(|rule| switch::api::complete(rule));
-        switch::api::complete_with("::cti::calls", Some(offer_calls));
-        let (config, _) = read_config();
-        let events = [
-            ffi::SWITCH_EVENT_CHANNEL_PROGRESS,
-            ffi::SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA,
-            ffi::SWITCH_EVENT_CHANNEL_ANSWER,
-        ];
-        let bindings = events
-            .into_iter()
-            .filter_map(|event| Binding::new(event, None, on_event))
-            .chain(Binding::new(
-                ffi::SWITCH_EVENT_CUSTOM,
-                Some("sofia::register"),
-                on_registration,
-            ));
-        *MODULE.write() = Some(Arc::new(Module {
-            calls: Calls::default(),
-            timer,
-            metrics,
-            history: History::default(),
-            waiting: late::Waiting::default(),
-            config: RwLock::new(Arc::new(config)),
-            threads: Mutex::default(),
-            thread_ended: Condvar::new(),
-            bindings: Mutex::new(bindings.collect()),
-        }));
-        ffi::SWITCH_STATUS_SUCCESS
     })
+}
+
+/// Everything that may fail comes first, and is undone where something after it fails: the
+/// switch does not call `shutdown` of a module that could not be loaded.
+fn begin(
+    interface: *mut *mut ffi::switch_loadable_module_interface_t,
+    pool: *mut ffi::switch_memory_pool_t,
+) -> Result<(), String> {
+    if let Some(version) = switch::version::too_old() {
+        return Err(format!(
+            "this is FreeSWITCH {version}, and mod_cti needs 1.10.7 or later"
+        ));
+    }
+    switch::cause::learn();
+    let metrics = Metrics::new().map_err(|error| error.to_string())?;
+    offer(interface, pool).ok_or("the switch has no memory for its interfaces")?;
+    let timer = Timer::start().map_err(|error| format!("no thread for deadlines: {error}"))?;
+    let started = Started(Some(Arc::clone(&timer)));
+    let mut bindings = Vec::new();
+    for (event, subclass, callback) in EVENTS {
+        let binding = Binding::new(event, subclass, callback);
+        bindings.push(binding.ok_or("the switch does not give us its events")?);
+    }
+    let (config, _) = read_config();
+    if !reserve_subclass(NAME, SUBCLASS) {
+        tracing::warn!("the event subclass {SUBCLASS} is taken by somebody else");
+    }
+    api::COMPLETIONS
+        .iter()
+        .for_each(|rule| switch::api::complete(rule));
+    switch::api::complete_with("::cti::calls", Some(offer_calls));
+    *MODULE.write() = Some(Arc::new(Module {
+        calls: Calls::default(),
+        timer,
+        metrics,
+        history: History::default(),
+        waiting: late::Waiting::default(),
+        config: RwLock::new(Arc::new(config)),
+        threads: Mutex::default(),
+        thread_ended: Condvar::new(),
+        bindings: Mutex::new(bindings),
+    }));
+    started.stays();
+    Ok(())
+}
+
+/// The timer of a load under way: its thread ends with a load that fails.
+struct Started(Option<Arc<Timer>>);
+
+impl Started {
+    fn stays(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(timer) = &self.0 {
+            timer.stop();
+        }
+    }
+}
+
+type OnEvent = unsafe extern "C" fn(*mut ffi::switch_event_t);
+
+const EVENTS: [(ffi::switch_event_types_t, Option<&str>, OnEvent); 4] = [
+    (ffi::SWITCH_EVENT_CHANNEL_PROGRESS, None, on_event),
+    (ffi::SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA, None, on_event),
+    (ffi::SWITCH_EVENT_CHANNEL_ANSWER, None, on_event),
+    (
+        ffi::SWITCH_EVENT_CUSTOM,
+        Some("sofia::register"),
+        on_registration,
+    ),
+];
+
+/// What the switch may call by name; all of it lives in the pool, which the switch ends with
+/// the module. `None` where the switch has no memory left.
+fn offer(
+    interface: *mut *mut ffi::switch_loadable_module_interface_t,
+    pool: *mut ffi::switch_memory_pool_t,
+) -> Option<()> {
+    // SAFETY: the switch hands us its pool and a place for the result; every string is
+    // static; interfaces returned by the switch are ours to fill.
+    unsafe {
+        let created =
+            ffi::switch_loadable_module_create_module_interface(pool, c"mod_cti".as_ptr());
+        if created.is_null() {
+            return None;
+        }
+        *interface = created;
+        let application = ffi::switch_loadable_module_create_interface(
+            created,
+            ffi::SWITCH_APPLICATION_INTERFACE,
+        );
+        let application = application
+            .cast::<ffi::switch_application_interface_t>()
+            .as_mut()?;
+        application.interface_name = c"cti_bridge".as_ptr();
+        application.application_function = Some(run_cti_bridge);
+        application.short_desc = c"Ring a plan and bridge who answers".as_ptr();
+        application.long_desc = c"Ring targets together (,) and stages one after another (|) with exact deadlines, and bridge the first to answer".as_ptr();
+        application.syntax = c"<plan>, for example user/1002,user/1003|user/1004".as_ptr();
+        application.flags = ffi::SAF_SUPPORT_NOMEDIA | ffi::SAF_SUPPORT_TEXT_ONLY;
+        let command =
+            ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
+        let command = command.cast::<ffi::switch_api_interface_t>().as_mut()?;
+        command.interface_name = c"cti".as_ptr();
+        command.desc = c"See and steer the calls of cti_bridge".as_ptr();
+        command.function = Some(run_cti);
+        command.syntax = API_SYNTAX.as_ptr();
+        let endpoint =
+            ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_ENDPOINT_INTERFACE);
+        let endpoint = endpoint
+            .cast::<ffi::switch_endpoint_interface_t>()
+            .as_mut()?;
+        endpoint.interface_name = switch::dial::WITH_CALLER.as_ptr();
+        endpoint.io_routines = (&raw const FOR_CALLER.0).cast_mut();
+    }
+    Some(())
 }
 
 const API_SYNTAX: &std::ffi::CStr =
@@ -409,7 +452,7 @@ unsafe extern "C" fn dial_for_caller(
                 cancel,
             };
             // SAFETY: exactly what the switch has handed to us.
-            unsafe { switch::dial::sofia_for(&caller, asked) }.0
+            switch::cause::to_switch(unsafe { switch::dial::sofia_for(&caller, asked) })
         },
     )
 }

@@ -39,8 +39,9 @@ impl<'a> Shield<'a> {
 
     fn take(&mut self) {
         let caller = self.caller;
-        let names = KEPT.iter().flat_map(|prefix| caller.names_with(prefix));
+        let names = caller.names_with(&KEPT);
         self.taken = names
+            .into_iter()
             .filter_map(|name| Some((caller.variable(&name)?, name)))
             .map(|(value, name)| (name, value))
             .collect();

@@ -1,6 +1,8 @@
 //! Our declarations of the C API against FreeSWITCH's own, wherever its headers are found.
 //! Sizes, offsets and numbers are printed by one C program built against each; prototypes
-//! are declared a second time behind the real ones, where a difference does not compile.
+//! are declared a second time behind the real ones, where a difference does not compile. A
+//! function that the real ones lack would be declared for the first time by that: so each is
+//! looked for by its address in a program of its own.
 
 use std::env;
 use std::fmt::Write;
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const BINDINGS: &str = include_str!("../include/bindings.rs");
+const CAUSES: &str = include_str!("../src/ring/cause.rs");
 const HEADER: &str = include_str!("../include/freeswitch_api.h");
 
 fn main() -> ExitCode {
@@ -19,7 +22,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
-    let checks = [same_layout(&headers, &ours), same_prototypes(&headers)];
+    let checks = [
+        same_layout(&headers, &ours),
+        same_prototypes(&headers),
+        all_functions(&headers),
+        same_causes(&headers),
+    ];
     for error in checks.iter().filter_map(|check| check.as_ref().err()) {
         println!("FAILED {error}");
     }
@@ -138,6 +146,62 @@ fn same_prototypes(headers: &Path) -> Result<(), String> {
         false,
     )
     .map(|_| ())
+}
+
+/// Every function that our bindings know, without a word of ours before it.
+fn all_functions(headers: &Path) -> Result<(), String> {
+    let mut uses = String::new();
+    let functions = BINDINGS
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("pub fn "))
+        .filter_map(|rest| rest.split_once('('));
+    for (name, _) in functions {
+        let _ = writeln!(uses, "  (void)&{name};");
+    }
+    if uses.lines().count() < 60 {
+        return Err(format!("the bindings' functions are not found:\n{uses}"));
+    }
+    let program = format!("#include <switch.h>\nint main(void) {{\n{uses}  return 0;\n}}\n");
+    compile(&program, headers, "functions", false).map(|_| ())
+}
+
+/// The ring machine's causes. Those of the switch's own (from 700) may all be 200 less, as in
+/// 1.10.7, or not be there at all: `src/switch/cause.rs` asks the switch which it is.
+fn same_causes(headers: &Path) -> Result<(), String> {
+    let types = headers.join("switch_types.h");
+    let types =
+        std::fs::read_to_string(&types).map_err(|error| format!("{}: {error}", types.display()))?;
+    let theirs = |name: &str| {
+        let (_, rest) = types.split_once(&format!("SWITCH_CAUSE_{name} = "))?;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<u32>().ok()
+    };
+    let ours: Vec<(&str, u32)> = CAUSES
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub const "))
+        .filter_map(|line| line.split_once(": Cause = Cause("))
+        .filter_map(|(name, rest)| Some((name, rest.strip_suffix(");")?.parse().ok()?)))
+        .collect();
+    let less = if theirs("LOSE_RACE") == Some(502) {
+        200
+    } else {
+        0
+    };
+    let differs = |&&(name, number): &&(&str, u32)| match (theirs(name), number) {
+        (Some(theirs), 700..) => theirs + less != number,
+        (Some(theirs), _) => theirs != number,
+        (None, _) => number < 700,
+    };
+    let wrong: Vec<String> = ours
+        .iter()
+        .filter(differs)
+        .map(|(name, number)| format!("  {name}: ours {number}, theirs {:?}", theirs(name)))
+        .collect();
+    if wrong.is_empty() && ours.len() > 20 {
+        Ok(())
+    } else {
+        Err(format!("{} causes:\n{}", ours.len(), wrong.join("\n")))
+    }
 }
 
 fn compile(program: &str, include: &Path, name: &str, link: bool) -> Result<PathBuf, String> {

@@ -2,6 +2,7 @@
 //! A dial handle is single-use (originate cuts its dial strings), so each originate gets a
 //! fresh one and drops it.
 
+use super::cause::from_switch;
 use super::event::Event;
 use super::session::{LockedSession, Session};
 use super::text::c;
@@ -151,7 +152,7 @@ pub fn originate(
         );
         match LockedSession::from_locked(peer) {
             Some(peer) if status == ffi::SWITCH_STATUS_SUCCESS => Originated::Won(peer),
-            _ => Originated::Failed(Cause(cause)),
+            _ => Originated::Failed(from_switch(cause)),
         }
     }
 }
@@ -237,7 +238,7 @@ pub unsafe fn sofia_for(caller: &Session<'_>, asked: Asked) -> Cause {
         return Cause::CHAN_NOT_IMPLEMENTED;
     };
     // SAFETY: the caller lives during the call, and the rest is as the switch handed it over.
-    Cause(unsafe {
+    from_switch(unsafe {
         make(
             caller.as_ptr(),
             asked.variables,

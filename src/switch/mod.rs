@@ -3,12 +3,15 @@
 //! ringing: every rule about ringing lives in `plan` and `ring`.
 
 pub mod api;
+pub mod cause;
 pub mod dial;
 pub mod event;
 pub mod guard;
+pub mod library;
 pub mod log;
 pub mod session;
 pub mod text;
+pub mod version;
 pub mod xml;
 
 pub use dial::{DialHandle, Originated, originate};

@@ -3,6 +3,7 @@
 //! argument of a callback); a `LockedSession` is one whose read lock we hold ourselves.
 
 use super::Event;
+use super::cause::{from_switch, to_switch};
 use super::text::{c, copied, expanded_from, inert};
 use crate::ffi;
 use crate::ring::Cause;
@@ -447,17 +448,16 @@ impl Channel<'_> {
         };
     }
 
-    /// The names of its own variables that begin so.
-    pub fn names_with(&self, prefix: &str) -> Vec<String> {
-        let text = c(prefix);
+    /// The names of its own variables that begin with one of these.
+    pub fn names_with(&self, prefixes: &[&str]) -> Vec<String> {
         let mut found = ptr::null_mut();
         // SAFETY: the channel is alive; `found` receives a new event that is ours.
         let found = unsafe {
-            ffi::switch_channel_get_variables_prefix(self.0.as_ptr(), text.as_ptr(), &mut found);
+            ffi::switch_channel_get_variables(self.0.as_ptr(), &mut found);
             Event::owned(found)
         };
         let mut names = found.map(|event| event.names()).unwrap_or_default();
-        names.retain(|name| name.starts_with(prefix));
+        names.retain(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
         names
     }
 
@@ -563,7 +563,7 @@ impl Channel<'_> {
 
     pub fn cause(&self) -> Cause {
         // SAFETY: the channel is alive.
-        Cause(unsafe { ffi::switch_channel_get_cause(self.0.as_ptr()) })
+        from_switch(unsafe { ffi::switch_channel_get_cause(self.0.as_ptr()) })
     }
 
     pub fn hang_up(&self, cause: Cause) {
@@ -574,7 +574,7 @@ impl Channel<'_> {
                 c"mod_cti".as_ptr(),
                 c"cti".as_ptr(),
                 0,
-                cause.0,
+                to_switch(cause),
             )
         };
     }
@@ -583,7 +583,7 @@ impl Channel<'_> {
     /// `transfer_on_fail`, else hang up.
     pub fn handle_cause(&self, cause: Cause) {
         // SAFETY: the channel is alive.
-        unsafe { ffi::switch_channel_handle_cause(self.0.as_ptr(), cause.0) };
+        unsafe { ffi::switch_channel_handle_cause(self.0.as_ptr(), to_switch(cause)) };
     }
 
     /// Send ringing (180) to this side.
@@ -622,19 +622,4 @@ pub fn clock() -> i64 {
     unsafe { ffi::switch_micro_time_now() }
 }
 
-/// A cause's name as the switch spells it.
-pub fn cause_name(cause: Cause) -> String {
-    // SAFETY: returns a static string for every number.
-    unsafe { copied(ffi::switch_channel_cause2str(cause.0)) }.unwrap_or_default()
-}
-
-/// The cause of a name or a number; `None` where the switch knows neither.
-pub fn cause_named(text: &str) -> Option<Cause> {
-    let name = c(text.trim());
-    // SAFETY: the string lives during the call.
-    let cause = Cause(unsafe { ffi::switch_channel_str2cause(name.as_ptr()) });
-    // The switch answers an unknown name with a cause too: take it only if it means it.
-    let known =
-        cause_name(cause).eq_ignore_ascii_case(text.trim()) || text.trim().parse() == Ok(cause.0);
-    (known && cause != Cause::NONE).then_some(cause)
-}
+pub use super::cause::{name as cause_name, named as cause_named};

@@ -45,6 +45,8 @@ functions! {
     standin_begin();
     standin_load(Text) -> Text;
     standin_unload(bool) -> Text;
+    standin_fail(c_int) -> bool;
+    standin_version(Text);
     standin_add_phone(Text, Text, c_int, c_int, i64);
     standin_add_loopback(Text, i64, Text);
     standin_add_group(Text, Text);
@@ -241,6 +243,19 @@ impl Library {
         let path = text(module.to_string_lossy().into_owned());
         // SAFETY: a C string; the answer is NULL or static.
         unsafe { copied((self.standin_load)(path.as_ptr())) }.map_or(Ok(()), Err)
+    }
+
+    /// Fail the call of this number at the next load; whether the one asked for before has failed.
+    pub fn fail(&self, nth: u32) -> bool {
+        // SAFETY: no pointers.
+        unsafe { (self.standin_fail)(nth as c_int) }
+    }
+
+    /// Be a switch of another version.
+    pub fn version(&self, full: &str) {
+        let full = text(full);
+        // SAFETY: a C string that the library copies.
+        unsafe { (self.standin_version)(full.as_ptr()) }
     }
 
     pub fn unload(&self, force: bool) -> Result<(), String> {

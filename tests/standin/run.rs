@@ -77,6 +77,11 @@ impl Stand {
         Ok(stand)
     }
 
+    /// The file that is loaded.
+    pub fn module(&self) -> &Path {
+        &self.module
+    }
+
     pub fn load(&self) -> Result<(), String> {
         let said = |error| format!("{}: {error}", self.module.display());
         self.library.load(&self.module).map_err(said)

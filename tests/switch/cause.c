@@ -108,6 +108,25 @@ int cause_number(const char *name) {
   return SWITCH_CAUSE_NORMAL_CLEARING;
 }
 
-switch_call_cause_t switch_channel_str2cause(const char *name) { return (switch_call_cause_t)cause_number(name); }
+/* Up to 1.10.7 the switch's own causes count from 500 and 600; in here the later numbers stand. */
+static bool old_numbers;
 
-const char *switch_channel_cause2str(switch_call_cause_t cause) { return cause_name((int)cause); }
+void causes_are_old(bool old) { old_numbers = old; }
+
+switch_call_cause_t cause_out(int cause) {
+  bool moved = (cause >= 700 && cause <= 703) || (cause >= 800 && cause <= 824);
+  return (switch_call_cause_t)(old_numbers && moved ? cause - 200 : cause);
+}
+
+int cause_in(switch_call_cause_t given) {
+  int cause = (int)given;
+  if (!old_numbers) return cause;
+  if ((cause >= 500 && cause <= 503) || (cause >= 600 && cause <= 624)) return cause + 200;
+  return cause >= 700 ? -1 : cause; /* there is no such cause */
+}
+
+switch_call_cause_t switch_channel_str2cause(const char *name) {
+  return !is_empty(name) && *name >= '0' && *name <= '9' ? (switch_call_cause_t)atoi(name) : cause_out(cause_number(name));
+}
+
+const char *switch_channel_cause2str(switch_call_cause_t cause) { return cause_name(cause_in(cause)); }

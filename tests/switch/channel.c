@@ -164,7 +164,7 @@ switch_channel_state_t switch_channel_get_state(switch_channel_t *channel) {
 
 switch_call_cause_t switch_channel_get_cause(switch_channel_t *channel) {
   object_check(channel, A_CHANNEL, __func__);
-  return (switch_call_cause_t)channel->cause;
+  return cause_out(channel->cause);
 }
 
 /* ---- events of a channel ---- */
@@ -307,10 +307,10 @@ switch_channel_state_t switch_channel_perform_hangup(switch_channel_t *channel, 
   (void)file, (void)func, (void)line;
   object_check(channel, A_CHANNEL, __func__);
   /* Out on the wire goes a Reason made from this number: it must be one that exists. */
-  if ((int)cause == SWITCH_CAUSE_NONE || !strcmp(cause_name((int)cause), "UNKNOWN"))
+  if ((int)cause == SWITCH_CAUSE_NONE || !strcmp(cause_name(cause_in(cause)), "UNKNOWN"))
     fatal(__func__, "hung up with cause %d, which does not exist", (int)cause);
   big_lock();
-  channel_hangup(channel, (int)cause);
+  channel_hangup(channel, cause_in(cause));
   int state = channel->state;
   big_unlock();
   return (switch_channel_state_t)state;
@@ -376,7 +376,7 @@ void channel_handle_cause(switch_channel_t *channel, int cause) {
 void switch_channel_handle_cause(switch_channel_t *channel, switch_call_cause_t cause) {
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
-  channel_handle_cause(channel, (int)cause);
+  channel_handle_cause(channel, cause_in(cause));
   big_unlock();
 }
 
@@ -414,13 +414,13 @@ switch_status_t switch_channel_api_on(switch_channel_t *channel, const char *pre
   return switch_channel_execute_on(channel, prefix);
 }
 
-switch_status_t switch_channel_get_variables_prefix(switch_channel_t *channel, const char *prefix, switch_event_t **event) {
+switch_status_t switch_channel_get_variables(switch_channel_t *channel, switch_event_t **event) {
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
   *event = event_new(SWITCH_EVENT_CHANNEL_DATA);
   (*event)->modules = true;
   for (struct header *variable = channel->variables->headers; variable; variable = variable->next)
-    if (!strncmp(variable->name, prefix, strlen(prefix))) event_add(*event, variable->name, variable->value);
+    event_add(*event, variable->name, variable->value);
   big_unlock();
   return SWITCH_STATUS_SUCCESS;
 }

@@ -299,6 +299,7 @@ switch_xml_t switch_xml_open_cfg(const char *file, switch_xml_t *node, switch_ev
   need(node, __func__, "the place for the configuration");
   if (params) event_check(params, __func__);
   *node = NULL;
+  if (load_fails()) return NULL;
   big_lock();
   bool any = false;
   for (struct item *item = items; item; item = item->next) any = any || !strcmp(item->of, file);

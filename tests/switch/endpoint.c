@@ -143,7 +143,7 @@ static switch_call_cause_t sofia_outgoing(switch_core_session_t *session, switch
   *made = NULL;
   int cause = sofia(session, profile->destination_number, profile, made);
   big_unlock();
-  return (switch_call_cause_t)cause;
+  return cause_out(cause);
 }
 
 /* The module's own endpoint: held while it works, and handed what the switch lends it. */
@@ -163,7 +163,7 @@ static int modules_own(switch_endpoint_interface_t *endpoint, switch_core_sessio
   event_free(lent);
   big_changed();
   if (cause == SWITCH_CAUSE_SUCCESS && !*made) fatal("outgoing_channel", "an endpoint of the module's succeeds without a leg");
-  return (int)cause;
+  return cause_in(cause);
 }
 
 /* The dialplan behind loopback is a list: an extension answers after a while, or hangs up. */

@@ -373,6 +373,7 @@ switch_status_t switch_event_bind_removable(const char *id, switch_event_types_t
                                             switch_event_node_t **node) {
   need(id, __func__, "the binding's id");
   if (!callback) fatal(__func__, "the callback is NULL");
+  if (load_fails()) return SWITCH_STATUS_GENERR;
   big_lock();
   wait_for_delivery(__func__);
   struct switch_event_node *made = object_new(A_BINDING, sizeof *made);
@@ -410,6 +411,7 @@ switch_status_t switch_event_unbind(switch_event_node_t **node) {
 switch_status_t switch_event_reserve_subclass_detailed(const char *owner, const char *name) {
   need(owner, __func__, "the owner");
   need(name, __func__, "the subclass");
+  if (load_fails()) return SWITCH_STATUS_INUSE;
   big_lock();
   switch_status_t status = SWITCH_STATUS_SUCCESS;
   for (struct subclass *known = subclasses; known; known = known->next)

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,43 @@ static switch_memory_pool_t *module_pool;
 static void *library;
 static bool loading;
 
+/* ---- a load that fails half way ---- */
+
+static int failing; /* which of the calls below fails; 0: none */
+static bool has_failed;
+
+/* Whether the switch has no more of it: asked by every call of load's that may fail. */
+bool load_fails(void) {
+  if (!loading || failing <= 0 || --failing) return false;
+  return has_failed = true;
+}
+
+/* Fail the call of this number at the next load; whether the one that was asked for before has failed. */
+bool standin_fail(int nth) {
+  bool failed = has_failed;
+  has_failed = false;
+  failing = nth;
+  return failed;
+}
+
+/* No thread is to be had either. Only where this library comes before the C library. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *data) {
+  static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+  if (!real) real = dlsym(RTLD_NEXT, "pthread_create");
+  return load_fails() ? EAGAIN : real(thread, attributes, body, data);
+}
+
+/* ---- which switch this is ---- */
+
+static char version[256] = "1.10.12-release-10222002881-a88d069d6f~64bit";
+
+const char *switch_version_full(void) { return version; }
+
+void standin_version(const char *full) {
+  snprintf(version, sizeof version, "%s", full);
+  causes_are_old(!strncmp(full, "1.10.7", 6) && !(full[6] >= '0' && full[6] <= '9'));
+}
+
 /* ---- interfaces ---- */
 
 switch_loadable_module_interface_t *switch_loadable_module_create_module_interface(switch_memory_pool_t *pool, const char *name) {
@@ -31,6 +69,7 @@ switch_loadable_module_interface_t *switch_loadable_module_create_module_interfa
   need(name, __func__, "the module's name");
   if (!loading) fatal(__func__, "called outside of load");
   if (module) fatal(__func__, "the module is made twice");
+  if (load_fails()) return NULL;
   module = object_new(A_MODULE, sizeof *module);
   module->module_name = pool_copy(pool, name);
   module->pool = pool;
@@ -41,6 +80,7 @@ switch_loadable_module_interface_t *switch_loadable_module_create_module_interfa
 void *switch_loadable_module_create_interface(switch_loadable_module_interface_t *mod, switch_module_interface_name_t kind) {
   object_check(mod, A_MODULE, __func__);
   if (!loading) fatal(__func__, "called outside of load");
+  if (load_fails()) return NULL;
   if (kind == SWITCH_APPLICATION_INTERFACE) {
     switch_application_interface_t *made = object_new(AN_INTERFACE, sizeof *made), **place = &interfaces.applications;
     made->rwlock = rwlock_new("an application");
@@ -301,6 +341,7 @@ static void rule_add(struct rule **list, const char *text, switch_console_comple
 
 switch_status_t switch_console_set_complete(const char *string) {
   need(string, __func__, "the rule");
+  if (load_fails()) return SWITCH_STATUS_FALSE;
   big_lock();
   if (!strncmp(string, "add ", 4)) rule_add(&rules, string + 4, NULL);
   else if (!strncmp(string, "del ", 4)) rule_remove(&rules, string + 4, true);
@@ -312,6 +353,7 @@ switch_status_t switch_console_set_complete(const char *string) {
 switch_status_t switch_console_add_complete_func(const char *name, switch_console_complete_callback_t callback) {
   need(name, __func__, "the function's name");
   if (!callback) fatal(__func__, "the callback is NULL");
+  if (load_fails()) return SWITCH_STATUS_FALSE;
   big_lock();
   rule_add(&callbacks, name, callback);
   big_unlock();

@@ -362,7 +362,7 @@ static void wait_for_a_winner(struct originate *o) {
   o->ringback_ok = o->ringback ? 1 : 0;
   while (o->winner != TIMED_OUT && (!o->caller || channel_ready(o->caller)) && still_ringing(o)) {
     if (o->cell && *o->cell > 0) {
-      if (!o->force_cause) o->force_cause = (int)*o->cell;
+      if (!o->force_cause) o->force_cause = cause_in(*o->cell);
       o->winner = CANCELLED;
       return;
     }
@@ -575,7 +575,7 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
     }
   }
   jitter();
-  *cause = (switch_call_cause_t)(o->force_cause ? o->force_cause : why);
+  *cause = cause_out(o->force_cause ? o->force_cause : why);
   if (o->caller) channel_run_hooks(o->caller, "execute_on_post_originate"), channel_run_hooks(o->caller, "api_on_post_originate");
   if (o->hangup_on_reject && o->caller) channel_hangup(o->caller, (int)*cause);
   if (o->variables != ovars) event_free(o->variables);

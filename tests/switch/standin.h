@@ -232,6 +232,10 @@ char *channel_key(switch_channel_t *channel);
 void channel_run_hooks(switch_channel_t *channel, const char *prefix);
 const char *cause_name(int cause);
 int cause_number(const char *name);
+/* A cause as the module is given it, and one that it gives. */
+switch_call_cause_t cause_out(int cause);
+int cause_in(switch_call_cause_t given);
+void causes_are_old(bool old);
 switch_caller_profile_t *profile_copy(switch_memory_pool_t *pool, switch_caller_profile_t *from);
 switch_caller_profile_t *profile_new(switch_memory_pool_t *pool);
 void profiles_end(switch_memory_pool_t *pool);
@@ -294,6 +298,7 @@ enum { OWN_NAME = 1, OWN_NUMBER = 2, OWN_ANI = 4 };
 
 void report_endpoints(struct text *report);
 void endpoint_unlocking(const switch_thread_rwlock_t *lock);
+bool load_fails(void);
 void report_modules(struct text *report, bool loaded);
 void event_report_unloaded(struct text *report);
 switch_application_function_t application_enter(const char *name, switch_application_interface_t **entered);
@@ -303,6 +308,8 @@ void application_leave(switch_application_interface_t *application);
 
 void standin_begin(void);
 const char *standin_load(const char *path);
+bool standin_fail(int nth);
+void standin_version(const char *full);
 const char *standin_unload(bool force);
 void standin_add_phone(const char *name, const char *user, int does, int status, int64_t after);
 void standin_add_loopback(const char *extension, int64_t after, const char *cause);

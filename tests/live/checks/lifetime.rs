@@ -128,3 +128,45 @@ pub fn load_and_unload(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         ..Verdict::default()
     })
 }
+
+/// A new `mod_cti.so` takes the place of the old one: at a reload the switch goes on with the
+/// old code, and the log says so once a load. Nothing is said while the file is the same.
+pub fn new_file_at_reload(rig: &Rig, _: usize) -> Result<Verdict, String> {
+    let place = rig.switch.directory.join("mod/mod_cti.so");
+    let said = |error: std::io::Error| format!("{}: {error}", place.display());
+    let warnings = || {
+        let log = rig.switch.log();
+        let warns = |line: &&str| line.contains("[WARNING]") && line.contains("restarted");
+        log.lines().filter(warns).count()
+    };
+    let mut wrong = Vec::new();
+    let mut reload = |what: &str, told: usize| -> Result<(), String> {
+        let before = warnings();
+        let reply = rig.switch.connect()?.api("reload mod_cti")?;
+        // The log is written by a thread of its own.
+        let until = Instant::now() + Duration::from_secs(2);
+        while warnings() < before + told && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let got = warnings() - before;
+        if got != told || !reply.contains("+OK") {
+            wrong.push(format!("{what}: {got} warnings ({reply:?})"));
+        }
+        Ok(())
+    };
+    reload("the same file", 0)?;
+    // The place is a link to the module; a file of its own takes its name, and is taken away.
+    let module = std::fs::read_link(&place).map_err(said)?;
+    let next = place.with_extension("next");
+    std::fs::copy(&module, &next).map_err(said)?;
+    std::fs::rename(&next, &place).map_err(said)?;
+    let told = reload("a new file", 1);
+    std::fs::remove_file(&place).map_err(said)?;
+    std::os::unix::fs::symlink(&module, &place).map_err(said)?;
+    told?;
+    reload("the first file again", 0)?;
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}

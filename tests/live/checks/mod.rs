@@ -145,6 +145,16 @@ pub const CHECKS: &[Check] = &[
         run: lifetime::unload_while_ringing,
     },
     Check {
+        name: "told_by_what_happened",
+        when: When::Alone,
+        run: operator::told_by_what_happened,
+    },
+    Check {
+        name: "a_new_file_at_reload_is_warned_of",
+        when: When::Alone,
+        run: lifetime::new_file_at_reload,
+    },
+    Check {
         name: "load_and_unload_20_times",
         when: When::Alone,
         run: lifetime::load_and_unload,

@@ -185,6 +185,46 @@ pub fn operator_cancels(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     })
 }
 
+/// A caller gives up while global variables of the names that tell a call's end are about:
+/// what happened is told, everywhere the same.
+pub fn told_by_what_happened(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    const LIES: [(&str, &str); 3] = [
+        ("cti_error", "a lie"),
+        ("cti_result", "invalid"),
+        ("cti_cause", "USER_BUSY"),
+    ];
+    let mut connection = rig.switch.connect()?;
+    for (name, lie) in LIES {
+        connection.api(&format!("global_setvar {name}={lie}"))?;
+    }
+    let phones = [phone("1002", Rings)];
+    let order = Order {
+        dial: Dial::Plan("user/1002"),
+        caller: Caller::HangsUpAfter(600),
+        variables: &[],
+        phones: &phones,
+    };
+    let course = rig.call(&order, slot);
+    for (name, _) in LIES {
+        connection.api(&format!("global_setvar {name}="))?;
+    }
+    let course = course?;
+    let mut wrong = Vec::new();
+    for (name, value) in [
+        ("cti_result", "cancelled"),
+        ("cti_cause", "ORIGINATOR_CANCEL"),
+    ] {
+        if course.variable(name) != Some(value) {
+            wrong.push(format!("{name} is {:?}", course.variable(name)));
+        }
+    }
+    wrong.extend(events(rig, &course, "cancelled"));
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
 /// The story that `cti::call` events tell: it begins, it ends with this result, and no leg ends twice.
 pub fn events(rig: &Rig, course: &Course, result: &str) -> Vec<String> {
     let events = rig.switch.events.of(&course.uuid);

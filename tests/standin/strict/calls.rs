@@ -410,19 +410,20 @@ pub fn told_by_what_happened(stand: &Stand) -> Wrong {
         let before = stand.library.api("cti", Some(b"metrics"), true);
         stand.library.begin();
         stand.library.hangs_up(caller, gone, 300);
-        let variables = std::thread::scope(|scope| {
-            let running = scope.spawn(|| {
-                stand
-                    .library
-                    .application(caller, APPLICATION, Some(b"user/1002"));
-                stand.library.finish(caller)
-            });
+        std::thread::scope(|scope| {
+            let plan = Some(b"user/1002".as_slice());
+            scope.spawn(move || stand.library.application(caller, APPLICATION, plan));
             if who == "meanwhile" {
-                std::thread::sleep(Duration::from_millis(200 * slowness()));
+                let joined = || stand.library.diary().iter().any(|record| record[0] == "J");
+                let joined = wait_until(Duration::from_secs(3), joined);
+                expect(&mut wrong, "joined", joined, &joined);
                 LIES.iter().for_each(|(name, value)| lie(name, value));
             }
-            running.join().expect("the call's thread")
         });
+        let variables = stand.library.finish(caller);
+        if who == "global" {
+            LIES.iter().for_each(|(name, _)| lie(name, ""));
+        }
         let after = stand.library.api("cti", Some(b"metrics"), true);
         let course = stand.collect(variables);
         wrong.extend(course.leftovers.iter().cloned());
@@ -474,7 +475,7 @@ pub fn told_by_what_happened(stand: &Stand) -> Wrong {
             .iter()
             .find(|(_, line)| line.contains(" ms, stage "));
         let lied = |line: &str| {
-            ["nobody", "987654", "77"]
+            ["nobody", "987654", "stage 77"]
                 .iter()
                 .any(|lie| line.contains(lie))
         };

@@ -118,3 +118,120 @@ pub fn late_callbacks(stand: &Stand) -> Wrong {
     }
     wrong
 }
+
+/// A new file is copied over the old one and the module reloaded: the old code goes on
+/// running, and the log says so. As long as the file is the same, nothing is said.
+pub fn new_file_at_reload(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let directory = std::env::temp_dir().join(format!("cti-new-file-{}", std::process::id()));
+    let path = directory.join("mod_cti.so");
+    let copied = std::fs::create_dir_all(&directory)
+        .and_then(|()| std::fs::copy(stand.module(), directory.join("next.so")))
+        .and_then(|_| std::fs::copy(stand.module(), &path));
+    expect(&mut wrong, "the copy", copied.is_ok(), &copied);
+    let mut load = |what: &str, told: usize| {
+        let done = stand.library.unload(false);
+        expect(&mut wrong, "unload", done.is_ok(), &done);
+        stand.library.log();
+        let done = stand.library.load(&path);
+        expect(&mut wrong, "load", done.is_ok(), &done);
+        let log = stand.library.log();
+        let warns = |(level, line): &&(u8, String)| {
+            *level == 4
+                && line.contains("restarted")
+                && line.contains(path.to_string_lossy().as_ref())
+        };
+        let got = log.iter().filter(warns).count();
+        expect(&mut wrong, what, got == told, &log);
+    };
+    load("the first load", 0);
+    load("the same file", 0);
+    // As an installer does it: the new file takes the old one's name.
+    let renamed = std::fs::rename(directory.join("next.so"), &path);
+    load("a new file", 1);
+    load("still the new file", 1);
+    let _ = std::fs::remove_file(&path);
+    expect(&mut wrong, "the new file", renamed.is_ok(), &renamed);
+    let done = stand.library.unload(false).and_then(|()| stand.load());
+    expect(&mut wrong, "back to the old place", done.is_ok(), &done);
+    let _ = std::fs::remove_dir_all(&directory);
+    wrong
+}
+
+/// Each call of load's that may fail does so in turn: the module is refused with one line in
+/// the log, or does without; nothing stays behind, and the next load finds everything.
+pub fn load_fails_half_way(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let done = stand.library.unload(false);
+    expect(&mut wrong, "unload", done.is_ok(), &done);
+    let before = threads();
+    let mut refused = 0;
+    for nth in 1..1000 {
+        stand.library.log();
+        stand.library.fail(nth);
+        let loaded = stand.load();
+        if !stand.library.fail(0) {
+            expect(&mut wrong, "the last load", loaded.is_ok(), &loaded);
+            // One module, three interfaces and four bindings cannot be done without.
+            expect(&mut wrong, "refused", refused >= 8, &refused);
+            return wrong;
+        }
+        let log = stand.library.log();
+        let errors = log.iter().filter(|(level, _)| *level == 3).count();
+        if loaded.is_ok() {
+            let done = stand.library.unload(false);
+            expect(&mut wrong, "unload", done.is_ok(), &done);
+        } else {
+            refused += 1;
+            expect(
+                &mut wrong,
+                &format!("call {nth}: the log"),
+                errors == 1,
+                &log,
+            );
+        }
+        let left = stand.library.leftovers(false);
+        wrong.extend(left.iter().map(|left| format!("call {nth}: {left}")));
+        let same = wait_until(Duration::from_secs(1), || threads() <= before);
+        expect(
+            &mut wrong,
+            &format!("call {nth}: threads"),
+            same,
+            &threads(),
+        );
+    }
+    wrong.push("load has no end".to_owned());
+    wrong
+}
+
+/// An older switch refuses the module with one line that says why; nothing stays behind.
+pub fn old_switch(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let now = "1.10.12-release-10222002881-a88d069d6f~64bit";
+    let done = stand.library.unload(false);
+    expect(&mut wrong, "unload", done.is_ok(), &done);
+    for old in ["1.10.6-release~64bit", "1.8.7"] {
+        stand.library.version(old);
+        stand.library.log();
+        let loaded = stand.load();
+        let log = stand.library.log();
+        expect(&mut wrong, old, loaded.is_err(), &loaded);
+        let line = format!(
+            "mod_cti cannot be loaded: this is FreeSWITCH {old}, and mod_cti needs 1.10.7 or later"
+        );
+        expect(&mut wrong, "the log", log == [(3, line)], &log);
+        if loaded.is_ok() {
+            let _ = stand.library.unload(false);
+        }
+        wrong.extend(stand.library.leftovers(false));
+    }
+    for new in ["1.10.7", "1.11.2-dev", "who knows", now] {
+        stand.library.version(new);
+        let loaded = stand.load();
+        expect(&mut wrong, new, loaded.is_ok(), &loaded);
+        if new != now {
+            let _ = stand.library.unload(false);
+        }
+    }
+    wrong
+}

@@ -74,6 +74,9 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_transfer_on_fail", calls::transfer_on_fail),
         Test::new("strict_traps_of_core", calls::traps_of_core),
         Test::new("strict_reload_50_times", lifetime::reload_idle),
+        Test::new("strict_load_fails_half_way", lifetime::load_fails_half_way),
+        Test::new("strict_old_switch", lifetime::old_switch),
+        Test::new("strict_new_file_at_reload", lifetime::new_file_at_reload),
         Test::new(
             "strict_reload_50_times_with_calls",
             lifetime::reload_with_calls,
