@@ -231,9 +231,36 @@ fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
             }
             Some(Command::Resolve { part, stage }) => resolve(call, caller, part, stage),
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
+            Some(Command::RingCaller) => tell_ringing(caller),
             Some(_) => {}
-            None => hold::wait(call, caller),
+            None => {
+                call.state.lock().caller_waits = true;
+                hold::wait(call, caller);
+                call.state.lock().caller_waits = false;
+            }
         }
+    }
+}
+
+/// Send 180 to the caller. Core runs `execute_on_ring` and `api_on_ring` meanwhile, which may
+/// take long.
+fn tell_ringing(caller: &Session<'_>) {
+    if !caller.answered() {
+        caller.ring();
+    }
+}
+
+/// The caller's thread is busy, and the thread that knows of the ringing may be the one that
+/// delivers all events of the switch, or the timer: neither may wait for applications.
+pub fn ring_caller_aside(call: &Arc<Call>) {
+    let ours = Arc::clone(call);
+    let tell = move || {
+        if let Some(caller) = LockedSession::locate(&ours.uuid) {
+            tell_ringing(&caller);
+        }
+    };
+    if let Some(module) = module() {
+        module.spawn(call, "cti-ringing", tell, || {});
     }
 }
 

@@ -69,6 +69,8 @@ pub struct State {
     queue: VecDeque<Command>,
     /// The caller's thread is inside core's originate, which looks after the caller.
     pub core_has_caller: bool,
+    /// The caller's thread is in [`crate::hold::wait`] and soon looks into the queue.
+    pub caller_waits: bool,
     armed: Option<Time>,
     news: VecDeque<Announcement>,
     firing: bool,
@@ -162,6 +164,7 @@ impl Call {
                 peers: HashMap::new(),
                 queue: VecDeque::new(),
                 core_has_caller: false,
+                caller_waits: false,
                 armed: None,
                 news: VecDeque::new(),
                 firing: false,
@@ -288,6 +291,9 @@ impl Call {
                     | Command::Dial { aside: false, .. }
                     | Command::Join { .. }
                     | Command::Finish { .. } => state.queue.push_back(command),
+                    // The ringback that the caller hears says so.
+                    Command::RingCaller if !state.core_has_caller && self.hold.sounds() => {}
+                    Command::RingCaller if state.caller_waits => state.queue.push_back(command),
                     command => now.push(command),
                 }
             }
@@ -333,17 +339,7 @@ impl Call {
             }
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             Command::Dial { branch, .. } => crate::bridge::dial_aside(self, command, branch),
-            Command::RingCaller => {
-                let held = !self.state.lock().core_has_caller;
-                if held && self.hold.sounds() {
-                    return; // It hears its ringback from us.
-                }
-                if let Some(caller) =
-                    LockedSession::locate(&self.uuid).filter(|caller| !caller.answered())
-                {
-                    caller.ring();
-                }
-            }
+            Command::RingCaller => crate::bridge::ring_caller_aside(self),
             Command::Lose { leg, branch } => {
                 let (peer, uuid) = {
                     let mut state = self.state.lock();

@@ -73,6 +73,7 @@ static void after_the_bridge(switch_channel_t *caller, switch_channel_t *callee)
 
 switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session, switch_core_session_t *peer,
                                                  switch_input_callback_function_t on_key, void *own_data, void *peer_data) {
+  may_wait(__func__);
   (void)peer_data;
   own_thread(session, __func__);
   session_check(peer, __func__);
@@ -128,6 +129,7 @@ switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session,
 /* Without media the switch only ties the two together and returns: the call lives on after
  * the application has ended, until one of them hangs up. */
 switch_status_t switch_ivr_signal_bridge(switch_core_session_t *session, switch_core_session_t *peer) {
+  may_wait(__func__);
   own_thread(session, __func__);
   session_check(peer, __func__);
   switch_status_t status = SWITCH_STATUS_FALSE;
@@ -155,6 +157,7 @@ switch_status_t switch_ivr_signal_bridge(switch_core_session_t *session, switch_
 /* ---- waiting ---- */
 
 switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, switch_bool_t sync, switch_input_args_t *args) {
+  may_wait(__func__);
   (void)sync, (void)args;
   own_thread(session, __func__);
   int64_t until = now_ms() + ms;
@@ -194,12 +197,14 @@ static switch_status_t play(switch_core_session_t *session, bool endless, switch
 }
 
 switch_status_t switch_ivr_gentones(switch_core_session_t *session, const char *script, int32_t loops, switch_input_args_t *args) {
+  may_wait(__func__);
   need(script, __func__, "the script");
   return play(session, loops < 0, args, __func__);
 }
 
 switch_status_t switch_ivr_play_file(switch_core_session_t *session, switch_file_handle_t *fh, const char *file,
                                      switch_input_args_t *args) {
+  may_wait(__func__);
   (void)fh;
   need(file, __func__, "the file's name");
   if (strstr(file, "missing")) return SWITCH_STATUS_FALSE;

@@ -260,6 +260,7 @@ bool channel_ring_ready(switch_channel_t *channel) {
 }
 
 switch_status_t switch_channel_perform_answer(switch_channel_t *channel, const char *file, const char *func, int line) {
+  may_wait(__func__);
   (void)file, (void)func, (void)line;
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
@@ -270,6 +271,7 @@ switch_status_t switch_channel_perform_answer(switch_channel_t *channel, const c
 
 switch_status_t switch_channel_perform_ring_ready_value(switch_channel_t *channel, switch_ring_ready_t value,
                                                         const char *file, const char *func, int line) {
+  may_wait(__func__);
   (void)value, (void)file, (void)func, (void)line;
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
@@ -393,6 +395,7 @@ void channel_run_hooks(switch_channel_t *channel, const char *prefix) {
 }
 
 switch_status_t switch_channel_execute_on(switch_channel_t *channel, const char *prefix) {
+  may_wait(__func__);
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
   channel_run_hooks(channel, prefix);

@@ -317,7 +317,10 @@ char *standin_complete(const char *function, const char *line, const char *curso
   if (!rule) return out.data;
   /* The switch leaves this pointer as it finds it on the stack, and reads it only after a success. */
   switch_console_callback_match_t *matches = (void *)1;
-  if (rule->callback(line, cursor, &matches) != SWITCH_STATUS_SUCCESS) return out.data;
+  host_enter("a console completion");
+  switch_status_t status = rule->callback(line, cursor, &matches);
+  host_leave();
+  if (status != SWITCH_STATUS_SUCCESS) return out.data;
   for (struct match *match = matches->first, *next; match; match = next) {
     next = match->next;
     text_format(&out, "%s\n", match->value);

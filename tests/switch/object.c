@@ -93,6 +93,21 @@ void need(const void *pointer, const char *function, const char *what) {
   if (!pointer) fatal(function, "%s is NULL: FreeSWITCH would crash here", what);
 }
 
+/* ---- threads that must not wait ---- */
+
+static __thread const char *callback_of_host;
+
+void host_enter(const char *callback) { callback_of_host = callback; }
+
+void host_leave(void) { callback_of_host = NULL; }
+
+void may_wait(const char *function) {
+  char name[16] = "";
+  if (callback_of_host) fatal(function, "called inside %s: nothing that may wait runs on a thread of the switch's", callback_of_host);
+  pthread_getname_np(pthread_self(), name, sizeof name);
+  if (!strcmp(name, "cti-deadlines")) fatal(function, "called on the timer's thread: nothing that may wait runs there");
+}
+
 /* ---- registered objects ---- */
 
 struct object {
