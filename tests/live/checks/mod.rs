@@ -3,6 +3,7 @@
 //! Each check is a name and a function that says what is wrong; a note is printed with the result.
 
 mod conf;
+mod host;
 mod lifetime;
 mod operator;
 mod ringing;
@@ -96,6 +97,16 @@ pub const CHECKS: &[Check] = &[
         name: "deadlines_are_exact",
         when: When::Alone,
         run: ringing::deadlines,
+    },
+    Check {
+        name: "events_flow_while_a_hook_runs",
+        when: When::Alone,
+        run: |rig, slot| host::events_flow(rig, slot, "execute_on_ring", "sleep 3000"),
+    },
+    Check {
+        name: "events_flow_while_an_api_hook_runs",
+        when: When::Alone,
+        run: |rig, slot| host::events_flow(rig, slot, "api_on_ring", "msleep 3000"),
     },
     Check {
         name: "soak_of_150_calls",
