@@ -77,6 +77,7 @@ typedef enum {
   CF_REDIRECT = 8,
   CF_PROXY_MODE = 17,
   CF_RING_READY = 22,
+  CF_BREAK = 23,
   CF_PROXY_MEDIA = 32,
   CF_DISABLE_RINGBACK = 47,
   CF_BYPASS_MEDIA_AFTER_BRIDGE = 51
@@ -404,6 +405,7 @@ switch_status_t switch_ivr_parse_signal_data(switch_core_session_t *session, swi
 int switch_channel_test_ready(switch_channel_t *channel, switch_bool_t check_ready, switch_bool_t check_media);
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_set_flag_value(switch_channel_t *channel, switch_channel_flag_t flag, uint32_t value);
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel);
 switch_call_cause_t switch_channel_get_cause(switch_channel_t *channel);
 switch_call_cause_t switch_channel_str2cause(const char *str);

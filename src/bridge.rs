@@ -233,11 +233,11 @@ fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
             Some(Command::RingCaller) => tell_ringing(caller),
             Some(_) => {}
-            None => {
-                call.state.lock().caller_waits = true;
+            None if call.begin_to_wait() => {
                 hold::wait(call, caller);
                 call.state.lock().caller_waits = false;
             }
+            None => {}
         }
     }
 }

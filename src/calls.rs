@@ -270,7 +270,9 @@ impl Call {
         {
             let mut state = self.state.lock();
             if state.handling {
-                return self.give_up(&mut state);
+                self.give_up(&mut state);
+                drop(state);
+                return self.stop_playing();
             }
             state.handling = true;
             let first = state.legs.len();
@@ -301,6 +303,7 @@ impl Call {
             self.arm(&mut state, next);
         }
         self.changed.notify_all();
+        self.stop_playing();
         for command in now {
             self.carry_out(command);
         }
@@ -330,6 +333,19 @@ impl Call {
             state.queue.push_back(finish);
         }
         self.changed.notify_all();
+    }
+
+    /// The caller's thread has something to do: let it not play on. It has looked into the queue
+    /// before it waits, under the lock under which it says so; it takes the flag away before it
+    /// looks again. So no command is left in the queue while it plays.
+    fn stop_playing(&self) {
+        let plays = {
+            let state = self.state.lock();
+            state.caller_waits && self.hold.sounds() && !state.queue.is_empty()
+        };
+        if plays && let Some(caller) = LockedSession::locate(&self.uuid) {
+            caller.stop_playing();
+        }
     }
 
     fn carry_out(self: &Arc<Call>, command: Command) {
@@ -410,6 +426,13 @@ impl Call {
     /// The next command for the caller's thread, if there is one now.
     pub fn next_command(&self) -> Option<Command> {
         self.state.lock().queue.pop_front()
+    }
+
+    /// The caller's thread begins to wait, unless there is a command for it.
+    pub fn begin_to_wait(&self) -> bool {
+        let mut state = self.state.lock();
+        state.caller_waits = state.queue.is_empty();
+        state.caller_waits
     }
 
     pub fn has_command(&self) -> bool {

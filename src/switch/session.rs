@@ -137,6 +137,7 @@ impl<'a> Session<'a> {
                 ),
             }
         };
+        self.channel.may_play();
         for mut key in playing.kept {
             // Whoever listens for keys as they arrive has heard it already.
             key.flags |= ffi::DTMF_FLAG_SKIP_PROCESS as i32;
@@ -548,6 +549,21 @@ impl Channel<'_> {
     fn flag(&self, flag: ffi::switch_channel_flag_t) -> bool {
         // SAFETY: the channel is alive.
         unsafe { ffi::switch_channel_test_flag(self.0.as_ptr(), flag) != 0 }
+    }
+
+    /// Let what this side hears end, with all that it was still to hear. A playback that a timer
+    /// paces asks no listener, but looks at this flag each round: also one that has not begun.
+    pub fn stop_playing(&self) {
+        /// The file that plays, and those after it.
+        const ALL: u32 = 2;
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_set_flag_value(self.0.as_ptr(), ffi::CF_BREAK, ALL) };
+    }
+
+    /// Whoever plays next shall not end by a [`Channel::stop_playing`] of before.
+    fn may_play(&self) {
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_clear_flag(self.0.as_ptr(), ffi::CF_BREAK) };
     }
 
     fn set_flag(&self, flag: ffi::switch_channel_flag_t) {

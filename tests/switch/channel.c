@@ -147,6 +147,10 @@ void switch_channel_set_flag_value(switch_channel_t *channel, switch_channel_fla
   big_unlock();
 }
 
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
+  switch_channel_set_flag_value(channel, flag, 0);
+}
+
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel) {
   object_check(channel, A_CHANNEL, __func__);
   return (switch_channel_state_t)channel->state;

@@ -5,7 +5,7 @@ use super::{Verdict, phone};
 use crate::live::control::Directory;
 use crate::live::run::{Dial, Order, Rig};
 use crate::live::switch::in_slot;
-use crate::scenarios::{Behaviour::*, Caller};
+use crate::scenarios::{Behaviour::*, Caller, Told::*};
 use std::time::{Duration, Instant};
 
 /// How long an event takes from whoever fires it to whoever listens, at most, during these seconds.
@@ -64,6 +64,47 @@ pub fn events_flow(rig: &Rig, slot: usize, hook: &str, runs: &str) -> Result<Ver
     Ok(Verdict {
         wrong,
         note: format!("the slowest event took {} ms", slowest.as_millis()),
+        ..Verdict::default()
+    })
+}
+
+/// The caller's ringback never ends by itself, and a timer paces it: whoever answers is joined at once.
+pub fn timed_ringback(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let mut wrong = Vec::new();
+    let mut note = String::new();
+    for plan in [
+        "user/1002:_:user/1003",
+        "[leg_delay_start=200ms]user/1003,user/1002",
+    ] {
+        let phones = [phone("1002", Rings), phone("1003", Answers(800))];
+        let variables = [
+            ("timer_name", "soft"),
+            ("ringback", "tone_stream://%(100,100,440);loops=-1"),
+        ];
+        let order = Order {
+            dial: Dial::Plan(plan),
+            caller: Caller::HangsUpAfter(4000),
+            variables: &variables,
+            phones: &phones,
+        };
+        let course = rig.call(&order, slot)?;
+        let seen = course.seen();
+        let leg = |phone: &str| seen.rings.iter().find(|ring| ring.phone == phone);
+        let elsewhere = leg("1002").map(|ring| (ring.to, ring.told));
+        let soon =
+            elsewhere.is_some_and(|(at, told)| told == Elsewhere && (800..1600).contains(&at));
+        if !soon || seen.joined.as_deref() != Some("1003") {
+            wrong.push(format!(
+                "{plan}: joined {:?}, the other phone {elsewhere:?}, cti_result {:?}",
+                seen.joined,
+                seen.variable("cti_result")
+            ));
+        }
+        note += &format!("{elsewhere:?} ");
+    }
+    Ok(Verdict {
+        wrong,
+        note,
         ..Verdict::default()
     })
 }

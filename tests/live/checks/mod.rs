@@ -99,6 +99,11 @@ pub const CHECKS: &[Check] = &[
         run: ringing::deadlines,
     },
     Check {
+        name: "ringback_with_a_timer_ends",
+        when: When::Any,
+        run: host::timed_ringback,
+    },
+    Check {
         name: "events_flow_while_a_hook_runs",
         when: When::Alone,
         run: |rig, slot| host::events_flow(rig, slot, "execute_on_ring", "sleep 3000"),

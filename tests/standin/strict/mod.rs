@@ -59,6 +59,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_cancel_key", calls::cancel_key),
         Test::new("strict_hooks_run_once", calls::hooks_run_once),
         Test::new("strict_ringback_beside", calls::ringback_beside),
+        Test::new("strict_ringback_with_a_timer", calls::ringback_with_a_timer),
         Test::new("strict_campon", calls::campon),
         Test::new("strict_registered_too_late", calls::registered_too_late),
         Test::new("strict_relay_gives_up", calls::relay_gives_up),
