@@ -148,6 +148,9 @@ fn read_settings(
         if settings.caller_thread == CallerThread::Rings {
             settings.caller_thread = hold.caller_thread();
         }
+        if caller.bypasses_media() {
+            settings.early_media = Some(without_media(settings.early_media, &of_caller, channel));
+        }
     }
     let debug = settings::said("cti_debug", &of_caller, channel);
     let setting = Setting {
@@ -159,6 +162,26 @@ fn read_settings(
         debug: debug.is_some_and(|value| is_true(&value)),
     };
     (parts, setting)
+}
+
+/// Where the switch does not touch the media, the endpoint itself passes every phone's early media
+/// on to the caller. To join the two would end the application at once, with nobody to look after
+/// deadlines and further stages: only an answer wins. A plan that has core ignore early media in
+/// its own way keeps that.
+fn without_media(
+    asked: Option<EarlyMedia>,
+    globals: &Variables,
+    caller: &dyn Caller,
+) -> EarlyMedia {
+    let ignored = settings::said("ignore_early_media", globals, caller);
+    let ways = ["ring_ready", "consume"];
+    let ignores = |value: &String| is_true(value) || ways.contains(&value.as_str());
+    match asked {
+        Some(EarlyMedia::AsWritten) if ignored.as_ref().is_some_and(ignores) => {
+            EarlyMedia::AsWritten
+        }
+        _ => EarlyMedia::Ignore,
+    }
 }
 
 /// Wait for the caller's cancel key. Like core, which would do it, this takes every key.

@@ -536,6 +536,11 @@ impl Channel<'_> {
         self.flag(ffi::CF_ANSWERED)
     }
 
+    /// Its media goes to the phone directly.
+    pub fn bypasses_media(&self) -> bool {
+        self.flag(ffi::CF_PROXY_MODE)
+    }
+
     /// Its media does not pass through the switch, or it was told to play no ringback.
     pub fn makes_no_sound(&self) -> bool {
         let without = [
