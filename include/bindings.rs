@@ -463,6 +463,7 @@ unsafe extern "C" {
     pub fn switch_loadable_module_get_endpoint_interface(
         name: *const ::std::os::raw::c_char,
     ) -> *mut switch_endpoint_interface_t;
+    pub fn switch_thread_rwlock_trywrlock(rwlock: *mut switch_thread_rwlock_t) -> switch_status_t;
     pub fn switch_thread_rwlock_unlock(rwlock: *mut switch_thread_rwlock_t) -> switch_status_t;
     pub fn switch_mutex_lock(lock: *mut switch_mutex_t) -> switch_status_t;
     pub fn switch_mutex_unlock(lock: *mut switch_mutex_t) -> switch_status_t;

@@ -340,6 +340,7 @@ switch_loadable_module_interface_t *switch_loadable_module_create_module_interfa
 void *switch_loadable_module_create_interface(switch_loadable_module_interface_t *mod,
                                               switch_module_interface_name_t iname);
 switch_endpoint_interface_t *switch_loadable_module_get_endpoint_interface(const char *name);
+switch_status_t switch_thread_rwlock_trywrlock(switch_thread_rwlock_t *rwlock);
 switch_status_t switch_thread_rwlock_unlock(switch_thread_rwlock_t *rwlock);
 switch_status_t switch_mutex_lock(switch_mutex_t *lock);
 switch_status_t switch_mutex_unlock(switch_mutex_t *lock);

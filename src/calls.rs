@@ -706,14 +706,6 @@ impl Calls {
         self.calls.lock().len()
     }
 
-    /// Calls that nobody has won yet.
-    pub fn ringing(&self) -> usize {
-        self.all()
-            .iter()
-            .filter(|call| call.state.lock().ring.winner().is_none())
-            .count()
-    }
-
     /// The call of this caller: a caller has one at a time.
     pub fn of_caller(&self, uuid: &str) -> Option<Arc<Call>> {
         self.calls

@@ -231,6 +231,8 @@ void channel_answered(switch_channel_t *channel) {
   if (channel->flags[CF_ANSWERED] || channel->cause || !channel_up(channel)) return;
   channel->profile->times->answered = now_us();
   channel->flags[CF_ANSWERED] = 1;
+  /* Hooks are not run here, but the application of one is the channel's last. */
+  if (channel->session->is_caller && channel_get(channel, "execute_on_answer")) channel_set(channel, "current_application", "log");
   channel_event(channel, SWITCH_EVENT_CHANNEL_ANSWER);
   channel_set(channel, "endpoint_disposition", "ANSWER");
   big_changed();

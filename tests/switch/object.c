@@ -295,9 +295,24 @@ switch_thread_rwlock_t *rwlock_new(const char *of) {
 
 switch_mutex_t *mutex_new(void) { return object_new(A_MUTEX, sizeof(switch_mutex_t)); }
 
+switch_status_t switch_thread_rwlock_trywrlock(switch_thread_rwlock_t *lock) {
+  object_check(lock, A_RWLOCK, __func__);
+  big_lock();
+  bool free = !lock->readers && !lock->writer;
+  if (free) lock->writer = true;
+  big_unlock();
+  return free ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
 switch_status_t switch_thread_rwlock_unlock(switch_thread_rwlock_t *lock) {
   object_check(lock, A_RWLOCK, __func__);
   big_lock();
+  if (lock->writer) {
+    lock->writer = false;
+    big_changed();
+    big_unlock();
+    return SWITCH_STATUS_SUCCESS;
+  }
   if (lock->readers <= 0) fatal(__func__, "the lock of %s is not held", lock->of);
   lock->readers--;
   big_changed();
@@ -364,6 +379,7 @@ bool is_true(const char *text) {
 static void report_lock(void *object, void *data) {
   switch_thread_rwlock_t *lock = object;
   if (lock->readers) text_format(data, "%d read locks on %s\n", lock->readers, lock->of);
+  if (lock->writer) text_format(data, "a write lock on %s\n", lock->of);
 }
 
 static void report_mutex(void *object, void *data) {

@@ -86,6 +86,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_forced_unload_while_joined", |stand| {
             lifetime::forced_unload(stand, Behaviour::Answers(50))
         }),
+        Test::new(
+            "strict_forced_unload_after_execute_on_answer",
+            lifetime::forced_unload_after_a_hook,
+        ),
         Test::new("strict_late_callbacks", lifetime::late_callbacks),
         Test::new("strict_hostile_contacts", untrusted::hostile_contacts),
         Test::new("strict_stored_values_are_inert", untrusted::stored_values),
