@@ -124,6 +124,11 @@ pub const CHECKS: &[Check] = &[
         run: lifetime::unload_while_ringing,
     },
     Check {
+        name: "forced_unload_while_joined",
+        when: When::Alone,
+        run: lifetime::forced_unload_while_joined,
+    },
+    Check {
         name: "load_and_unload_20_times",
         when: When::Alone,
         run: lifetime::load_and_unload,
