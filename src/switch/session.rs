@@ -186,26 +186,19 @@ impl<'a> Session<'a> {
             unsafe { ffi::switch_ivr_signal_bridge(self.as_ptr(), peer.as_ptr()) };
             return;
         }
-        let keys = |channel: &Channel<'_>| {
-            channel
-                .variable("bridge_terminate_key")
-                .map(|keys| c(&keys))
-        };
+        let keys = |channel: &Channel<'_>| channel.in_pool(c"bridge_terminate_key");
         let (mine, theirs) = (keys(&self.channel), keys(&peer.channel));
-        let pointer = |keys: &Option<CString>| {
-            keys.as_ref()
-                .map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast())
-        };
         let on_key: ffi::switch_input_callback_function_t =
-            (mine.is_some() || theirs.is_some()).then_some(terminate_key);
-        // SAFETY: both sessions and both key strings live until the bridge returns.
+            (!mine.is_null() || !theirs.is_null()).then_some(terminate_key);
+        // SAFETY: both sessions live until the bridge returns; the strings live as long as the
+        // sessions, since a side that handles a broadcast may use its own after that.
         unsafe {
             ffi::switch_ivr_multi_threaded_bridge(
                 self.as_ptr(),
                 peer.as_ptr(),
                 on_key,
-                pointer(&mine),
-                pointer(&theirs),
+                mine.cast_mut().cast(),
+                theirs.cast_mut().cast(),
             )
         };
     }
@@ -409,6 +402,19 @@ impl Channel<'_> {
                 ffi::SWITCH_TRUE,
                 -1,
             ))
+        }
+    }
+
+    /// As [`Channel::variable`], a copy that lives as long as the session; NULL where there is none.
+    fn in_pool(&self, name: &std::ffi::CStr) -> *const std::ffi::c_char {
+        // SAFETY: the channel is alive; with `dup` the value is a copy in the session's pool.
+        unsafe {
+            ffi::switch_channel_get_variable_dup(
+                self.0.as_ptr(),
+                name.as_ptr(),
+                ffi::SWITCH_TRUE,
+                -1,
+            )
         }
     }
 

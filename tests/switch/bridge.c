@@ -74,9 +74,11 @@ static void after_the_bridge(switch_channel_t *caller, switch_channel_t *callee)
 switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session, switch_core_session_t *peer,
                                                  switch_input_callback_function_t on_key, void *own_data, void *peer_data) {
   may_wait(__func__);
-  (void)peer_data;
   own_thread(session, __func__);
   session_check(peer, __func__);
+  /* A side that is busy with a broadcast hands these to its callback after the bridge has returned. */
+  if ((own_data && !pool_holds(session->pool, own_data)) || (peer_data && !pool_holds(peer->pool, peer_data)))
+    fatal(__func__, "a callback's data does not live as long as its session");
   switch_channel_t *caller = session->channel, *callee = peer->channel;
   if (caller->flags[CF_PROXY_MODE]) return switch_ivr_signal_bridge(session, peer);
   switch_status_t status = SWITCH_STATUS_SUCCESS;

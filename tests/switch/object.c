@@ -275,6 +275,14 @@ char *pool_copy(switch_memory_pool_t *pool, const char *text) {
   return memcpy(pool_alloc(pool, length), text, length);
 }
 
+bool pool_holds(const switch_memory_pool_t *pool, const void *address) {
+  for (const struct pool_block *block = pool->blocks; block; block = block->next) {
+    const char *from = (const char *)(block + 1);
+    if ((const char *)address >= from && (const char *)address < from + block->size) return true;
+  }
+  return false;
+}
+
 void pool_end(switch_memory_pool_t *pool) {
   profiles_end(pool);
   for (struct pool_block *block = pool->blocks, *next; block; block = next) {

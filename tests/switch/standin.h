@@ -113,6 +113,7 @@ switch_memory_pool_t *pool_new(void);
 void pool_end(switch_memory_pool_t *pool);
 void *pool_alloc(switch_memory_pool_t *pool, size_t size);
 char *pool_copy(switch_memory_pool_t *pool, const char *text);
+bool pool_holds(const switch_memory_pool_t *pool, const void *address);
 
 struct fspr_thread_rwlock_t {
   int readers;

@@ -59,6 +59,10 @@ pub const OFFENCES: &[(&str, Shows)] = &[
         Dies("switch_channel_perform_answer: called inside a state handler"),
     ),
     (
+        "bridge_data_of_a_moment",
+        Dies("does not live as long as its session"),
+    ),
+    (
         "expand_on_timer",
         Dies("expand_variables_check: called on the timer's thread"),
     ),

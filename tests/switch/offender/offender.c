@@ -48,6 +48,11 @@ static switch_status_t answer_inside(switch_core_session_t *session) {
   return SWITCH_STATUS_SUCCESS;
 }
 
+static switch_status_t on_key(switch_core_session_t *session, void *key, switch_input_type_t type, void *data, unsigned int size) {
+  (void)session, (void)key, (void)type, (void)data, (void)size;
+  return SWITCH_STATUS_SUCCESS;
+}
+
 static const switch_state_handler_table_t answering = {.on_init = answer_inside};
 
 static void deliver_to(switch_event_callback_t callback) {
@@ -142,6 +147,13 @@ static void offend(switch_core_session_t *session, const char *how) {
     switch_core_session_t *peer = NULL;
     switch_call_cause_t cause = SWITCH_CAUSE_NONE;
     switch_ivr_originate(session, &peer, &cause, NULL, 5, &answering, NULL, NULL, NULL, NULL, SOF_NONE, NULL, handle_to("null/x", 1));
+  }
+  if (!strcmp(how, "bridge_data_of_a_moment")) {
+    switch_core_session_t *peer = NULL;
+    switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+    char keys[] = "#";
+    switch_ivr_originate(session, &peer, &cause, NULL, 5, NULL, NULL, NULL, NULL, NULL, SOF_NONE, NULL, handle_to("null/x", 1));
+    switch_ivr_multi_threaded_bridge(session, peer, on_key, keys, NULL);
   }
   if (!strcmp(how, "expand_on_timer")) {
     pthread_t thread;
