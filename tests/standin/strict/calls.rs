@@ -57,6 +57,21 @@ pub fn clock_set_back(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// The caller is told that a phone rings also while its own thread is in the directory.
+pub fn rings_beside_a_look_up(stand: &Stand) -> Wrong {
+    let slow = "${msleep(600)}${sofia_contact(*/1004@pbx.invalid)}";
+    stand
+        .library
+        .add_user_item("1004", "param", "dial-string", slow);
+    stand.register(&[phone("1002", Behaviour::Answers(900))]);
+    let course = call(stand, Some(b"user/1002:_:user/1004"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let rang = course.caller.iter().find(|(_, what)| what == "180");
+    let soon = rang.is_some_and(|(at, _)| *at < 400 * slowness());
+    expect(&mut wrong, "180", soon, &course.caller);
+    wrong
+}
+
 const HOOKS: [&str; 4] = [
     "execute_on_pre_originate",
     "execute_on_post_originate_2",

@@ -55,6 +55,10 @@ pub fn tests() -> Vec<Test> {
             "strict_caller_leaves_a_look_up",
             calls::caller_leaves_a_look_up,
         ),
+        Test::new(
+            "strict_rings_beside_a_look_up",
+            calls::rings_beside_a_look_up,
+        ),
         Test::new("strict_clock_set_back", calls::clock_set_back),
         Test::new("strict_cancel_key", calls::cancel_key),
         Test::new("strict_hooks_run_once", calls::hooks_run_once),
