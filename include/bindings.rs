@@ -58,6 +58,7 @@ pub const CF_TRANSFER: switch_channel_flag_t = 6;
 pub const CF_REDIRECT: switch_channel_flag_t = 8;
 pub const CF_PROXY_MODE: switch_channel_flag_t = 17;
 pub const CF_RING_READY: switch_channel_flag_t = 22;
+pub const CF_BREAK: switch_channel_flag_t = 23;
 pub const CF_PROXY_MEDIA: switch_channel_flag_t = 32;
 pub const CF_DISABLE_RINGBACK: switch_channel_flag_t = 47;
 pub const CF_BYPASS_MEDIA_AFTER_BRIDGE: switch_channel_flag_t = 51;
@@ -488,6 +489,7 @@ unsafe extern "C" {
     pub fn switch_loadable_module_get_endpoint_interface(
         name: *const ::std::os::raw::c_char,
     ) -> *mut switch_endpoint_interface_t;
+    pub fn switch_thread_rwlock_trywrlock(rwlock: *mut switch_thread_rwlock_t) -> switch_status_t;
     pub fn switch_thread_rwlock_unlock(rwlock: *mut switch_thread_rwlock_t) -> switch_status_t;
     pub fn switch_mutex_lock(lock: *mut switch_mutex_t) -> switch_status_t;
     pub fn switch_mutex_unlock(lock: *mut switch_mutex_t) -> switch_status_t;
@@ -665,6 +667,7 @@ unsafe extern "C" {
         flag: switch_channel_flag_t,
         value: u32,
     );
+    pub fn switch_channel_clear_flag(channel: *mut switch_channel_t, flag: switch_channel_flag_t);
     pub fn switch_channel_get_state(channel: *mut switch_channel_t) -> switch_channel_state_t;
     pub fn switch_channel_get_cause(channel: *mut switch_channel_t) -> switch_call_cause_t;
     pub fn switch_channel_str2cause(str_: *const ::std::os::raw::c_char) -> switch_call_cause_t;

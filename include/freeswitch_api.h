@@ -78,6 +78,7 @@ typedef enum {
   CF_REDIRECT = 8,
   CF_PROXY_MODE = 17,
   CF_RING_READY = 22,
+  CF_BREAK = 23,
   CF_PROXY_MEDIA = 32,
   CF_DISABLE_RINGBACK = 47,
   CF_BYPASS_MEDIA_AFTER_BRIDGE = 51
@@ -365,6 +366,7 @@ switch_loadable_module_interface_t *switch_loadable_module_create_module_interfa
 void *switch_loadable_module_create_interface(switch_loadable_module_interface_t *mod,
                                               switch_module_interface_name_t iname);
 switch_endpoint_interface_t *switch_loadable_module_get_endpoint_interface(const char *name);
+switch_status_t switch_thread_rwlock_trywrlock(switch_thread_rwlock_t *rwlock);
 switch_status_t switch_thread_rwlock_unlock(switch_thread_rwlock_t *rwlock);
 switch_status_t switch_mutex_lock(switch_mutex_t *lock);
 switch_status_t switch_mutex_unlock(switch_mutex_t *lock);
@@ -431,6 +433,7 @@ switch_status_t switch_ivr_parse_signal_data(switch_core_session_t *session, swi
 int switch_channel_test_ready(switch_channel_t *channel, switch_bool_t check_ready, switch_bool_t check_media);
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_set_flag_value(switch_channel_t *channel, switch_channel_flag_t flag, uint32_t value);
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel);
 switch_call_cause_t switch_channel_get_cause(switch_channel_t *channel);
 switch_call_cause_t switch_channel_str2cause(const char *str);

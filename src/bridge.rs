@@ -149,6 +149,9 @@ fn read_settings(
         if settings.caller_thread == CallerThread::Rings {
             settings.caller_thread = hold.caller_thread();
         }
+        if caller.bypasses_media() {
+            settings.early_media = Some(without_media(settings.early_media, &of_caller, channel));
+        }
     }
     let debug = settings::said("cti_debug", &of_caller, channel);
     let setting = Setting {
@@ -160,6 +163,26 @@ fn read_settings(
         debug: debug.is_some_and(|value| is_true(&value)),
     };
     (parts, setting)
+}
+
+/// Where the switch does not touch the media, the endpoint itself passes every phone's early media
+/// on to the caller. To join the two would end the application at once, with nobody to look after
+/// deadlines and further stages: only an answer wins. A plan that has core ignore early media in
+/// its own way keeps that.
+fn without_media(
+    asked: Option<EarlyMedia>,
+    globals: &Variables,
+    caller: &dyn Caller,
+) -> EarlyMedia {
+    let ignored = settings::said("ignore_early_media", globals, caller);
+    let ways = ["ring_ready", "consume"];
+    let ignores = |value: &String| is_true(value) || ways.contains(&value.as_str());
+    match asked {
+        Some(EarlyMedia::AsWritten) if ignored.as_ref().is_some_and(ignores) => {
+            EarlyMedia::AsWritten
+        }
+        _ => EarlyMedia::Ignore,
+    }
 }
 
 /// Wait for the caller's cancel key. Like core, which would do it, this takes every key.
@@ -232,9 +255,36 @@ fn run_caller(call: &Arc<Call>, caller: &Session<'_>) -> Decision {
             }
             Some(Command::Resolve { part, stage }) => resolve(call, caller, part, stage),
             Some(command @ Command::Dial { .. }) => dial(call, Some(caller), command),
+            Some(Command::RingCaller) => tell_ringing(caller),
             Some(_) => {}
-            None => hold::wait(call, caller),
+            None if call.begin_to_wait() => {
+                hold::wait(call, caller);
+                call.state.lock().caller_waits = false;
+            }
+            None => {}
         }
+    }
+}
+
+/// Send 180 to the caller. Core runs `execute_on_ring` and `api_on_ring` meanwhile, which may
+/// take long.
+fn tell_ringing(caller: &Session<'_>) {
+    if !caller.answered() {
+        caller.ring();
+    }
+}
+
+/// The caller's thread is busy, and the thread that knows of the ringing may be the one that
+/// delivers all events of the switch, or the timer: neither may wait for applications.
+pub fn ring_caller_aside(call: &Arc<Call>) {
+    let ours = Arc::clone(call);
+    let tell = move || {
+        if let Some(caller) = LockedSession::locate(&ours.uuid) {
+            tell_ringing(&caller);
+        }
+    };
+    if let Some(module) = module() {
+        module.spawn(call, "cti-ringing", tell, || {});
     }
 }
 

@@ -71,6 +71,8 @@ pub struct State {
     queue: VecDeque<Command>,
     /// The caller's thread is inside core's originate, which looks after the caller.
     pub core_has_caller: bool,
+    /// The caller's thread is in [`crate::hold::wait`] and soon looks into the queue.
+    pub caller_waits: bool,
     armed: Option<Time>,
     news: VecDeque<Announcement>,
     firing: bool,
@@ -201,6 +203,7 @@ impl Call {
                 peers: HashMap::new(),
                 queue: VecDeque::new(),
                 core_has_caller: false,
+                caller_waits: false,
                 armed: None,
                 news: VecDeque::new(),
                 firing: false,
@@ -308,7 +311,9 @@ impl Call {
         {
             let mut state = self.state.lock();
             if state.handling {
-                return self.give_up(&mut state);
+                self.give_up(&mut state);
+                drop(state);
+                return self.stop_playing();
             }
             state.handling = true;
             let first = state.legs.len();
@@ -329,6 +334,9 @@ impl Call {
                     | Command::Dial { aside: false, .. }
                     | Command::Join { .. }
                     | Command::Finish { .. } => state.queue.push_back(command),
+                    // The ringback that the caller hears says so.
+                    Command::RingCaller if !state.core_has_caller && self.hold.sounds() => {}
+                    Command::RingCaller if state.caller_waits => state.queue.push_back(command),
                     command => now.push(command),
                 }
             }
@@ -336,6 +344,7 @@ impl Call {
             self.arm(&mut state, next);
         }
         self.changed.notify_all();
+        self.stop_playing();
         for command in now {
             self.carry_out(command);
         }
@@ -367,6 +376,19 @@ impl Call {
         self.changed.notify_all();
     }
 
+    /// The caller's thread has something to do: let it not play on. It has looked into the queue
+    /// before it waits, under the lock under which it says so; it takes the flag away before it
+    /// looks again. So no command is left in the queue while it plays.
+    fn stop_playing(&self) {
+        let plays = {
+            let state = self.state.lock();
+            state.caller_waits && self.hold.sounds() && !state.queue.is_empty()
+        };
+        if plays && let Some(caller) = LockedSession::locate(&self.uuid) {
+            caller.stop_playing();
+        }
+    }
+
     fn carry_out(self: &Arc<Call>, command: Command) {
         match command {
             Command::Cancel { branch, cause } => {
@@ -374,17 +396,7 @@ impl Call {
             }
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             Command::Dial { branch, .. } => crate::bridge::dial_aside(self, command, branch),
-            Command::RingCaller => {
-                let held = !self.state.lock().core_has_caller;
-                if held && self.hold.sounds() {
-                    return; // It hears its ringback from us.
-                }
-                if let Some(caller) =
-                    LockedSession::locate(&self.uuid).filter(|caller| !caller.answered())
-                {
-                    caller.ring();
-                }
-            }
+            Command::RingCaller => crate::bridge::ring_caller_aside(self),
             Command::Lose { leg, branch } => {
                 let (peer, uuid) = {
                     let mut state = self.state.lock();
@@ -455,6 +467,13 @@ impl Call {
     /// The next command for the caller's thread, if there is one now.
     pub fn next_command(&self) -> Option<Command> {
         self.state.lock().queue.pop_front()
+    }
+
+    /// The caller's thread begins to wait, unless there is a command for it.
+    pub fn begin_to_wait(&self) -> bool {
+        let mut state = self.state.lock();
+        state.caller_waits = state.queue.is_empty();
+        state.caller_waits
     }
 
     pub fn has_command(&self) -> bool {
@@ -766,14 +785,6 @@ impl Calls {
 
     pub fn len(&self) -> usize {
         self.calls.lock().len()
-    }
-
-    /// Calls that nobody has won yet.
-    pub fn ringing(&self) -> usize {
-        self.all()
-            .iter()
-            .filter(|call| call.state.lock().ring.winner().is_none())
-            .count()
     }
 
     /// The call of this caller: a caller has one at a time.

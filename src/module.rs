@@ -20,6 +20,7 @@ use once_cell::sync::Lazy;
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::ffi::c_char;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
 const NAME: &str = "mod_cti";
@@ -266,6 +267,7 @@ fn offer(
         application.long_desc = c"Ring targets together (,) and stages one after another (|) with exact deadlines, and bridge the first to answer".as_ptr();
         application.syntax = c"<plan>, for example user/1002,user/1003|user/1004".as_ptr();
         application.flags = ffi::SAF_SUPPORT_NOMEDIA | ffi::SAF_SUPPORT_TEXT_ONLY;
+        APPLICATION_LOCK.store(application.rwlock, Ordering::Release);
         let command =
             ffi::switch_loadable_module_create_interface(created, ffi::SWITCH_API_INTERFACE);
         let command = command.cast::<ffi::switch_api_interface_t>().as_mut()?;
@@ -287,6 +289,47 @@ fn offer(
 const API_SYNTAX: &std::ffi::CStr =
     c"help | version | status | calls | show | explain | cancel | skip | drop | add | extend | metrics | reload";
 
+/// The lock that the switch holds for reading while somebody runs the application. It lives in
+/// the module's pool, which the switch frees after `shutdown`.
+static APPLICATION_LOCK: AtomicPtr<ffi::switch_thread_rwlock_t> =
+    AtomicPtr::new(std::ptr::null_mut());
+
+/// Nobody runs the application: also the switch is done with what it does after it.
+fn application_is_free() -> bool {
+    let lock = APPLICATION_LOCK.load(Ordering::Acquire);
+    // SAFETY: the switch made the lock for this load of the module, and frees it after `shutdown`.
+    unsafe {
+        lock.is_null()
+            || ffi::switch_thread_rwlock_trywrlock(lock) == ffi::SWITCH_STATUS_SUCCESS
+                && ffi::switch_thread_rwlock_unlock(lock) == ffi::SWITCH_STATUS_SUCCESS
+    }
+}
+
+/// End these calls, joined ones too, and wait for them. The switch has done so only for callers of
+/// which it knows that they are in the application, and not after `execute_on_answer`. False: some
+/// have not ended in time.
+fn end_calls(module: &Module, patience: Instant) -> bool {
+    for call in module.calls.close() {
+        // Not MANAGER_REQUEST: that has no SIP status to tell the phones.
+        call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL));
+    }
+    loop {
+        for call in module.calls.all() {
+            let joined = call.state.lock().ring.winner().is_some();
+            if let Some(caller) = joined.then(|| LockedSession::locate(&call.uuid)).flatten() {
+                caller.hang_up(Cause::MANAGER_REQUEST);
+            }
+        }
+        if module.calls.len() == 0 && application_is_free() {
+            return true;
+        }
+        if Instant::now() > patience {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// The switch refuses an ordinary unload while an application runs. A forced one, or its own
 /// end, comes here with calls in progress: they are ended and waited for.
 unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
@@ -299,14 +342,8 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         drop(bindings);
         switch::api::complete("del cti");
         switch::api::complete_with("::cti::calls", None);
-        for call in module.calls.close() {
-            // Not MANAGER_REQUEST: that has no SIP status to tell the phones.
-            call.feed(Event::Cancel(Cause::ORIGINATOR_CANCEL));
-        }
         let patience = Instant::now() + Duration::from_secs(5);
-        while module.calls.ringing() > 0 && Instant::now() < patience {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let ended = end_calls(&module, patience);
         let mut threads = module.threads.lock();
         while *threads > 0
             && !module
@@ -317,7 +354,11 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         drop(threads);
         module.timer.stop();
         free_subclass(NAME, SUBCLASS);
-        ffi::SWITCH_STATUS_SUCCESS
+        if ended {
+            return ffi::SWITCH_STATUS_SUCCESS;
+        }
+        tracing::error!("a call did not end in time: what it uses of mod_cti is not freed");
+        ffi::SWITCH_STATUS_NOUNLOAD
     })
 }
 

@@ -138,6 +138,7 @@ impl<'a> Session<'a> {
                 ),
             }
         };
+        self.channel.may_play();
         for mut key in playing.kept {
             // Whoever listens for keys as they arrive has heard it already.
             key.flags |= ffi::DTMF_FLAG_SKIP_PROCESS as i32;
@@ -186,26 +187,19 @@ impl<'a> Session<'a> {
             unsafe { ffi::switch_ivr_signal_bridge(self.as_ptr(), peer.as_ptr()) };
             return;
         }
-        let keys = |channel: &Channel<'_>| {
-            channel
-                .variable("bridge_terminate_key")
-                .map(|keys| c(&keys))
-        };
+        let keys = |channel: &Channel<'_>| channel.in_pool(c"bridge_terminate_key");
         let (mine, theirs) = (keys(&self.channel), keys(&peer.channel));
-        let pointer = |keys: &Option<CString>| {
-            keys.as_ref()
-                .map_or(ptr::null_mut(), |keys| keys.as_ptr().cast_mut().cast())
-        };
         let on_key: ffi::switch_input_callback_function_t =
-            (mine.is_some() || theirs.is_some()).then_some(terminate_key);
-        // SAFETY: both sessions and both key strings live until the bridge returns.
+            (!mine.is_null() || !theirs.is_null()).then_some(terminate_key);
+        // SAFETY: both sessions live until the bridge returns; the strings live as long as the
+        // sessions, since a side that handles a broadcast may use its own after that.
         unsafe {
             ffi::switch_ivr_multi_threaded_bridge(
                 self.as_ptr(),
                 peer.as_ptr(),
                 on_key,
-                pointer(&mine),
-                pointer(&theirs),
+                mine.cast_mut().cast(),
+                theirs.cast_mut().cast(),
             )
         };
     }
@@ -412,6 +406,19 @@ impl Channel<'_> {
         }
     }
 
+    /// As [`Channel::variable`], a copy that lives as long as the session; NULL where there is none.
+    fn in_pool(&self, name: &std::ffi::CStr) -> *const std::ffi::c_char {
+        // SAFETY: the channel is alive; with `dup` the value is a copy in the session's pool.
+        unsafe {
+            ffi::switch_channel_get_variable_dup(
+                self.0.as_ptr(),
+                name.as_ptr(),
+                ffi::SWITCH_TRUE,
+                -1,
+            )
+        }
+    }
+
     /// Set a variable, or remove it. The value is data, whoever it came from: it is stored so
     /// that no expansion of the switch's finds an expression in it ([`inert`]).
     pub fn set(&self, name: &str, value: Option<&str>) {
@@ -535,6 +542,11 @@ impl Channel<'_> {
         self.flag(ffi::CF_ANSWERED)
     }
 
+    /// Its media goes to the phone directly.
+    pub fn bypasses_media(&self) -> bool {
+        self.flag(ffi::CF_PROXY_MODE)
+    }
+
     /// Its media does not pass through the switch, or it was told to play no ringback.
     pub fn makes_no_sound(&self) -> bool {
         let without = [
@@ -548,6 +560,21 @@ impl Channel<'_> {
     fn flag(&self, flag: ffi::switch_channel_flag_t) -> bool {
         // SAFETY: the channel is alive.
         unsafe { ffi::switch_channel_test_flag(self.0.as_ptr(), flag) != 0 }
+    }
+
+    /// Let what this side hears end, with all that it was still to hear. A playback that a timer
+    /// paces asks no listener, but looks at this flag each round: also one that has not begun.
+    pub fn stop_playing(&self) {
+        /// The file that plays, and those after it.
+        const ALL: u32 = 2;
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_set_flag_value(self.0.as_ptr(), ffi::CF_BREAK, ALL) };
+    }
+
+    /// Whoever plays next shall not end by a [`Channel::stop_playing`] of before.
+    fn may_play(&self) {
+        // SAFETY: the channel is alive.
+        unsafe { ffi::switch_channel_clear_flag(self.0.as_ptr(), ffi::CF_BREAK) };
     }
 
     fn set_flag(&self, flag: ffi::switch_channel_flag_t) {

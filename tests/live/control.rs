@@ -267,11 +267,11 @@ const REFUSALS: &[Row] = &[Row {
 }];
 
 /// The directory as it was, again when this is dropped.
-struct Directory<'a>(&'a Rig, String);
+pub struct Directory<'a>(&'a Rig, String);
 
 impl<'a> Directory<'a> {
     /// Looking this user up takes a second from now on.
-    fn slow(rig: &'a Rig, user: &str) -> Result<Directory<'a>, String> {
+    pub fn slow(rig: &'a Rig, user: &str) -> Result<Directory<'a>, String> {
         let text = std::fs::read_to_string(Self::path(rig)).map_err(|error| error.to_string())?;
         let user = format!("<user id=\"{user}\"><params>");
         let contact = "${system(sleep 1)}${sofia_contact(*/${dialed_user}@${dialed_domain})}";

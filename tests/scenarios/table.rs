@@ -689,6 +689,37 @@ scenarios! {
         ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
         rings: "1002" CallerGone, NOW => soon(1000);
     }
+    // The switch does not touch the media: it passes early media on, and only an answer wins.
+    bypassed_early_media_then_answer "user/1002" {
+        given: "bypass_media" = "true";
+        phones: "1002" AnnouncesThenAnswers(1400);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(1400);
+    }
+    bypassed_early_media_keeps_its_deadline "{cti_stage_timeout=1}user/1002" {
+        given: "bypass_media" = "true";
+        phones: "1002" Announces;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000);
+    }
+    bypassed_early_media_then_the_next_stage "{cti_stage_timeout=1}user/1002|user/1003" {
+        given: "bypass_media" = "true";
+        phones: "1002" Announces, "1003" AnnouncesThenAnswers(600);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1600, 2400);
+    }
+    bypassed_early_media_as_core_would "{cti_early_media=core}user/1002" {
+        given: "bypass_media" = "true";
+        phones: "1002" AnnouncesThenAnswers(1000);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(1000);
+    }
+    bypassed_early_media_not_ignored "{ignore_early_media=false}user/1002" {
+        given: "bypass_media" = "true";
+        phones: "1002" AnnouncesThenAnswers(1000);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(1000);
+    }
 
     // After the call
 

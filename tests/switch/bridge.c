@@ -73,9 +73,12 @@ static void after_the_bridge(switch_channel_t *caller, switch_channel_t *callee)
 
 switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session, switch_core_session_t *peer,
                                                  switch_input_callback_function_t on_key, void *own_data, void *peer_data) {
-  (void)peer_data;
+  may_wait(__func__);
   own_thread(session, __func__);
   session_check(peer, __func__);
+  /* A side that is busy with a broadcast hands these to its callback after the bridge has returned. */
+  if ((own_data && !pool_holds(session->pool, own_data)) || (peer_data && !pool_holds(peer->pool, peer_data)))
+    fatal(__func__, "a callback's data does not live as long as its session");
   switch_channel_t *caller = session->channel, *callee = peer->channel;
   if (caller->flags[CF_PROXY_MODE]) return switch_ivr_signal_bridge(session, peer);
   switch_status_t status = SWITCH_STATUS_SUCCESS;
@@ -128,6 +131,7 @@ switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session,
 /* Without media the switch only ties the two together and returns: the call lives on after
  * the application has ended, until one of them hangs up. */
 switch_status_t switch_ivr_signal_bridge(switch_core_session_t *session, switch_core_session_t *peer) {
+  may_wait(__func__);
   own_thread(session, __func__);
   session_check(peer, __func__);
   switch_status_t status = SWITCH_STATUS_FALSE;
@@ -154,12 +158,20 @@ switch_status_t switch_ivr_signal_bridge(switch_core_session_t *session, switch_
 
 /* ---- waiting ---- */
 
+/* Who plays or sleeps looks at this each round, and not at the start. */
+static bool told_to_stop(switch_channel_t *channel) {
+  if (!channel->flags[CF_BREAK]) return false;
+  channel->flags[CF_BREAK] = 0;
+  return true;
+}
+
 switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, switch_bool_t sync, switch_input_args_t *args) {
+  may_wait(__func__);
   (void)sync, (void)args;
   own_thread(session, __func__);
   int64_t until = now_ms() + ms;
   big_lock();
-  while (channel_ready(session->channel) && now_ms() < until) {
+  while (channel_ready(session->channel) && now_ms() < until && !told_to_stop(session->channel)) {
     int64_t left = until - now_ms();
     big_wait(left < POLL_MS ? (int)(left > 0 ? left : 1) : POLL_MS);
   }
@@ -168,9 +180,10 @@ switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, sw
   return ready ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
 }
 
-/* A tone or a file lasts a second, or for ever where it loops; a hangup ends it, or a callback that will not go on.
- * The callbacks run on this thread, keys before frames. */
-static switch_status_t play(switch_core_session_t *session, bool endless, switch_input_args_t *arguments, const char *function) {
+/* A tone or a file lasts a second, or for ever where it loops; a hangup ends it, the break flag, or a callback that will
+ * not go on. The callbacks run on this thread, keys before frames; a file that a timer paces reads no frames. */
+static switch_status_t play(switch_core_session_t *session, bool endless, bool timed, switch_input_args_t *arguments,
+                            const char *function) {
   own_thread(session, function);
   int64_t until = now_ms() + 1000;
   switch_status_t status = SWITCH_STATUS_SUCCESS;
@@ -178,13 +191,17 @@ static switch_status_t play(switch_core_session_t *session, bool endless, switch
   switch_channel_t *channel = session->channel;
   bool heard = channel_pre_answer(channel);
   while (heard && status == SWITCH_STATUS_SUCCESS && channel_ready(channel) && (endless || now_ms() < until)) {
+    if (told_to_stop(channel)) {
+      status = SWITCH_STATUS_BREAK;
+      break;
+    }
     big_wait(POLL_MS);
     char *key = arguments && arguments->input_callback ? channel_key(channel) : NULL;
     switch_dtmf_t pressed = {.digit = key ? *key : 0, .duration = 2000};
     big_unlock();
     if (key)
       status = arguments->input_callback(session, &pressed, SWITCH_INPUT_TYPE_DTMF, arguments->buf, arguments->buflen);
-    if (status == SWITCH_STATUS_SUCCESS && arguments && arguments->read_frame_callback)
+    if (status == SWITCH_STATUS_SUCCESS && arguments && arguments->read_frame_callback && !timed)
       status = arguments->read_frame_callback(session, NULL, arguments->user_data);
     big_lock();
   }
@@ -194,12 +211,14 @@ static switch_status_t play(switch_core_session_t *session, bool endless, switch
 }
 
 switch_status_t switch_ivr_gentones(switch_core_session_t *session, const char *script, int32_t loops, switch_input_args_t *args) {
+  may_wait(__func__);
   need(script, __func__, "the script");
-  return play(session, loops < 0, args, __func__);
+  return play(session, loops < 0, false, args, __func__);
 }
 
 switch_status_t switch_ivr_play_file(switch_core_session_t *session, switch_file_handle_t *fh, const char *file,
                                      switch_input_args_t *args) {
+  may_wait(__func__);
   (void)fh;
   need(file, __func__, "the file's name");
   if (strstr(file, "missing")) return SWITCH_STATUS_FALSE;
@@ -215,5 +234,8 @@ switch_status_t switch_ivr_play_file(switch_core_session_t *session, switch_file
     big_unlock();
     return SWITCH_STATUS_SUCCESS;
   }
-  return play(session, strstr(file, "stream://") != NULL, args, __func__);
+  big_lock();
+  bool timed = channel_get(session->channel, "timer_name") != NULL;
+  big_unlock();
+  return play(session, strstr(file, "stream://") != NULL, timed, args, __func__);
 }

@@ -106,7 +106,11 @@ void standin_stray_leg(const char *user, const char *variable, const char *value
 
 static void wait_for_signal_bridge(switch_core_session_t *caller) {
   switch_core_session_t *peer = caller->signal_peer;
-  while (channel_ready(caller->channel) && channel_up(peer->channel)) big_wait(20);
+  int64_t until = now_ms() + 10000;
+  while (channel_ready(caller->channel) && channel_up(peer->channel)) {
+    if (now_ms() > until) fatal("stand-in", "two that are tied together without media never part");
+    big_wait(20);
+  }
   channel_hangup(peer->channel, caller->channel->cause ? caller->channel->cause : SWITCH_CAUSE_NORMAL_CLEARING);
   channel_hangup(caller->channel, peer->channel->cause);
   peer->core_locks--;

@@ -157,6 +157,10 @@ void switch_channel_set_flag_value(switch_channel_t *channel, switch_channel_fla
   big_unlock();
 }
 
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
+  switch_channel_set_flag_value(channel, flag, 0);
+}
+
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel) {
   object_check(channel, A_CHANNEL, __func__);
   return (switch_channel_state_t)channel->state;
@@ -237,6 +241,8 @@ void channel_answered(switch_channel_t *channel) {
   if (channel->flags[CF_ANSWERED] || channel->cause || !channel_up(channel)) return;
   channel->profile->times->answered = now_us();
   channel->flags[CF_ANSWERED] = 1;
+  /* Hooks are not run here, but the application of one is the channel's last. */
+  if (channel->session->is_caller && channel_get(channel, "execute_on_answer")) channel_set(channel, "current_application", "log");
   channel_event(channel, SWITCH_EVENT_CHANNEL_ANSWER);
   channel_set(channel, "endpoint_disposition", "ANSWER");
   big_changed();
@@ -270,6 +276,7 @@ bool channel_ring_ready(switch_channel_t *channel) {
 }
 
 switch_status_t switch_channel_perform_answer(switch_channel_t *channel, const char *file, const char *func, int line) {
+  may_wait(__func__);
   (void)file, (void)func, (void)line;
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
@@ -280,6 +287,7 @@ switch_status_t switch_channel_perform_answer(switch_channel_t *channel, const c
 
 switch_status_t switch_channel_perform_ring_ready_value(switch_channel_t *channel, switch_ring_ready_t value,
                                                         const char *file, const char *func, int line) {
+  may_wait(__func__);
   (void)value, (void)file, (void)func, (void)line;
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
@@ -403,6 +411,7 @@ void channel_run_hooks(switch_channel_t *channel, const char *prefix) {
 }
 
 switch_status_t switch_channel_execute_on(switch_channel_t *channel, const char *prefix) {
+  may_wait(__func__);
   object_check(channel, A_CHANNEL, __func__);
   big_lock();
   channel_run_hooks(channel, prefix);

@@ -237,6 +237,7 @@ void switch_xml_free(switch_xml_t xml) {
 
 switch_status_t switch_xml_locate_user_merged(const char *key, const char *user, const char *domain, const char *ip,
                                               switch_xml_t *found, switch_event_t *params) {
+  may_wait(__func__);
   (void)ip;
   need(key, __func__, "the key");
   need(found, __func__, "the place for the user");
@@ -267,6 +268,7 @@ switch_status_t switch_xml_locate_user_merged(const char *key, const char *user,
 /* Users of the directory are members as pointers; a group may hold users of its own besides. */
 switch_status_t switch_xml_locate_group(const char *name, const char *domain, switch_xml_t *root, switch_xml_t *of_domain,
                                         switch_xml_t *found, switch_event_t *params) {
+  may_wait(__func__);
   need(root, __func__, "the place for the tree");
   need(of_domain, __func__, "the place for the domain");
   need(found, __func__, "the place for the group");
@@ -295,6 +297,7 @@ switch_status_t switch_xml_locate_group(const char *name, const char *domain, sw
 }
 
 switch_xml_t switch_xml_open_cfg(const char *file, switch_xml_t *node, switch_event_t *params) {
+  may_wait(__func__);
   need(file, __func__, "the file's name");
   need(node, __func__, "the place for the configuration");
   if (params) event_check(params, __func__);

@@ -336,7 +336,9 @@ static void *dispatch(void *nothing) {
       jitter();
       big_unlock();
       in_callback = true;
+      host_enter("an event callback");
       callback(event);
+      host_leave();
       in_callback = false;
       big_lock();
     }

@@ -122,6 +122,7 @@ static char *expanded_for_module(switch_channel_t *channel, switch_event_t *even
 
 char *switch_channel_expand_variables_check(switch_channel_t *channel, const char *in, switch_event_t *variables,
                                             switch_event_t *functions, uint32_t depth) {
+  may_wait(__func__);
   object_check(channel, A_CHANNEL, __func__);
   if (variables || functions || depth) fatal(__func__, "the stand-in knows no permission lists");
   return expanded_for_module(channel, NULL, in, __func__);
@@ -129,6 +130,7 @@ char *switch_channel_expand_variables_check(switch_channel_t *channel, const cha
 
 char *switch_event_expand_headers_check(switch_event_t *event, const char *in, switch_event_t *variables,
                                         switch_event_t *functions, uint32_t depth) {
+  may_wait(__func__);
   event_check(event, __func__);
   if (variables || functions || depth) fatal(__func__, "the stand-in knows no permission lists");
   return expanded_for_module(NULL, event, in, __func__);

@@ -207,15 +207,21 @@ const char *standin_load(const char *path) {
   return NULL;
 }
 
+/* Only those that are in the application now, as far as the switch knows: a hook may have run another meanwhile. */
 static void hang_up_callers(void *object, void *data) {
-  (void)data;
+  const switch_application_interface_t *application = data;
   switch_core_session_t *session = object;
-  if (session->is_caller) channel_hangup(session->channel, CAUSE_MANAGER_REQUEST);
+  const char *current = channel_get(session->channel, "current_application");
+  if (session->is_caller && current && !strcmp(current, application->interface_name))
+    channel_hangup(session->channel, CAUSE_MANAGER_REQUEST);
 }
+
+enum { PATIENCE_MS = 1000 }; /* ten times as long there */
 
 static bool busy(void) { return module->rwlock->readers > 0; }
 
-/* Without force a module in use stays; with it the calls are hung up and waited for. */
+/* Without force a module in use stays; with it calls are hung up and waited for, though not for ever: then only the
+ * module itself can wait, or keep what it has. */
 const char *standin_unload(bool force) {
   if (!module) return "no module is loaded";
   big_lock();
@@ -226,15 +232,14 @@ const char *standin_unload(bool force) {
   /* Taken out of the tables first: no new call finds the application. */
   switch_application_interface_t *applications = interfaces.applications;
   interfaces.applications = NULL;
-  object_each(A_SESSION, hang_up_callers, NULL);
-  for (int64_t until = now_ms() + 10000; busy() && now_ms() < until;) big_wait(100);
-  bool gave_up = busy();
+  for (switch_application_interface_t *app = applications; app; app = app->next) object_each(A_SESSION, hang_up_callers, app);
+  for (int64_t until = now_ms() + PATIENCE_MS; busy() && now_ms() < until;) big_wait(100);
   interfaces.applications = applications;
   big_unlock();
-  if (gave_up) return "a call did not end within ten seconds";
   switch_status_t status = functions->shutdown ? functions->shutdown() : SWITCH_STATUS_SUCCESS;
   if (status == SWITCH_STATUS_NOUNLOAD) return "the module refuses to be unloaded";
   big_lock();
+  if (busy()) fatal("shutdown", "a call still runs the application: FreeSWITCH frees what it uses");
   close_module();
   big_unlock();
   return NULL;
@@ -387,7 +392,10 @@ char *standin_complete(const char *function, const char *line, const char *curso
   if (!rule) return out.data;
   /* The switch leaves this pointer as it finds it on the stack, and reads it only after a success. */
   switch_console_callback_match_t *matches = (void *)1;
-  if (rule->callback(line, cursor, &matches) != SWITCH_STATUS_SUCCESS) return out.data;
+  host_enter("a console completion");
+  switch_status_t status = rule->callback(line, cursor, &matches);
+  host_leave();
+  if (status != SWITCH_STATUS_SUCCESS) return out.data;
   for (struct match *match = matches->first, *next; match; match = next) {
     next = match->next;
     text_format(&out, "%s\n", match->value);

@@ -93,6 +93,21 @@ void need(const void *pointer, const char *function, const char *what) {
   if (!pointer) fatal(function, "%s is NULL: FreeSWITCH would crash here", what);
 }
 
+/* ---- threads that must not wait ---- */
+
+static __thread const char *callback_of_host;
+
+void host_enter(const char *callback) { callback_of_host = callback; }
+
+void host_leave(void) { callback_of_host = NULL; }
+
+void may_wait(const char *function) {
+  char name[16] = "";
+  if (callback_of_host) fatal(function, "called inside %s: nothing that may wait runs on a thread of the switch's", callback_of_host);
+  pthread_getname_np(pthread_self(), name, sizeof name);
+  if (!strcmp(name, "cti-deadlines")) fatal(function, "called on the timer's thread: nothing that may wait runs there");
+}
+
 /* ---- registered objects ---- */
 
 struct object {
@@ -260,6 +275,14 @@ char *pool_copy(switch_memory_pool_t *pool, const char *text) {
   return memcpy(pool_alloc(pool, length), text, length);
 }
 
+bool pool_holds(const switch_memory_pool_t *pool, const void *address) {
+  for (const struct pool_block *block = pool->blocks; block; block = block->next) {
+    const char *from = (const char *)(block + 1);
+    if ((const char *)address >= from && (const char *)address < from + block->size) return true;
+  }
+  return false;
+}
+
 void pool_end(switch_memory_pool_t *pool) {
   profiles_end(pool);
   for (struct pool_block *block = pool->blocks, *next; block; block = next) {
@@ -280,9 +303,24 @@ switch_thread_rwlock_t *rwlock_new(const char *of) {
 
 switch_mutex_t *mutex_new(void) { return object_new(A_MUTEX, sizeof(switch_mutex_t)); }
 
+switch_status_t switch_thread_rwlock_trywrlock(switch_thread_rwlock_t *lock) {
+  object_check(lock, A_RWLOCK, __func__);
+  big_lock();
+  bool free = !lock->readers && !lock->writer;
+  if (free) lock->writer = true;
+  big_unlock();
+  return free ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
 switch_status_t switch_thread_rwlock_unlock(switch_thread_rwlock_t *lock) {
   object_check(lock, A_RWLOCK, __func__);
   big_lock();
+  if (lock->writer) {
+    lock->writer = false;
+    big_changed();
+    big_unlock();
+    return SWITCH_STATUS_SUCCESS;
+  }
   if (lock->readers <= 0) fatal(__func__, "the lock of %s is not held", lock->of);
   endpoint_unlocking(lock);
   lock->readers--;
@@ -350,6 +388,7 @@ bool is_true(const char *text) {
 static void report_lock(void *object, void *data) {
   switch_thread_rwlock_t *lock = object;
   if (lock->readers) text_format(data, "%d read locks on %s\n", lock->readers, lock->of);
+  if (lock->writer) text_format(data, "a write lock on %s\n", lock->of);
 }
 
 static void report_mutex(void *object, void *data) {

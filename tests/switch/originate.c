@@ -521,6 +521,7 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
                                      const char *cid_name, const char *cid_number, switch_caller_profile_t *profile,
                                      switch_event_t *ovars, switch_originate_flag_t flags, switch_call_cause_t *cell,
                                      switch_dial_handle_t *handle) {
+  may_wait(__func__);
   (void)bridgeto;
   need(bleg, __func__, "the place for the peer");
   need(cause, __func__, "the place for the cause");

@@ -123,6 +123,13 @@ static void answer_for_proxy(switch_channel_t *channel) {
   if (caller) channel_answer(caller->channel);
 }
 
+/* … and so is early media, whatever originate makes of it. */
+static void early_for_proxy(switch_channel_t *channel) {
+  if (!channel->flags[CF_PROXY_MODE]) return;
+  switch_core_session_t *caller = session_find(channel_get(channel, "originator"));
+  if (caller) channel_pre_answer(caller->channel);
+}
+
 static void act(struct timer *timer) {
   struct dialog *dialog = timer->dialog;
   if (timer->session) {
@@ -142,6 +149,7 @@ static void act(struct timer *timer) {
     case STEP_MEDIA:
       dialog->ringing = now;
       channel_early(session->channel);
+      early_for_proxy(session->channel);
       break;
     case STEP_ANSWER:
       dialog->answered = dialog->to = now;

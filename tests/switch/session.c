@@ -162,7 +162,9 @@ static bool run_handlers(switch_core_session_t *session, int which) {
     if (!handler) continue;
     jitter();
     big_unlock();
+    host_enter("a state handler");
     switch_status_t status = handler(session);
+    host_leave();
     big_lock();
     if (status != SWITCH_STATUS_SUCCESS) return false;
   }

@@ -93,6 +93,12 @@ void need(const void *pointer, const char *function, const char *what);
 /* A string given away: the module frees it with free(). */
 char *give_string(const char *text, const char *function);
 
+/* Around a callback of the module's: this thread is the host's, and whatever it waits for waits for the whole switch. */
+void host_enter(const char *callback);
+void host_leave(void);
+/* What runs applications, looks things up or plays: never on a thread of the host's, nor on the module's own timer. */
+void may_wait(const char *function);
+
 /* Growing text for reports and expansions. */
 struct text {
   char *data;
@@ -108,6 +114,7 @@ switch_memory_pool_t *pool_new(void);
 void pool_end(switch_memory_pool_t *pool);
 void *pool_alloc(switch_memory_pool_t *pool, size_t size);
 char *pool_copy(switch_memory_pool_t *pool, const char *text);
+bool pool_holds(const switch_memory_pool_t *pool, const void *address);
 
 struct fspr_thread_rwlock_t {
   int readers;

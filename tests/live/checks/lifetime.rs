@@ -3,7 +3,7 @@
 //! The soak is that of `examples/soak.rs`, shorter.
 
 use super::{Verdict, phone};
-use crate::live::run::{Dial, Order, Rig};
+use crate::live::run::{Beside, Dial, Order, Rig};
 use crate::live::soak::{self, Soak};
 use crate::scenarios::{Behaviour::*, Caller};
 use std::time::{Duration, Instant};
@@ -52,6 +52,67 @@ pub fn unload_while_ringing(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: format!("unload said {:?}", reply.trim()),
+        ..Verdict::default()
+    })
+}
+
+/// Of a caller for whom a hook has run, the switch does not know that it is in the application: a
+/// forced unload ends the joined call all the same, before anything is freed; the switch lives.
+pub fn forced_unload_while_joined(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    const TALK: Duration = Duration::from_secs(14);
+    let mut wrong = Vec::new();
+    let phones = [phone("1002", Rings), phone("1003", Answers(300))];
+    let order = |variables| Order {
+        dial: Dial::Plan("user/1002,user/1003"),
+        caller: Caller::Waits,
+        variables,
+        phones: &phones,
+    };
+    let talking = Beside {
+        talk: Some(TALK),
+        ..Beside::default()
+    };
+    let hook = [("execute_on_answer", "log INFO hooked")];
+    let (unloaded, course) = std::thread::scope(|scope| {
+        let unloading = scope.spawn(|| -> Result<(String, usize), String> {
+            std::thread::sleep(Duration::from_millis(1500));
+            let mut connection = rig.switch.connect()?;
+            let reply = connection.api("unload -f mod_cti")?;
+            let left = connection.api("show channels count")?;
+            let left = left.split_whitespace().next().unwrap_or("").parse();
+            Ok((reply, left.map_err(|error| format!("{error}"))?))
+        });
+        let course = rig.call_with(&order(&hook), &talking, slot);
+        let unloaded = unloading.join();
+        (
+            unloaded.map_err(|_| "the unloading thread panicked"),
+            course,
+        )
+    });
+    let (reply, left) = unloaded??;
+    let was_joined = course?.seen().joined;
+    if was_joined.as_deref() != Some("1003") {
+        wrong.push(format!("joined before the unload: {was_joined:?}"));
+    }
+    if reply.contains("+OK") && left > 0 {
+        wrong.push(format!("{left} channels are up after the unload"));
+    }
+    if !is_loaded(rig)? {
+        let loaded = rig.switch.connect()?.api("load mod_cti")?;
+        if !loaded.contains("+OK") {
+            wrong.push(format!("load after the unload said {loaded:?}"));
+        }
+    }
+    let again = rig.call(&order(&[]), slot)?;
+    if again.variable("cti_result") != Some("answered") {
+        wrong.push(format!(
+            "a call after it: {:?}",
+            again.variable("cti_result")
+        ));
+    }
+    Ok(Verdict {
+        wrong,
+        note: format!("unload said {:?}, {left} channels", reply.trim()),
         ..Verdict::default()
     })
 }

@@ -4,6 +4,7 @@
 
 mod conf;
 mod gateways;
+mod host;
 mod hostile;
 mod lifetime;
 mod operator;
@@ -135,6 +136,21 @@ pub const CHECKS: &[Check] = &[
         run: ringing::deadlines,
     },
     Check {
+        name: "ringback_with_a_timer_ends",
+        when: When::Any,
+        run: host::timed_ringback,
+    },
+    Check {
+        name: "events_flow_while_a_hook_runs",
+        when: When::Alone,
+        run: |rig, slot| host::events_flow(rig, slot, "execute_on_ring", "sleep 3000"),
+    },
+    Check {
+        name: "events_flow_while_an_api_hook_runs",
+        when: When::Alone,
+        run: |rig, slot| host::events_flow(rig, slot, "api_on_ring", "msleep 3000"),
+    },
+    Check {
         name: "soak_of_150_calls",
         when: When::Alone,
         run: lifetime::soak_of_150_calls,
@@ -153,6 +169,11 @@ pub const CHECKS: &[Check] = &[
         name: "a_new_file_at_reload_is_warned_of",
         when: When::Alone,
         run: lifetime::new_file_at_reload,
+    },
+    Check {
+        name: "forced_unload_while_joined",
+        when: When::Alone,
+        run: lifetime::forced_unload_while_joined,
     },
     Check {
         name: "load_and_unload_20_times",

@@ -57,6 +57,21 @@ pub fn clock_set_back(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// The caller is told that a phone rings also while its own thread is in the directory.
+pub fn rings_beside_a_look_up(stand: &Stand) -> Wrong {
+    let slow = "${msleep(600)}${sofia_contact(*/1004@pbx.invalid)}";
+    stand
+        .library
+        .add_user_item("1004", "param", "dial-string", slow);
+    stand.register(&[phone("1002", Behaviour::Answers(900))]);
+    let course = call(stand, Some(b"user/1002:_:user/1004"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let rang = course.caller.iter().find(|(_, what)| what == "180");
+    let soon = rang.is_some_and(|(at, _)| *at < 400 * slowness());
+    expect(&mut wrong, "180", soon, &course.caller);
+    wrong
+}
+
 const HOOKS: [&str; 4] = [
     "execute_on_pre_originate",
     "execute_on_post_originate_2",
@@ -110,6 +125,65 @@ pub fn registered_too_late(stand: &Stand) -> Wrong {
     let legs = course.seen.variable("cti_legs").unwrap_or_default();
     let targets: Vec<_> = legs.matches(r#""target":"#).collect();
     expect(&mut wrong, "cti_legs", targets.len() == 3, &legs);
+    wrong
+}
+
+/// A playback that a timer paces asks nobody whether it shall go on: who answers is joined at once
+/// all the same, and what ends the call ends it.
+pub fn ringback_with_a_timer(stand: &Stand) -> Wrong {
+    let mut wrong = Wrong::new();
+    for (plan, press, result, ends) in [
+        ("user/1002:_:user/1003", None, "answered", 400),
+        (
+            "[leg_delay_start=100ms]user/1003,user/1002",
+            None,
+            "answered",
+            500,
+        ),
+        (
+            "{cti_stage_timeout=300ms}user/1002:_:{cti_stage_timeout=300ms}user/1004",
+            None,
+            "no_answer",
+            300,
+        ),
+        ("user/1002:_:user/1004", Some((b'*', 300)), "cancelled", 300),
+    ] {
+        stand.register(&[
+            phone("1002", Behaviour::Rings),
+            phone("1003", Behaviour::Answers(400)),
+            phone("1004", Behaviour::Rings),
+        ]);
+        let course = call(stand, Some(plan.as_bytes()), |stand, caller| {
+            let ringback = "tone_stream://%(100,100,440);loops=-1";
+            for (name, value) in [
+                ("timer_name", "soft"),
+                ("ringback", ringback),
+                ("origination_cancel_key", "*"),
+            ] {
+                stand.library.set_variable(caller, name, value);
+            }
+            // Should the playback go on for ever, the caller leaves at last.
+            stand.library.hangs_up(caller, 3000 * slowness() as i64, 30);
+            if let Some((key, at)) = press {
+                stand.library.presses(caller, key, at);
+            }
+        });
+        wrong.extend(course.leftovers.iter().cloned());
+        let got = course.seen.variable("cti_result");
+        expect(&mut wrong, plan, got == Some(result), &got);
+        let ms = course.seen.variable("cti_ring_ms");
+        let ms: Option<u64> = ms.and_then(|ms| ms.parse().ok());
+        let soon = ends..ends + 200 * slowness();
+        let fits = ms.is_some_and(|ms| soon.contains(&ms));
+        expect(&mut wrong, &format!("{plan}: cti_ring_ms"), fits, &ms);
+        let joined = course.seen.joined.is_some();
+        expect(
+            &mut wrong,
+            &format!("{plan}: joined"),
+            joined == (result == "answered"),
+            &course.seen.joined,
+        );
+    }
     wrong
 }
 

@@ -88,6 +88,15 @@ pub fn forced_unload(stand: &Stand, does: Behaviour) -> Wrong {
     wrong
 }
 
+/// The switch does not know that a joined caller is in the application still, since a hook has run
+/// another one since: the module ends the call itself before anything of it is freed.
+pub fn forced_unload_after_a_hook(stand: &Stand) -> Wrong {
+    stand.library.set_global("execute_on_answer", "log INFO x");
+    let wrong = forced_unload(stand, Behaviour::Answers(50));
+    stand.library.set_global("execute_on_answer", "");
+    wrong
+}
+
 /// Legs end, and events arrive, on threads that outlive the module.
 pub fn late_callbacks(stand: &Stand) -> Wrong {
     let mut wrong = Vec::new();

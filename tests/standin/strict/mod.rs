@@ -55,10 +55,15 @@ pub fn tests() -> Vec<Test> {
             "strict_caller_leaves_a_look_up",
             calls::caller_leaves_a_look_up,
         ),
+        Test::new(
+            "strict_rings_beside_a_look_up",
+            calls::rings_beside_a_look_up,
+        ),
         Test::new("strict_clock_set_back", calls::clock_set_back),
         Test::new("strict_cancel_key", calls::cancel_key),
         Test::new("strict_hooks_run_once", calls::hooks_run_once),
         Test::new("strict_ringback_beside", calls::ringback_beside),
+        Test::new("strict_ringback_with_a_timer", calls::ringback_with_a_timer),
         Test::new("strict_campon", calls::campon),
         Test::new("strict_registered_too_late", calls::registered_too_late),
         Test::new("strict_gateway_beside", calls::gateway_beside),
@@ -91,6 +96,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_forced_unload_while_joined", |stand| {
             lifetime::forced_unload(stand, Behaviour::Answers(50))
         }),
+        Test::new(
+            "strict_forced_unload_after_execute_on_answer",
+            lifetime::forced_unload_after_a_hook,
+        ),
         Test::new("strict_late_callbacks", lifetime::late_callbacks),
         Test::new("strict_hostile_contacts", untrusted::hostile_contacts),
         Test::new("strict_stored_values_are_inert", untrusted::stored_values),

@@ -50,6 +50,22 @@ pub const OFFENCES: &[(&str, Shows)] = &[
     ("handle_twice", Dies("a dial handle is used twice")),
     ("handle_after_destroy", Dies("used after it was released")),
     ("wrong_thread", Dies("a thread that is not its own")),
+    (
+        "ring_in_callback",
+        Dies("ring_ready_value: called inside an event callback"),
+    ),
+    (
+        "answer_in_state_handler",
+        Dies("switch_channel_perform_answer: called inside a state handler"),
+    ),
+    (
+        "bridge_data_of_a_moment",
+        Dies("does not live as long as its session"),
+    ),
+    (
+        "expand_on_timer",
+        Dies("expand_variables_check: called on the timer's thread"),
+    ),
     ("tree_kept", Left("an XML tree was not freed")),
     ("tree_after_free", Dies("switch_xml_child: ")),
     ("string_kept", Left("switch_core_get_domain was not freed")),

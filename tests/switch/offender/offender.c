@@ -3,6 +3,7 @@
  * The stand-in must end the process, or report what was left, and name the function; a check
  * that never fails proves nothing about the module that passes it.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,20 +30,47 @@ static void unbind_inside(switch_event_t *given) {
   switch_event_unbind(&node);
 }
 
+static switch_channel_t *rung;
+
+static void ring_inside(switch_event_t *given) {
+  (void)given;
+  switch_channel_perform_ring_ready_value(rung, SWITCH_RING_READY_RINGING, "", "", 0);
+}
+
+static void *expand_on_timer(void *channel) {
+  pthread_setname_np(pthread_self(), "cti-deadlines");
+  switch_channel_expand_variables_check(channel, "${x}", NULL, NULL, 0);
+  return NULL;
+}
+
+static switch_status_t answer_inside(switch_core_session_t *session) {
+  switch_channel_perform_answer(switch_core_session_get_channel(session), "", "", 0);
+  return SWITCH_STATUS_SUCCESS;
+}
+
+static switch_status_t on_key(switch_core_session_t *session, void *key, switch_input_type_t type, void *data, unsigned int size) {
+  (void)session, (void)key, (void)type, (void)data, (void)size;
+  return SWITCH_STATUS_SUCCESS;
+}
+
+static const switch_state_handler_table_t answering = {.on_init = answer_inside};
+
 static void deliver_to(switch_event_callback_t callback) {
   switch_event_bind_removable("offender", SWITCH_EVENT_CUSTOM, NULL, callback, NULL, &node);
   switch_event_t *made = event();
   switch_event_fire_detailed("offender", "deliver_to", 0, &made, NULL);
 }
 
-static switch_dial_handle_t *handle(int legs) {
+static switch_dial_handle_t *handle_to(const char *where, int legs) {
   switch_dial_handle_t *made = NULL;
   switch_dial_leg_list_t *list = NULL;
   switch_dial_handle_create(&made);
   switch_dial_handle_add_leg_list(made, &list);
-  for (int i = 0; i < legs; i++) switch_dial_leg_list_add_leg(list, NULL, "error/user_busy");
+  for (int i = 0; i < legs; i++) switch_dial_leg_list_add_leg(list, NULL, where);
   return made;
 }
+
+static switch_dial_handle_t *handle(int legs) { return handle_to("error/user_busy", legs); }
 
 static void originate(switch_core_session_t *session, switch_dial_handle_t *legs) {
   switch_core_session_t *peer = NULL;
@@ -108,6 +136,28 @@ static void offend(switch_core_session_t *session, const char *how) {
   if (!strcmp(how, "wrong_thread")) {
     pthread_t thread;
     pthread_create(&thread, NULL, originate_elsewhere, session);
+    pthread_join(thread, NULL);
+  }
+  if (!strcmp(how, "ring_in_callback")) {
+    rung = channel;
+    deliver_to(ring_inside);
+    switch_ivr_sleep(session, 500, SWITCH_TRUE, NULL);
+  }
+  if (!strcmp(how, "answer_in_state_handler")) {
+    switch_core_session_t *peer = NULL;
+    switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+    switch_ivr_originate(session, &peer, &cause, NULL, 5, &answering, NULL, NULL, NULL, NULL, SOF_NONE, NULL, handle_to("null/x", 1));
+  }
+  if (!strcmp(how, "bridge_data_of_a_moment")) {
+    switch_core_session_t *peer = NULL;
+    switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+    char keys[] = "#";
+    switch_ivr_originate(session, &peer, &cause, NULL, 5, NULL, NULL, NULL, NULL, NULL, SOF_NONE, NULL, handle_to("null/x", 1));
+    switch_ivr_multi_threaded_bridge(session, peer, on_key, keys, NULL);
+  }
+  if (!strcmp(how, "expand_on_timer")) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, expand_on_timer, channel);
     pthread_join(thread, NULL);
   }
   if (!strcmp(how, "tree_kept")) tree();
