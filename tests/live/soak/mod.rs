@@ -574,6 +574,8 @@ impl Run<'_> {
         for bad in log
             .lines()
             .filter(|line| line.contains("[CRIT]") || line.contains("panicked"))
+            // What core says when it refuses what a hostile contact of an earlier check brought.
+            .filter(|line| !line.contains("contains a variable"))
             .take(5)
         {
             self.wrong(&format!("the log says: {bad}"));
