@@ -3,38 +3,11 @@
 //! Each check takes its registrations away again.
 
 use super::{Verdict, phone};
-use crate::live::run::{Course, Dial, Order, Rig};
+use crate::live::knowing::{api, call_with as call, verdict};
+use crate::live::run::Rig;
 use crate::live::switch::{DOMAIN, SLOW_USER, in_slot};
-use crate::scenarios::{Behaviour::*, Caller, Phone};
+use crate::scenarios::Behaviour::*;
 use std::time::{Duration, Instant};
-
-fn call(
-    rig: &Rig,
-    slot: usize,
-    plan: &str,
-    phones: &[Phone],
-    variables: &[(&str, &str)],
-) -> Result<Course, String> {
-    let order = Order {
-        dial: Dial::Plan(plan),
-        caller: Caller::Waits,
-        variables,
-        phones,
-    };
-    rig.call(&order, slot)
-}
-
-fn api(rig: &Rig, command: &str) -> Result<String, String> {
-    rig.switch.connect()?.api(command)
-}
-
-fn verdict(wrong: Vec<String>, note: String) -> Result<Verdict, String> {
-    Ok(Verdict {
-        wrong,
-        note,
-        ..Verdict::default()
-    })
-}
 
 /// Waits until the switch knows so many contacts of this user: it writes a registration down a
 /// moment after it has confirmed it.

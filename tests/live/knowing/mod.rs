@@ -36,7 +36,7 @@ pub const CHECKS: &[Check] = &[
     alone("show_tells_what_rings_and_what_rang", telling::shown),
 ];
 
-fn verdict(wrong: Vec<String>, note: impl Into<String>) -> Result<Verdict, String> {
+pub fn verdict(wrong: Vec<String>, note: impl Into<String>) -> Result<Verdict, String> {
     Ok(Verdict {
         wrong,
         note: note.into(),
@@ -55,7 +55,7 @@ fn call(rig: &Rig, slot: usize, plan: &str, phones: &[Phone]) -> Result<Course, 
     call_with(rig, slot, plan, phones, &[])
 }
 
-fn call_with(
+pub fn call_with(
     rig: &Rig,
     slot: usize,
     plan: &str,
@@ -71,7 +71,7 @@ fn call_with(
     rig.call(&order, slot)
 }
 
-fn api(rig: &Rig, command: &str) -> Result<String, String> {
+pub fn api(rig: &Rig, command: &str) -> Result<String, String> {
     rig.switch.connect()?.api(command)
 }
 
