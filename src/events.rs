@@ -3,11 +3,12 @@
 //! announced, so no rule about ringing is written here a second time.
 
 use crate::calls::{Call, State};
+use crate::plan::inert;
 use crate::result::REFUSED;
 use crate::ring::{Cause, Leg, LegId, Outcome, Role, Time};
 use crate::switch::Event;
 use crate::switch::session::cause_name;
-use crate::switch::text::{clip, inert, one_line};
+use crate::switch::text::{clip, one_line};
 
 /// The subclass of our `CUSTOM` events.
 pub const SUBCLASS: &str = "cti::call";

@@ -73,6 +73,9 @@ fn what_rings_and_what_is_dropped() {
         (CONTACT, &["-ERR no such thing"], &[], &["-ERR no such thing"]),
         // Data in a value or in an address stays there.
         ("[sip_h_X-N=${caller_id_name}]user/1003", &["x]loopback/1,[y=1"], &["[sip_h_X-N='x]loopback/1\\,[y=1']user/1003"], &[]),
+        ("[a=${name}]user/1", &["${system(touch x)}"], &["[a='$ {system(touch x)}']user/1"], &[]),
+        ("{a=\\$${name}}user/1", &["{system(touch x)}"], &["[a='$ {system(touch x)}']user/1"], &[]),
+        ("[a=b$]user/1,[a=${name}]user/2", &["b"], &["[a=b$]user/1", "[a=b]user/2"], &[]),
         ("sofia/internal/${number}@h", &["1,loopback/2|3"], &["sofia/internal/1\\,loopback/2\\|3@h"], &[]),
         ("sofia/${place}/1", &["gateway/g"], &[], &["sofia/gateway/g/1"]),
         ("loopback/${place}", &["app=system:x"], &[], &["loopback/app=system:x"]),
@@ -121,7 +124,7 @@ proptest! {
     /// Pieces that mean something to the language, in any order.
     #[test]
     fn a_reply_brings_no_other_endpoint(
-        reply in "(,|\\||:_:|\\[|\\]|\\{|\\}|'|\\\\|\\$|sofia/|internal/|gateway/|loopback/|app=|user/|group/|error/|verto.rtc/|x|=| |\\^\\^){0,24}",
+        reply in "(,|\\||:_:|\\[|\\]|\\{|\\}|'|\\\\|\\$|\\$\\{|sofia/|internal/|gateway/|loopback/|app=|user/|group/|error/|verto.rtc/|x|=| |\\^\\^){0,24}",
         beside in 0..3_usize,
     ) {
         let text = ["${f(x)}", "sofia/internal/${f(x)}@h", "[a=${f(x)}]sofia/internal/b@h"][beside];
@@ -129,6 +132,9 @@ proptest! {
             let endpoint = endpoint_of(&target.dial_string());
             prop_assert!(["sofia", "verto.rtc", "error"].contains(&endpoint.as_str()), "{target}");
             prop_assert!(target.variables.iter().all(|variable| variable.name == "a"), "{target}");
+            // Core stores a leg's variable unchecked under `origination_nested_vars`.
+            let values = || target.variables.iter().map(|variable| variable.value.as_str());
+            prop_assert!(values().all(|value| mod_cti::plan::inert(value) == value), "{target}");
         }
     }
 

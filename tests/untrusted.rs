@@ -1,6 +1,6 @@
 //! The one place through which values are stored on channels, held to the source.
 //! Whoever gives a caller back its own value is named here, with the reason; nobody else may store
-//! a value as it is. The rule itself is `inert` in `src/switch/text.rs`.
+//! a value as it is. The rule itself is `inert` in `src/plan/inert.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

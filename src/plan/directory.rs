@@ -2,7 +2,7 @@
 //! Its author is trusted, what its `${…}` come to is not: a phone chose its contact, a caller his
 //! name, a web server its reply. So the text is read first and filled in afterwards, as data.
 
-use super::{Limits, PlanError, Target, Variables, parse};
+use super::{Limits, PlanError, Target, Variables, inert, parse};
 use std::fmt;
 
 /// What the replies of a dial string's `${…}` may bring.
@@ -137,7 +137,7 @@ pub fn directed(
         let mut variables = Variables::default();
         for layer in [&target.variables, &plan.globals, &part.globals] {
             for variable in layer {
-                variables.set(&variable.name, template.filled(&variable.value));
+                variables.set(&variable.name, template.value(&variable.value));
             }
         }
         let written = target.dial_string();
@@ -378,6 +378,16 @@ impl<'t> Template<'t> {
         match (characters.next().map(|c| self.said(c)), characters.next()) {
             (Some(Some(Said::Group(name))), None) => Some(name),
             _ => None,
+        }
+    }
+
+    /// A variable's value, filled in. Core stores it on the leg, unchecked where the plan says
+    /// `origination_nested_vars`, so what was said must not be run there. A value in which nothing
+    /// is filled is its author's, and stays as it was written.
+    fn value(&self, text: &str) -> String {
+        match text.contains(is_place) {
+            true => inert(&self.filled(text)).into_owned(),
+            false => text.to_owned(),
         }
     }
 

@@ -4,12 +4,14 @@
 #![forbid(unsafe_code)]
 
 pub mod directory;
+mod inert;
 mod parse;
 mod print;
 pub mod time;
 
 use std::fmt;
 
+pub use inert::inert;
 pub use parse::parse;
 
 /// One `name=value`. Neither is empty when it comes out of [`parse()`].

@@ -4,8 +4,9 @@
 
 use super::Event;
 use super::cause::{from_switch, to_switch};
-use super::text::{c, copied, expanded_from, inert};
+use super::text::{c, copied, expanded_from};
 use crate::ffi;
+use crate::plan::inert;
 use crate::ring::Cause;
 use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
