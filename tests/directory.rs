@@ -80,6 +80,12 @@ fn what_rings_and_what_is_dropped() {
         ("sofia/${place}/1", &["gateway/g"], &[], &["sofia/gateway/g/1"]),
         ("loopback/${place}", &["app=system:x"], &[], &["loopback/app=system:x"]),
         ("loopback/app=echo,loopback/${place}", &["APP=system:x"], &["loopback/app=echo", "loopback/APP=system:x"], &[]),
+        // A dialplan other than XML is one for applications: `inline` runs what the extension says, `lua` a script.
+        ("loopback/${place}", &["system:touch x/default/inline"], &[], &["loopback/system:touch x/default/inline"]),
+        ("loopback/${place}", &["x/default/XML:/tmp/plan.xml"], &[], &["loopback/x/default/XML:/tmp/plan.xml"]),
+        ("loopback/${place}", &["1003/default/xml"], &["loopback/1003/default/xml"], &[]),
+        ("${sofia_contact(*/1002@d)},loopback/91234", &["sofia/internal/sip:1002@h;x=1,loopback/system:touch$IFS.marker/default/Inline"],
+            &["sofia/internal/sip:1002@h;x=1", "loopback/91234"], &["loopback/system:touch$IFS.marker/default/Inline"]),
         // An endpoint that stands in the dial string may come in a reply.
         ("sofia/gateway/g/1,${hash(select/x/y)}", &["sofia/gateway/h/2,loopback/3"], &["sofia/gateway/g/1", "sofia/gateway/h/2"], &["loopback/3"]),
         // Nothing is lost without a word.

@@ -81,7 +81,8 @@ impl Directed {
 }
 
 /// The endpoint that a dial string is for. A gateway of sofia's and an application of
-/// loopback's are endpoints of their own here: they do more than the endpoint alone.
+/// loopback's are endpoints of their own here: they do more than the endpoint alone. So does every
+/// dialplan but the plain XML one: `inline` runs the extension, `lua` and `xml:…` read any file.
 #[must_use]
 pub fn endpoint_of(dial_string: &str) -> String {
     let (endpoint, address) = dial_string.split_once('/').unwrap_or((dial_string, ""));
@@ -91,9 +92,12 @@ pub fn endpoint_of(dial_string: &str) -> String {
             .get(..prefix.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
+    // `loopback/<extension>/<context>/<dialplan>`
+    let dialplan = address.splitn(3, '/').nth(2).unwrap_or("");
+    let is_plain = |dialplan: &str| dialplan.is_empty() || dialplan.eq_ignore_ascii_case("xml");
     match endpoint.as_str() {
         "sofia" if begins("gateway/") => "sofia/gateway".to_owned(),
-        "loopback" if begins("app=") => "loopback/app".to_owned(),
+        "loopback" if begins("app=") || !is_plain(dialplan) => "loopback/app".to_owned(),
         _ => endpoint,
     }
 }

@@ -561,6 +561,9 @@ pub const SLOW_USER: &str = "slow";
 /// A user whose phone rings behind a gateway, one that is down until the phone has registered.
 pub const BEHIND: &str = "behind";
 
+/// A user with a mobile behind `loopback/`, which his contacts may therefore bring, too.
+pub const MOBILE_USER: &str = "mobile";
+
 /// The users 1001 to 1009 of every slot, and the groups as pointers to them.
 fn groups() -> String {
     let mut text = String::from("<group name=\"everybody\"><users>");
@@ -584,6 +587,10 @@ fn groups() -> String {
     text.push_str(&format!(
         "<user id=\"{SLOW_USER}\"><params><param name=\"dial-string\" \
          value=\"[slept=${{msleep(400)}}]${{sofia_contact(*/{SLOW_USER}@{DOMAIN})}}\"/></params></user>"
+    ));
+    text.push_str(&format!(
+        "<user id=\"{MOBILE_USER}\"><params><param name=\"dial-string\" \
+         value=\"${{sofia_contact(*/{MOBILE_USER}@{DOMAIN})}},loopback/nowhere\"/></params></user>"
     ));
     text.push_str(&format!(
         "<user id=\"{BEHIND}\"><params><param name=\"dial-string\" value=\"sofia/gateway/${{cond(\

@@ -5,7 +5,7 @@
 use super::{Verdict, phone};
 use crate::live::knowing::{api, call_with as call, verdict};
 use crate::live::run::Rig;
-use crate::live::switch::{DOMAIN, SLOW_USER, in_slot};
+use crate::live::switch::{DOMAIN, MOBILE_USER, SLOW_USER, in_slot};
 use crate::scenarios::Behaviour::*;
 use std::time::{Duration, Instant};
 
@@ -184,6 +184,38 @@ pub fn rings_nowhere_else(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         wrong,
         format!("{registered} of {} contacts registered", more.len()),
     )
+}
+
+/// S2: a contact may ring an extension where `loopback/` stands in the dial string, but run none: the
+/// dialplan `inline` takes an extension for a list of applications.
+pub fn names_no_dialplan(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let contact = "<sip:x@127.0.0.1:9;x=1,loopback/set_global:hostile=ran/default/inline>";
+    rig.phones.register_as(MOBILE_USER, contact)?;
+    await_contacts(rig, MOBILE_USER, |count| count > 0)?;
+    api(rig, "global_setvar hostile=no")?;
+    let course = call(
+        rig,
+        slot,
+        &format!("user/{MOBILE_USER}|user/1003"),
+        &[phone("1003", Answers(100))],
+        &[],
+    );
+    forget(rig, MOBILE_USER)?;
+    let course = course?;
+    let ran = api(rig, "global_getvar hostile")?;
+    let mut wrong = Vec::new();
+    if ran.trim() != "no" {
+        wrong.push("the application was run".to_owned());
+    }
+    let dropped = |line: &str| line.contains("is dropped") && line.contains("set_global");
+    if !logged(rig, 1, dropped) {
+        wrong.push("no warning in the log".to_owned());
+    }
+    let joined = course.seen().joined.clone();
+    if joined.as_deref() != Some("1003") {
+        wrong.push(format!("joined {joined:?}"));
+    }
+    verdict(wrong, String::new())
 }
 
 /// The switch's resident memory, in KiB.

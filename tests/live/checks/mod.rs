@@ -91,6 +91,11 @@ pub const CHECKS: &[Check] = &[
         run: hostile::rings_nowhere_else,
     },
     Check {
+        name: "hostile_contact_names_no_dialplan",
+        when: When::Alone,
+        run: hostile::names_no_dialplan,
+    },
+    Check {
         name: "hostile_contacts_are_explained_at_once",
         when: When::Alone,
         run: hostile::explained_at_once,
