@@ -86,6 +86,10 @@ fn what_rings_and_what_is_dropped() {
         ("loopback/${place}", &["1003/default/xml"], &["loopback/1003/default/xml"], &[]),
         ("${sofia_contact(*/1002@d)},loopback/91234", &["sofia/internal/sip:1002@h;x=1,loopback/system:touch$IFS.marker/default/Inline"],
             &["sofia/internal/sip:1002@h;x=1", "loopback/91234"], &["loopback/system:touch$IFS.marker/default/Inline"]),
+        // A line break ends neither an address nor a header.
+        ("sofia/gateway/g/${mobile}", &["1\r\nX-Evil: 1"], &[], &["sofia/gateway/g/1\r\nX-Evil: 1"]),
+        ("[sip_h_X-N=${name}]user/1", &["a\r\nX-Evil: 1"], &["[sip_h_X-N=a  X-Evil: 1]user/1"], &[]),
+        ("[a='${x}\\nb']user/1", &["c\n"], &["[a=c \\nb]user/1"], &[]),
         // An endpoint that stands in the dial string may come in a reply.
         ("sofia/gateway/g/1,${hash(select/x/y)}", &["sofia/gateway/h/2,loopback/3"], &["sofia/gateway/g/1", "sofia/gateway/h/2"], &["loopback/3"]),
         // Nothing is lost without a word.

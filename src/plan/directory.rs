@@ -165,8 +165,10 @@ pub fn directed(
         } else {
             let dial_string = template.filled(&written);
             let endpoint = endpoint_of(&dial_string);
+            if dial_string.contains(char::is_control) {
+                found.drop(&dial_string, Why::Control);
             // Data at the front of an address must not make another endpoint of it.
-            if endpoint == endpoint_of(before_place(&written))
+            } else if endpoint == endpoint_of(before_place(&written))
                 || allows(allowed, &literal, &endpoint)
             {
                 found.push(target_of(&dial_string, variables), allowed);
@@ -390,16 +392,21 @@ impl<'t> Template<'t> {
     /// is filled is its author's, and stays as it was written.
     fn value(&self, text: &str) -> String {
         match text.contains(is_place) {
-            true => inert(&self.filled(text)).into_owned(),
+            // A line break would begin another header of the INVITE.
+            true => inert(&self.fill(text, |reply| reply.replace(['\r', '\n'], " "))).into_owned(),
             false => text.to_owned(),
         }
     }
 
     fn filled(&self, text: &str) -> String {
+        self.fill(text, str::to_owned)
+    }
+
+    fn fill(&self, text: &str, read: impl Fn(&str) -> String) -> String {
         let mut filled = String::with_capacity(text.len());
         for c in text.chars() {
             match is_place(c).then(|| self.said(c)).flatten() {
-                Some(Said::Reply(reply)) => filled.push_str(reply),
+                Some(Said::Reply(reply)) => filled.push_str(&read(reply)),
                 Some(Said::Group(_)) => {}
                 None => filled.push(c),
             }

@@ -561,7 +561,8 @@ pub const SLOW_USER: &str = "slow";
 /// A user whose phone rings behind a gateway, one that is down until the phone has registered.
 pub const BEHIND: &str = "behind";
 
-/// A user with a mobile behind `loopback/`, which his contacts may therefore bring, too.
+/// A user with a mobile behind `loopback/`, which his contacts may therefore bring, too, and with
+/// a line break in what a `${…}` comes to.
 pub const MOBILE_USER: &str = "mobile";
 
 /// The users 1001 to 1009 of every slot, and the groups as pointers to them.
@@ -590,7 +591,8 @@ fn groups() -> String {
     ));
     text.push_str(&format!(
         "<user id=\"{MOBILE_USER}\"><params><param name=\"dial-string\" \
-         value=\"${{sofia_contact(*/{MOBILE_USER}@{DOMAIN})}},loopback/nowhere\"/></params></user>"
+         value=\"[sip_h_X-N=${{url_decode(a%0D%0AX-Evil: 1)}}]${{sofia_contact(*/{MOBILE_USER}@{DOMAIN})}},\
+         loopback/nowhere\"/></params></user>"
     ));
     text.push_str(&format!(
         "<user id=\"{BEHIND}\"><params><param name=\"dial-string\" value=\"sofia/gateway/${{cond(\

@@ -218,6 +218,26 @@ pub fn names_no_dialplan(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     verdict(wrong, String::new())
 }
 
+/// A reply with a line break, in the value of a header: one header of the INVITE, as it stands in the dial string.
+pub fn begins_no_header(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let contact = format!("<sip:{}@{}>", in_slot("1003", slot), rig.address);
+    rig.phones.register_as(MOBILE_USER, &contact)?;
+    await_contacts(rig, MOBILE_USER, |count| count > 0)?;
+    let plan = format!("user/{MOBILE_USER}");
+    let course = call(rig, slot, &plan, &[phone("1003", Answers(100))], &[]);
+    forget(rig, MOBILE_USER)?;
+    let course = course?;
+    let mut wrong = Vec::new();
+    let headers = |(_, _, leg): &(_, _, crate::live::phones::Leg)| {
+        ["X-N", "X-Evil"].map(|name| leg.invite.header(name).map(str::to_owned))
+    };
+    let got: Vec<_> = course.legs.iter().map(headers).collect();
+    if got != [[Some("a  X-Evil: 1".to_owned()), None]] {
+        wrong.push(format!("X-N and X-Evil of each INVITE: {got:?}"));
+    }
+    verdict(wrong, String::new())
+}
+
 /// The switch's resident memory, in KiB.
 fn memory(rig: &Rig) -> Result<u64, String> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", rig.switch.pid()));

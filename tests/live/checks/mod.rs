@@ -96,6 +96,11 @@ pub const CHECKS: &[Check] = &[
         run: hostile::names_no_dialplan,
     },
     Check {
+        name: "hostile_reply_begins_no_header",
+        when: When::Alone,
+        run: hostile::begins_no_header,
+    },
+    Check {
         name: "hostile_contacts_are_explained_at_once",
         when: When::Alone,
         run: hostile::explained_at_once,
