@@ -90,6 +90,9 @@ fn what_rings_and_what_is_dropped() {
         ("sofia/gateway/g/${mobile}", &["1\r\nX-Evil: 1"], &[], &["sofia/gateway/g/1\r\nX-Evil: 1"]),
         ("[sip_h_X-N=${name}]user/1", &["a\r\nX-Evil: 1"], &["[sip_h_X-N=a  X-Evil: 1]user/1"], &[]),
         ("[a='${x}\\nb']user/1", &["c\n"], &["[a=c \\nb]user/1"], &[]),
+        // The block of another target is not the contact's.
+        ("${sofia_contact(*/1002@d)},[sip_h_X-Key=secret]sofia/gateway/g/1", &["[sip_h_X-Key=secret]sofia/internal/sip:a@h"],
+            &["[sip_h_X-Key=secret]sofia/gateway/g/1"], &["[sip_h_X-Key=secret]sofia/internal/sip:a@h"]),
         // An endpoint that stands in the dial string may come in a reply.
         ("sofia/gateway/g/1,${hash(select/x/y)}", &["sofia/gateway/h/2,loopback/3"], &["sofia/gateway/g/1", "sofia/gateway/h/2"], &["loopback/3"]),
         // Nothing is lost without a word.

@@ -158,7 +158,7 @@ pub fn directed(
             let list = List {
                 contacts: &contacts,
                 literal: &literal,
-                template: text,
+                expressions: template.expressions(&written),
                 variables,
             };
             list.read(allowed, &mut found);
@@ -199,8 +199,8 @@ fn target_of(dial_string: &str, variables: Variables) -> Target {
 struct List<'a> {
     contacts: &'a str,
     literal: &'a [String],
-    /// The dial string, as its author wrote it.
-    template: &'a str,
+    /// The expressions that brought it, as the author of the dial string wrote them.
+    expressions: Vec<&'a str>,
     variables: Variables,
 }
 
@@ -244,14 +244,14 @@ impl List<'_> {
         }
     }
 
-    /// The variables of a contact: none where its block does not stand in the dial string, as an
-    /// argument of the call that repeats it before each contact.
+    /// The variables of a contact: none where its block does not stand in the expression, as an
+    /// argument of the call that repeats it before each contact. Another target's are not its own.
     fn block(&self, block: &str) -> Option<Variables> {
         if block.is_empty() {
             return Some(self.variables.clone());
         }
         let whole = format!("{block}error/none");
-        let known = self.template.contains(block);
+        let known = self.expressions.iter().any(|text| text.contains(block));
         let plan = parse(&whole, &Limits::default()).ok().filter(|_| known)?;
         let target = plan.parts.first()?.stages.first()?.targets.first()?;
         let mut variables = target.variables.clone();
@@ -351,6 +351,12 @@ impl<'t> Template<'t> {
     fn said(&self, place: char) -> Option<&Said> {
         let number = u32::from(place).checked_sub(PLACES)? as usize;
         self.said.get(number).map(|(_, said)| said)
+    }
+
+    fn expressions(&self, text: &str) -> Vec<&'t str> {
+        let places = text.chars().filter(|c| is_place(*c));
+        let said = places.filter_map(|place| self.said.get((u32::from(place) - PLACES) as usize));
+        said.map(|(expression, _)| *expression).collect()
     }
 
     /// The expressions that stand where nothing is read: `[${x}]`, `[${x}=1]`.
