@@ -275,7 +275,8 @@ impl Resolver<'_> {
     }
 
     fn push(&mut self, target: &Target, variables: &Variables, dead: Option<Cause>) {
-        let source = self.path.last().cloned();
+        // What the directory's author wrote is not one of those that a phone registered.
+        let who = self.path.last().filter(|_| target.written.is_empty());
         self.found.push(Contact {
             target: String::new(),
             plain_target: String::new(),
@@ -284,7 +285,7 @@ impl Resolver<'_> {
             user: None,
             context: None,
             dead,
-            source: source.unwrap_or_else(|| target.dial_string()),
+            source: who.cloned().unwrap_or_else(|| target.dial_string()),
         });
     }
 

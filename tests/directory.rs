@@ -116,6 +116,14 @@ fn no_more_contacts_than_allowed() {
 }
 
 #[test]
+fn registrations_do_not_crowd_out_what_is_written() {
+    let reply = ["sofia/internal/sip:x@h"; 50].join(",");
+    let text = "${sofia_contact(*/1002@d)},sofia/gateway/g/1,${group_call(sales@d)}";
+    let (rings, _) = told(&read(text, &[&reply], 20));
+    assert_eq!(rings[20..], ["sofia/gateway/g/1", "group/sales@d"]);
+}
+
+#[test]
 fn a_further_endpoint_is_allowed_by_its_name() {
     for (name, contact) in [
         ("Loopback", "loopback/1"),

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Allowed<'a> {
     /// Endpoints, in the spelling of [`endpoint_of`]; ASCII case is ignored.
     pub endpoints: &'a [String],
-    /// Contacts in all; what comes after is dropped.
+    /// Contacts in all; what a reply brings after that is dropped, and what is written is not.
     pub contacts: usize,
 }
 
@@ -18,6 +18,7 @@ pub struct Allowed<'a> {
 #[derive(Debug, Default)]
 pub struct Directed {
     /// In the order of the text. Its variables are the target's own, then those of `{…}` and `<…>`.
+    /// What a reply brought has not been `written`.
     pub targets: Vec<Target>,
     pub dropped: Vec<Dropped>,
     /// How many more were dropped than are told of.
@@ -150,9 +151,9 @@ pub fn directed(
                 variables,
                 endpoint: "group".to_owned(),
                 address: group.to_owned(),
-                written: String::new(),
+                written,
             };
-            found.push(group, allowed);
+            found.targets.push(group);
         } else if target.endpoint.contains(is_place) {
             let contacts = template.filled(&written);
             let list = List {
@@ -171,7 +172,8 @@ pub fn directed(
             } else if endpoint == endpoint_of(before_place(&written))
                 || allows(allowed, &literal, &endpoint)
             {
-                found.push(target_of(&dial_string, variables), allowed);
+                let target = target_of(&dial_string, variables);
+                found.targets.push(Target { written, ..target });
             } else {
                 found.drop(&dial_string, Why::Endpoint(endpoint));
             }

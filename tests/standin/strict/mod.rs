@@ -105,6 +105,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_stored_values_are_inert", untrusted::stored_values),
         Test::new("strict_circles_of_users", untrusted::circles),
         Test::new("strict_nobody_is_crowded_out", untrusted::crowded_out),
+        Test::new(
+            "strict_a_mobile_is_not_crowded_out",
+            untrusted::mobile_is_not_crowded_out,
+        ),
         Test::new("strict_one_look_up_at_a_time", untrusted::registers_often),
         Test::new("strict_bytes_pass_as_they_are", untrusted::bytes_pass),
         Test::new("strict_every_face_is_one_line", untrusted::faces),

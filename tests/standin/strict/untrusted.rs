@@ -231,6 +231,39 @@ pub fn crowded_out(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A user has registered more contacts than a stage may have, and his dial string names a mobile after them.
+pub fn mobile_is_not_crowded_out(stand: &Stand) -> Wrong {
+    stand.library.set_config("max-targets", "20");
+    stand.library.api("cti", Some(b"reload"), true);
+    let text = "${sofia_contact(*/1002@pbx.invalid)},loopback/answers";
+    stand
+        .library
+        .add_user_item("1002", "param", "dial-string", text);
+    for nth in 0..60 {
+        let contact = format!("sofia/internal/sip:{nth}@127.0.0.1:9");
+        stand.library.add_contact("1002", &contact);
+    }
+    let mut wrong = Vec::new();
+    for plan in ["user/1002", "group/team1000"] {
+        let words = format!("explain {plan}");
+        let reply = stand.library.api("cti", Some(words.as_bytes()), true);
+        expect(
+            &mut wrong,
+            plan,
+            reply.contains("-> loopback/answers"),
+            &reply,
+        );
+        expect(
+            &mut wrong,
+            plan,
+            reply.contains(": 20 ring together"),
+            &reply,
+        );
+    }
+    stand.library.forget_contacts();
+    wrong
+}
+
 /// A device registers again and again while its user's call waits and the directory is slow.
 pub fn registers_often(stand: &Stand) -> Wrong {
     let slow = "${msleep(200)}${sofia_contact(*/1004@pbx.invalid)}";
