@@ -379,10 +379,10 @@ struct User {
     registers: bool,
 }
 
-/// A name and its domain. Both come to stand in a `${…(…)}` that the switch expands: with
-/// these characters they could end it and begin another command.
+/// A name and its domain. Both come to stand in a `${…(…)}` that the switch expands, and in the text
+/// of a dial string: with these characters they could end the one or begin a target in the other.
 fn at_domain(address: &str) -> Option<(String, String)> {
-    if address.contains(['$', '{', '}', '(', ')']) {
+    if address.contains(['$', '{', '}', '(', ')', '/', ',', '|', '\\']) {
         return None;
     }
     match address.split_once('@') {

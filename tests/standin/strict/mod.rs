@@ -109,6 +109,10 @@ pub fn tests() -> Vec<Test> {
             "strict_a_mobile_is_not_crowded_out",
             untrusted::mobile_is_not_crowded_out,
         ),
+        Test::new(
+            "strict_names_are_no_targets",
+            untrusted::names_are_no_targets,
+        ),
         Test::new("strict_one_look_up_at_a_time", untrusted::registers_often),
         Test::new("strict_bytes_pass_as_they_are", untrusted::bytes_pass),
         Test::new("strict_every_face_is_one_line", untrusted::faces),

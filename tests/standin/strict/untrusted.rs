@@ -231,6 +231,37 @@ pub fn crowded_out(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A directory that knows whatever name it is asked for: the name is put into the dial string, and
+/// must not be a target there.
+pub fn names_are_no_targets(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    for name in [
+        "x,loopback/answers",
+        "x|loopback/answers",
+        "x\\,loopback/answers",
+    ] {
+        stand.library.add_user_item(name, "user", "id", name);
+        let text = "sofia/gateway/carrier/${dialed_user}";
+        stand
+            .library
+            .add_user_item(name, "param", "dial-string", text);
+        let asked = name
+            .replace('\\', "\\\\")
+            .replace(',', "\\,")
+            .replace('|', "\\|");
+        let words = format!("explain user/{asked}");
+        let reply = stand.library.api("cti", Some(words.as_bytes()), true);
+        let rings = reply.contains("-> loopback/answers");
+        expect(
+            &mut wrong,
+            name,
+            !rings && reply.contains("stage 1 of 1"),
+            &reply,
+        );
+    }
+    wrong
+}
+
 /// A user has registered more contacts than a stage may have, and his dial string names a mobile after them.
 pub fn mobile_is_not_crowded_out(stand: &Stand) -> Wrong {
     stand.library.set_config("max-targets", "20");
