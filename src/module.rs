@@ -11,6 +11,7 @@ use crate::ffi;
 use crate::history::History;
 use crate::late;
 use crate::metrics::Metrics;
+use crate::plan::inert;
 use crate::ring::{Cause, Event, LegId};
 use crate::switch::event::{Binding, free_subclass, reserve_subclass};
 use crate::switch::guard::guarded;
@@ -391,11 +392,10 @@ unsafe extern "C" fn run_cti(
         let (Some(stream), Some(module)) = (stream, module()) else {
             return ffi::SWITCH_STATUS_SUCCESS;
         };
-        stream.write(&api::run(
-            &module,
-            line.as_deref().unwrap_or(""),
-            caller.as_deref(),
-        ));
+        let line = line.as_deref().unwrap_or("");
+        let reply = api::run(&module, line, caller.as_deref());
+        // A dialplan may store `${cti(…)}`, and what it has stored is expanded again.
+        stream.write(&inert(&reply));
         ffi::SWITCH_STATUS_SUCCESS
     })
 }
