@@ -112,7 +112,10 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     let tears = |c: char| {
         c.is_control()
             || is_stray(c)
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200E}' | '\u{200F}')
+            || matches!(
+                c,
+                '\u{61C}' | '\u{2028}' | '\u{2029}' | '\u{200E}' | '\u{200F}'
+            )
             || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(tears) {
@@ -186,6 +189,7 @@ mod tests {
             ("say \"hi\"", "say \"hi\"", "\"say \\\"hi\\\"\""),
             ("%n%s", "%n%s", "%n%s"),
             ("\u{202e}evil", r"\u{202e}evil", r"\u{202e}evil"),
+            ("\u{61c}evil", r"\u{61c}evil", r"\u{61c}evil"),
             ("\u{2028}", r"\u{2028}", r"\u{2028}"),
             ("\u{85}", r"\u{85}", r"\u{85}"),
             (&text_of(b"M\xfcller"), "M\u{fffd}ller", "M\u{fffd}ller"),
