@@ -98,6 +98,8 @@ pub fn endpoint_of(dial_string: &str) -> String {
     let is_plain = |dialplan: &str| dialplan.is_empty() || dialplan.eq_ignore_ascii_case("xml");
     match endpoint.as_str() {
         "sofia" if begins("gateway/") => "sofia/gateway".to_owned(),
+        // mod_verto looks the name up, and dials what its clients call themselves.
+        "verto.rtc" if !begins("u:") => "verto.rtc/name".to_owned(),
         "loopback" if begins("app=") || !is_plain(dialplan) => "loopback/app".to_owned(),
         _ => endpoint,
     }
