@@ -10,6 +10,7 @@ pub const SWITCH_STATUS_GENERR: switch_status_t = 9;
 pub const SWITCH_STATUS_INUSE: switch_status_t = 10;
 pub const SWITCH_STATUS_BREAK: switch_status_t = 11;
 pub const SWITCH_STATUS_NOUNLOAD: switch_status_t = 16;
+pub const SWITCH_STATUS_TOO_SMALL: switch_status_t = 18;
 pub const SWITCH_STATUS_TERM: switch_status_t = 21;
 pub type switch_status_t = ::std::os::raw::c_uint;
 pub const SWITCH_LOG_DISABLE: switch_log_level_t = -1;
@@ -36,7 +37,7 @@ pub type switch_application_flag_enum_t = ::std::os::raw::c_uint;
 pub const SMODF_NONE: switch_module_flag_enum_t = 0;
 pub type switch_module_flag_enum_t = ::std::os::raw::c_uint;
 pub type switch_module_flag_t = u32;
-pub const SOF_NONE: switch_originate_flag_enum_t = 0;
+pub const SOF_NOBLOCK: switch_originate_flag_enum_t = 1;
 pub type switch_originate_flag_enum_t = ::std::os::raw::c_uint;
 pub type switch_originate_flag_t = u32;
 pub const SWITCH_EVENT_CUSTOM: switch_event_types_t = 0;
@@ -50,21 +51,42 @@ pub const CS_NEW: switch_channel_state_t = 0;
 pub const CS_ROUTING: switch_channel_state_t = 2;
 pub const CS_EXECUTE: switch_channel_state_t = 4;
 pub const CS_HANGUP: switch_channel_state_t = 10;
+pub const CS_REPORTING: switch_channel_state_t = 11;
 pub const CS_DESTROY: switch_channel_state_t = 12;
 pub type switch_channel_state_t = ::std::os::raw::c_uint;
 pub const CF_ANSWERED: switch_channel_flag_t = 1;
 pub const CF_EARLY_MEDIA: switch_channel_flag_t = 3;
 pub const CF_TRANSFER: switch_channel_flag_t = 6;
 pub const CF_REDIRECT: switch_channel_flag_t = 8;
+pub const CF_BRIDGED: switch_channel_flag_t = 9;
+pub const CF_SERVICE: switch_channel_flag_t = 12;
+pub const CF_TAGGED: switch_channel_flag_t = 13;
 pub const CF_PROXY_MODE: switch_channel_flag_t = 17;
 pub const CF_RING_READY: switch_channel_flag_t = 22;
 pub const CF_BREAK: switch_channel_flag_t = 23;
+pub const CF_ORIGINATING: switch_channel_flag_t = 30;
 pub const CF_PROXY_MEDIA: switch_channel_flag_t = 32;
+pub const CF_ORIGINATOR: switch_channel_flag_t = 43;
+pub const CF_XFER_ZOMBIE: switch_channel_flag_t = 44;
 pub const CF_DISABLE_RINGBACK: switch_channel_flag_t = 47;
 pub const CF_BYPASS_MEDIA_AFTER_BRIDGE: switch_channel_flag_t = 51;
+pub const CF_LAZY_ATTENDED_TRANSFER: switch_channel_flag_t = 67;
+pub const CF_INTERCEPTED: switch_channel_flag_t = 72;
 pub type switch_channel_flag_t = ::std::os::raw::c_uint;
 pub const SWITCH_RING_READY_RINGING: switch_ring_ready_t = 1;
 pub type switch_ring_ready_t = ::std::os::raw::c_uint;
+pub const SWITCH_SIG_NONE: switch_signal_t = 0;
+pub const SWITCH_SIG_KILL: switch_signal_t = 1;
+pub const SWITCH_SIG_XFER: switch_signal_t = 2;
+pub const SWITCH_SIG_BREAK: switch_signal_t = 3;
+pub type switch_signal_t = ::std::os::raw::c_uint;
+pub const SWITCH_IO_FLAG_NONE: switch_io_flag_enum_t = 0;
+pub type switch_io_flag_enum_t = ::std::os::raw::c_uint;
+pub type switch_io_flag_t = u32;
+pub const SWITCH_MESSAGE_ANSWER_EVENT: switch_core_session_message_types_t = 54;
+pub const SWITCH_MESSAGE_PROGRESS_EVENT: switch_core_session_message_types_t = 55;
+pub const SWITCH_MESSAGE_RING_EVENT: switch_core_session_message_types_t = 56;
+pub type switch_core_session_message_types_t = ::std::os::raw::c_uint;
 pub const SWITCH_CAUSE_NONE: switch_call_cause_t = 0;
 pub const SWITCH_CAUSE_NORMAL_CLEARING: switch_call_cause_t = 16;
 pub const SWITCH_CAUSE_SUCCESS: switch_call_cause_t = 142;
@@ -147,6 +169,17 @@ pub struct switch_caller_extension {
     _unused: [u8; 0],
 }
 pub type switch_io_routines_t = switch_io_routines;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct switch_frame {
+    _unused: [u8; 0],
+}
+pub type switch_frame_t = switch_frame;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct cJSON {
+    _unused: [u8; 0],
+}
 pub type switch_size_t = usize;
 pub type switch_time_t = i64;
 pub type switch_loadable_module_interface_t = switch_loadable_module_interface;
@@ -181,6 +214,25 @@ pub type switch_api_function_t = ::std::option::Option<
 >;
 pub type switch_state_handler_t = ::std::option::Option<
     unsafe extern "C" fn(arg1: *mut switch_core_session_t) -> switch_status_t,
+>;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct switch_core_session_message {
+    pub from: *mut ::std::os::raw::c_char,
+    pub message_id: switch_core_session_message_types_t,
+}
+pub type switch_core_session_message_t = switch_core_session_message;
+pub type switch_receive_message_hook_t = ::std::option::Option<
+    unsafe extern "C" fn(
+        arg1: *mut switch_core_session_t,
+        arg2: *mut switch_core_session_message_t,
+    ) -> switch_status_t,
+>;
+pub type switch_kill_channel_hook_t = ::std::option::Option<
+    unsafe extern "C" fn(
+        arg1: *mut switch_core_session_t,
+        arg2: ::std::os::raw::c_int,
+    ) -> switch_status_t,
 >;
 pub type switch_event_callback_t =
     ::std::option::Option<unsafe extern "C" fn(arg1: *mut switch_event_t)>;
@@ -443,12 +495,6 @@ pub struct switch_caller_profile {
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
-pub struct switch_frame {
-    _unused: [u8; 0],
-}
-pub type switch_frame_t = switch_frame;
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
 pub struct switch_ivr_dmachine {
     _unused: [u8; 0],
 }
@@ -603,7 +649,6 @@ unsafe extern "C" {
         params: *mut switch_event_t,
     ) -> switch_status_t;
     pub fn switch_core_get_domain(dup: switch_bool_t) -> *mut ::std::os::raw::c_char;
-    pub fn switch_micro_time_now() -> switch_time_t;
     pub fn switch_version_full() -> *const ::std::os::raw::c_char;
     pub fn switch_core_session_perform_locate(
         uuid_str: *const ::std::os::raw::c_char,
@@ -648,11 +693,103 @@ unsafe extern "C" {
         api_list: *mut switch_event_t,
         recur: u32,
     ) -> *mut ::std::os::raw::c_char;
-    pub fn switch_ivr_parse_signal_data(
+    pub fn switch_core_session_thread_launch(
         session: *mut switch_core_session_t,
-        all: switch_bool_t,
-        only_session_thread: switch_bool_t,
     ) -> switch_status_t;
+    pub fn switch_core_session_perform_destroy(
+        session: *mut *mut switch_core_session_t,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+    );
+    pub fn switch_core_session_perform_kill_channel(
+        session: *mut switch_core_session_t,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+        sig: switch_signal_t,
+    ) -> switch_status_t;
+    pub fn switch_core_event_hook_add_receive_message(
+        session: *mut switch_core_session_t,
+        receive_message: switch_receive_message_hook_t,
+    ) -> switch_status_t;
+    pub fn switch_core_event_hook_remove_receive_message(
+        session: *mut switch_core_session_t,
+        receive_message: switch_receive_message_hook_t,
+    ) -> switch_status_t;
+    pub fn switch_core_event_hook_add_kill_channel(
+        session: *mut switch_core_session_t,
+        kill_channel: switch_kill_channel_hook_t,
+    ) -> switch_status_t;
+    pub fn switch_core_event_hook_remove_kill_channel(
+        session: *mut switch_core_session_t,
+        kill_channel: switch_kill_channel_hook_t,
+    ) -> switch_status_t;
+    pub fn switch_ivr_parse_all_events(session: *mut switch_core_session_t) -> switch_status_t;
+    pub fn switch_core_session_read_frame(
+        session: *mut switch_core_session_t,
+        frame: *mut *mut switch_frame_t,
+        flags: switch_io_flag_t,
+        stream_id: ::std::os::raw::c_int,
+    ) -> switch_status_t;
+    pub fn switch_core_session_write_frame(
+        session: *mut switch_core_session_t,
+        frame: *mut switch_frame_t,
+        flags: switch_io_flag_t,
+        stream_id: ::std::os::raw::c_int,
+    ) -> switch_status_t;
+    pub fn switch_core_session_execute_application_get_flags(
+        session: *mut switch_core_session_t,
+        app: *const ::std::os::raw::c_char,
+        arg: *const ::std::os::raw::c_char,
+        flags: *mut i32,
+    ) -> switch_status_t;
+    pub fn switch_channel_perform_pre_answer(
+        channel: *mut switch_channel_t,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+    ) -> switch_status_t;
+    pub fn switch_channel_perform_audio_sync(
+        channel: *mut switch_channel_t,
+        file: *const ::std::os::raw::c_char,
+        func: *const ::std::os::raw::c_char,
+        line: ::std::os::raw::c_int,
+    );
+    pub fn switch_channel_wait_for_state_timeout(
+        other_channel: *mut switch_channel_t,
+        want_state: switch_channel_state_t,
+        timeout: u32,
+    );
+    pub fn switch_channel_set_timestamps(channel: *mut switch_channel_t) -> switch_status_t;
+    pub fn switch_ivr_read(
+        session: *mut switch_core_session_t,
+        min_digits: u32,
+        max_digits: u32,
+        prompt_audio_file: *const ::std::os::raw::c_char,
+        var_name: *const ::std::os::raw::c_char,
+        digit_buffer: *mut ::std::os::raw::c_char,
+        digit_buffer_length: switch_size_t,
+        timeout: u32,
+        valid_terminators: *const ::std::os::raw::c_char,
+        digit_timeout: u32,
+    ) -> switch_status_t;
+    pub fn switch_ivr_generate_xml_cdr(
+        session: *mut switch_core_session_t,
+        xml_cdr: *mut switch_xml_t,
+    ) -> switch_status_t;
+    pub fn switch_xml_toxml_ex(
+        xml: switch_xml_t,
+        prn_header: switch_bool_t,
+        use_utf8_encoding: switch_bool_t,
+    ) -> *mut ::std::os::raw::c_char;
+    pub fn switch_ivr_generate_json_cdr(
+        session: *mut switch_core_session_t,
+        json_cdr: *mut *mut cJSON,
+        urlencode: switch_bool_t,
+    ) -> switch_status_t;
+    pub fn cJSON_PrintUnformatted(item: *const cJSON) -> *mut ::std::os::raw::c_char;
+    pub fn cJSON_Delete(c: *mut cJSON);
     pub fn switch_channel_test_ready(
         channel: *mut switch_channel_t,
         check_ready: switch_bool_t,
@@ -704,10 +841,6 @@ unsafe extern "C" {
         session: *mut switch_core_session_t,
         tocopy: *mut switch_caller_profile_t,
     ) -> *mut switch_caller_profile_t;
-    pub fn switch_channel_set_originator_caller_profile(
-        channel: *mut switch_channel_t,
-        caller_profile: *mut switch_caller_profile_t,
-    );
     pub fn switch_channel_set_originatee_caller_profile(
         channel: *mut switch_channel_t,
         caller_profile: *mut switch_caller_profile_t,
@@ -782,6 +915,16 @@ unsafe extern "C" {
         session_data: *mut ::std::os::raw::c_void,
         peer_session_data: *mut ::std::os::raw::c_void,
     ) -> switch_status_t;
+    pub fn switch_ivr_uuid_bridge(
+        originator_uuid: *const ::std::os::raw::c_char,
+        originatee_uuid: *const ::std::os::raw::c_char,
+    ) -> switch_status_t;
+    pub fn switch_channel_caller_extension_masquerade(
+        orig_channel: *mut switch_channel_t,
+        new_channel: *mut switch_channel_t,
+        offset: u32,
+    ) -> switch_status_t;
+    pub fn switch_channel_restart(channel: *mut switch_channel_t);
     pub fn switch_ivr_signal_bridge(
         session: *mut switch_core_session_t,
         peer_session: *mut switch_core_session_t,

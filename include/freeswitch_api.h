@@ -23,6 +23,7 @@ typedef enum {
   SWITCH_STATUS_INUSE = 10,
   SWITCH_STATUS_BREAK = 11,
   SWITCH_STATUS_NOUNLOAD = 16,
+  SWITCH_STATUS_TOO_SMALL = 18,
   SWITCH_STATUS_TERM = 21
 } switch_status_t;
 
@@ -51,7 +52,7 @@ typedef enum {
 typedef enum { SAF_SUPPORT_NOMEDIA = 1, SAF_SUPPORT_TEXT_ONLY = 32 } switch_application_flag_enum_t;
 typedef enum { SMODF_NONE = 0 } switch_module_flag_enum_t;
 typedef uint32_t switch_module_flag_t;
-typedef enum { SOF_NONE = 0 } switch_originate_flag_enum_t;
+typedef enum { SOF_NOBLOCK = 1 } switch_originate_flag_enum_t;
 typedef uint32_t switch_originate_flag_t;
 
 typedef enum {
@@ -68,6 +69,7 @@ typedef enum {
   CS_ROUTING = 2,
   CS_EXECUTE = 4,
   CS_HANGUP = 10,
+  CS_REPORTING = 11,
   CS_DESTROY = 12
 } switch_channel_state_t;
 
@@ -76,15 +78,32 @@ typedef enum {
   CF_EARLY_MEDIA = 3,
   CF_TRANSFER = 6,
   CF_REDIRECT = 8,
+  CF_BRIDGED = 9,
+  CF_SERVICE = 12,
+  CF_TAGGED = 13,
   CF_PROXY_MODE = 17,
   CF_RING_READY = 22,
   CF_BREAK = 23,
+  CF_ORIGINATING = 30,
   CF_PROXY_MEDIA = 32,
+  CF_ORIGINATOR = 43,
+  CF_XFER_ZOMBIE = 44,
   CF_DISABLE_RINGBACK = 47,
-  CF_BYPASS_MEDIA_AFTER_BRIDGE = 51
+  CF_BYPASS_MEDIA_AFTER_BRIDGE = 51,
+  CF_LAZY_ATTENDED_TRANSFER = 67,
+  CF_INTERCEPTED = 72
 } switch_channel_flag_t;
 
 typedef enum { SWITCH_RING_READY_RINGING = 1 } switch_ring_ready_t;
+typedef enum { SWITCH_SIG_NONE = 0, SWITCH_SIG_KILL = 1, SWITCH_SIG_XFER = 2, SWITCH_SIG_BREAK = 3 } switch_signal_t;
+typedef enum { SWITCH_IO_FLAG_NONE = 0 } switch_io_flag_enum_t;
+typedef uint32_t switch_io_flag_t;
+
+typedef enum {
+  SWITCH_MESSAGE_ANSWER_EVENT = 54,
+  SWITCH_MESSAGE_PROGRESS_EVENT = 55,
+  SWITCH_MESSAGE_RING_EVENT = 56
+} switch_core_session_message_types_t;
 
 typedef enum {
   SWITCH_CAUSE_NONE = 0,
@@ -108,6 +127,8 @@ typedef struct switch_console_callback_match switch_console_callback_match_t;
 typedef struct profile_node_s profile_node_t;
 typedef struct switch_caller_extension switch_caller_extension_t;
 typedef struct switch_io_routines switch_io_routines_t;
+typedef struct switch_frame switch_frame_t;
+typedef struct cJSON cJSON;
 typedef size_t switch_size_t;
 typedef int64_t switch_time_t;
 
@@ -134,6 +155,13 @@ typedef struct {
 typedef void (*switch_application_function_t)(switch_core_session_t *, const char *);
 typedef switch_status_t (*switch_api_function_t)(const char *, switch_core_session_t *, switch_stream_handle_t *);
 typedef switch_status_t (*switch_state_handler_t)(switch_core_session_t *);
+/* Only how it begins: the switch alone makes one. */
+typedef struct switch_core_session_message {
+  char *from;
+  switch_core_session_message_types_t message_id;
+} switch_core_session_message_t;
+typedef switch_status_t (*switch_receive_message_hook_t)(switch_core_session_t *, switch_core_session_message_t *);
+typedef switch_status_t (*switch_kill_channel_hook_t)(switch_core_session_t *, int);
 typedef void (*switch_event_callback_t)(switch_event_t *);
 typedef switch_status_t (*switch_console_complete_callback_t)(const char *, const char *,
                                                               switch_console_callback_match_t **);
@@ -410,7 +438,6 @@ switch_status_t switch_xml_locate_group(const char *group_name, const char *doma
 switch_status_t switch_xml_locate_user_merged(const char *key, const char *user_name, const char *domain_name,
                                               const char *ip, switch_xml_t *user, switch_event_t *params);
 char *switch_core_get_domain(switch_bool_t dup);
-switch_time_t switch_micro_time_now(void);
 const char *switch_version_full(void);
 
 /* sessions and channels */
@@ -428,8 +455,40 @@ switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel,
 switch_status_t switch_channel_set_profile_var(switch_channel_t *channel, const char *name, const char *val);
 char *switch_channel_expand_variables_check(switch_channel_t *channel, const char *in, switch_event_t *var_list,
                                             switch_event_t *api_list, uint32_t recur);
-switch_status_t switch_ivr_parse_signal_data(switch_core_session_t *session, switch_bool_t all,
-                                             switch_bool_t only_session_thread);
+switch_status_t switch_core_session_thread_launch(switch_core_session_t *session);
+void switch_core_session_perform_destroy(switch_core_session_t **session, const char *file, const char *func, int line);
+switch_status_t switch_core_session_perform_kill_channel(switch_core_session_t *session, const char *file,
+                                                         const char *func, int line, switch_signal_t sig);
+switch_status_t switch_core_event_hook_add_receive_message(switch_core_session_t *session,
+                                                           switch_receive_message_hook_t receive_message);
+switch_status_t switch_core_event_hook_remove_receive_message(switch_core_session_t *session,
+                                                              switch_receive_message_hook_t receive_message);
+switch_status_t switch_core_event_hook_add_kill_channel(switch_core_session_t *session,
+                                                        switch_kill_channel_hook_t kill_channel);
+switch_status_t switch_core_event_hook_remove_kill_channel(switch_core_session_t *session,
+                                                           switch_kill_channel_hook_t kill_channel);
+switch_status_t switch_ivr_parse_all_events(switch_core_session_t *session);
+switch_status_t switch_core_session_read_frame(switch_core_session_t *session, switch_frame_t **frame,
+                                               switch_io_flag_t flags, int stream_id);
+switch_status_t switch_core_session_write_frame(switch_core_session_t *session, switch_frame_t *frame,
+                                                switch_io_flag_t flags, int stream_id);
+switch_status_t switch_core_session_execute_application_get_flags(switch_core_session_t *session, const char *app,
+                                                                  const char *arg, int32_t *flags);
+switch_status_t switch_channel_perform_pre_answer(switch_channel_t *channel, const char *file, const char *func,
+                                                  int line);
+void switch_channel_perform_audio_sync(switch_channel_t *channel, const char *file, const char *func, int line);
+void switch_channel_wait_for_state_timeout(switch_channel_t *other_channel, switch_channel_state_t want_state,
+                                           uint32_t timeout);
+switch_status_t switch_channel_set_timestamps(switch_channel_t *channel);
+switch_status_t switch_ivr_read(switch_core_session_t *session, uint32_t min_digits, uint32_t max_digits,
+                                const char *prompt_audio_file, const char *var_name, char *digit_buffer,
+                                switch_size_t digit_buffer_length, uint32_t timeout, const char *valid_terminators,
+                                uint32_t digit_timeout);
+switch_status_t switch_ivr_generate_xml_cdr(switch_core_session_t *session, switch_xml_t *xml_cdr);
+char *switch_xml_toxml_ex(switch_xml_t xml, switch_bool_t prn_header, switch_bool_t use_utf8_encoding);
+switch_status_t switch_ivr_generate_json_cdr(switch_core_session_t *session, cJSON **json_cdr, switch_bool_t urlencode);
+char *cJSON_PrintUnformatted(const cJSON *item);
+void cJSON_Delete(cJSON *c);
 int switch_channel_test_ready(switch_channel_t *channel, switch_bool_t check_ready, switch_bool_t check_media);
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_set_flag_value(switch_channel_t *channel, switch_channel_flag_t flag, uint32_t value);
@@ -447,7 +506,6 @@ switch_status_t switch_channel_perform_ring_ready_value(switch_channel_t *channe
 switch_status_t switch_channel_pass_callee_id(switch_channel_t *channel, switch_channel_t *other_channel);
 switch_caller_profile_t *switch_channel_get_caller_profile(switch_channel_t *channel);
 switch_caller_profile_t *switch_caller_profile_clone(switch_core_session_t *session, switch_caller_profile_t *tocopy);
-void switch_channel_set_originator_caller_profile(switch_channel_t *channel, switch_caller_profile_t *caller_profile);
 void switch_channel_set_originatee_caller_profile(switch_channel_t *channel, switch_caller_profile_t *caller_profile);
 void switch_process_import(switch_core_session_t *session, switch_channel_t *peer_channel, const char *varname,
                            const char *prefix);
@@ -474,6 +532,10 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
 switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session, switch_core_session_t *peer_session,
                                                  switch_input_callback_function_t dtmf_callback, void *session_data,
                                                  void *peer_session_data);
+switch_status_t switch_ivr_uuid_bridge(const char *originator_uuid, const char *originatee_uuid);
+switch_status_t switch_channel_caller_extension_masquerade(switch_channel_t *orig_channel, switch_channel_t *new_channel,
+                                                           uint32_t offset);
+void switch_channel_restart(switch_channel_t *channel);
 switch_status_t switch_ivr_signal_bridge(switch_core_session_t *session, switch_core_session_t *peer_session);
 switch_status_t switch_ivr_sleep(switch_core_session_t *session, uint32_t ms, switch_bool_t sync,
                                  switch_input_args_t *args);

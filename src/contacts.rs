@@ -2,7 +2,6 @@
 //! `user/` and `group/` are resolved here rather than by core, whose own nested dialling
 //! rings only one device of a user as soon as a plan has a `,` or a `|`.
 
-use crate::config::Config;
 use crate::plan::directory::{Allowed, Directed, Dropped, directed};
 use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
@@ -114,7 +113,7 @@ pub fn resolve<'a>(
     stage: &'a Stage,
     caller: &dyn Caller,
     globals: &Variables,
-    config: &Config,
+    allowed: Allowed<'_>,
 ) -> Resolved<'a> {
     let mut all = Resolved::default();
     let mut dialled = HashSet::new();
@@ -122,10 +121,7 @@ pub fn resolve<'a>(
         let mut resolver = Resolver {
             caller,
             globals,
-            allowed: Allowed {
-                endpoints: &config.contact_endpoints,
-                contacts: config.max_targets,
-            },
+            allowed,
             path: Vec::new(),
             visited: HashSet::new(),
             until: Instant::now() + PATIENCE,
@@ -154,8 +150,7 @@ pub fn resolve<'a>(
             }
         }
     }
-    all.dropped
-        .extend(cap(&mut all.contacts, config.max_targets));
+    all.dropped.extend(cap(&mut all.contacts, allowed.contacts));
     all
 }
 

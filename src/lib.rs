@@ -1,25 +1,24 @@
 //! mod_cti: `cti_bridge`, the ring engine for FreeSWITCH.
-//! This file lists the rooms; `plan` and `ring` are pure, `bridge` carries decisions out,
-//! and only `ffi`, `switch` and `module` touch the C API.
+//! This file lists the rooms, each of which uses only those below it; everybody may use `plan` and
+//! `ring`, which are pure. Only `ffi`, `switch` and `module` touch the C API.
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
-mod api;
-mod bridge;
-mod calls;
-mod campon;
-mod config;
-mod contacts;
-mod events;
-mod ffi;
-mod history;
-mod hold;
-mod late;
-mod metrics;
 mod module;
-pub mod plan;
-mod result;
-pub mod ring;
+
+mod api;
+mod call;
+mod shared;
+
 mod settings;
-mod shield;
-mod switch;
+
+mod contacts;
+mod pool;
+mod registrations;
+mod tell;
 mod timer;
+
+mod ffi;
+mod switch;
+
+pub mod plan;
+pub mod ring;

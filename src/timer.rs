@@ -1,19 +1,25 @@
 //! The deadline thread: one for the module, asleep until the earliest deadline of all calls.
-//! It only tells a call that time has passed; what that means the ring machine decides.
+//! The thread tells a call that time has passed, and does nothing else.
+//! What that means the ring machine decides.
 
-use crate::calls::Call;
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+/// Whoever has a deadline.
+pub trait Timed: Send + Sync {
+    /// The time has come. Called on the thread of all deadlines, so it must return at once.
+    fn tick(&self);
+}
+
 /// A moment and the serial of its call.
 type Key = (Instant, u64);
 
 #[derive(Default)]
 struct Queue {
-    due: BTreeMap<Key, Weak<Call>>,
+    due: BTreeMap<Key, Weak<dyn Timed>>,
     stop: bool,
 }
 
@@ -34,17 +40,17 @@ impl Timer {
         Ok(timer)
     }
 
-    /// The next moment of this call was `old` and is `new`. Called under the call's own lock,
-    /// so that the last word is the last one; the thread holds no lock when it ticks.
-    pub fn arm(&self, call: &Arc<Call>, old: Option<Instant>, new: Option<Instant>) {
+    /// The next moment of the call with this serial was `old` and is `new`. Called under the
+    /// call's own lock, so that the last word is the last one.
+    pub fn arm(&self, serial: u64, old: Option<Instant>, new: Option<(Instant, Weak<dyn Timed>)>) {
         let mut queue = self.queue.lock();
         if let Some(old) = old {
-            queue.due.remove(&(old, call.serial));
+            queue.due.remove(&(old, serial));
         }
-        if let Some(new) = new {
-            queue.due.insert((new, call.serial), Arc::downgrade(call));
+        if let Some((new, call)) = new {
+            queue.due.insert((new, serial), call);
             let first = queue.due.first_key_value();
-            if first.is_some_and(|(key, _)| *key == (new, call.serial)) {
+            if first.is_some_and(|(key, _)| *key == (new, serial)) {
                 self.wake.notify_one();
             }
         }
@@ -72,7 +78,7 @@ impl Timer {
                 }
                 Some(_) => {
                     let call = queue.due.pop_first().and_then(|(_, call)| call.upgrade());
-                    // A tick calls the switch: never with our lock held.
+                    // No lock of the timer's is held while a call is told.
                     drop(queue);
                     if let Some(call) = call {
                         crate::switch::guard::guarded("deadline", (), || call.tick());

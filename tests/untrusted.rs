@@ -8,12 +8,17 @@ use std::path::{Path, PathBuf};
 /// File, function, and why it may store a value that could be expanded.
 const RESTORES: &[(&str, &str, &str)] = &[
     (
-        "src/bridge.rs",
+        "src/call/dial.rs",
+        "run_hooks_of_the_winner",
+        "the plan's and the directory's own hooks of the leg that has won",
+    ),
+    (
+        "src/call/winner.rs",
         "give_back",
         "the caller's own failure_causes and the like, after a join in early media",
     ),
     (
-        "src/shield.rs",
+        "src/call/shield.rs",
         "give_back",
         "the caller's own originate hooks and cancel key, when the ringing is over",
     ),

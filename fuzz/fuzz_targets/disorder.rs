@@ -1,4 +1,4 @@
-//! Any bytes as events in no order at all, of legs and branches that may not exist: the ring
+//! Any bytes as events in no order at all, of legs and parts that may not exist: the ring
 //! machine does not panic, does not contradict itself, and comes to one end.
 #![no_main]
 

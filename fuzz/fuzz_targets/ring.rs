@@ -1,5 +1,5 @@
 //! Any bytes as the decisions of a call: what the plan says, what the phones, the caller and the
-//! operators do and when. The laws of `tests/ring.rs` hold after every event.
+//! operators do and when. The laws of `tests/laws.rs` hold after every event.
 #![no_main]
 
 #[path = "../../tests/ring/mod.rs"]

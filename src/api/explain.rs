@@ -1,11 +1,11 @@
 //! `cti explain`: what a plan would do now, with every contact resolved.
 //! Nobody is called; the same code reads the variables and resolves the targets as in a call.
 
-use crate::config::Config;
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
 use crate::ring::{EarlyMedia, Mode};
 use crate::settings;
+use crate::settings::config::Config;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use crate::switch::text::{self, field, one_line};
@@ -61,7 +61,6 @@ fn explain_part(
     let globals = settings::globals(lookup, plan, part);
     let (settings, problems) = settings::read(config, lookup, &globals);
     let late_join = settings::late_join(config, lookup, &globals, &settings);
-    let settings = settings.of_stages(part.stages.len());
     for problem in &problems {
         let _ = writeln!(said, "  note: {problem}");
     }
@@ -71,17 +70,19 @@ fn explain_part(
             contacts: found,
             dropped,
             ..
-        } = contacts::resolve(stage, lookup, &globals, config);
+        } = contacts::resolve(stage, lookup, &globals, config.allowed());
         let alive = found.iter().filter(|contact| contact.dead.is_none());
         let alive = alive.count();
         let last = at + 1 == part.stages.len();
         let may_grow = late_join && found.iter().any(|contact| contact.user.is_some());
         let limit = settings.stage_limit(last);
-        let media = match settings.early_media_of(alive, last && !may_grow, plan.parts.len()) {
+        let company = alive > 1 || plan.parts.len() > 1;
+        let joined = settings.mode == Mode::Progressive && part.stages.len() > 1;
+        let media = match settings.early_media_of(!company && !joined, last && !may_grow) {
             EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
             EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
             EarlyMedia::Core => "early media passes both ways",
-            EarlyMedia::AsWritten => "early media as the plan or the caller says",
+            EarlyMedia::Silent => "only an answer counts; a 183 is not told of",
         };
         let _ = writeln!(
             said,

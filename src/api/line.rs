@@ -45,58 +45,106 @@ impl Order<'_> {
     }
 }
 
+/// A command of `cti`: its help, its completion and how it is read stand here alone.
+pub struct Command {
+    pub name: &'static str,
+    /// What follows the name.
+    pub takes: &'static str,
+    pub does: &'static str,
+    read: for<'a> fn(&'a str) -> Result<Request<'a>, String>,
+}
+
+const fn command(
+    name: &'static str,
+    takes: &'static str,
+    does: &'static str,
+    read: for<'a> fn(&'a str) -> Result<Request<'a>, String>,
+) -> Command {
+    Command {
+        name,
+        takes,
+        does,
+        read,
+    }
+}
+
+#[rustfmt::skip]
+pub const COMMANDS: &[Command] = &[
+    command("version", "", "the module's version and what it was built against",
+        |rest| nothing(rest, Request::Version)),
+    command("status", "", "calls ringing or joined now, and the settings in force",
+        |rest| nothing(rest, Request::Status)),
+    command("calls", "[json]", "the calls in progress: caller, stage, what rings and for how long yet",
+        |rest| Ok(Request::Calls { json: json(rest)? })),
+    command("show", "UUID [json]", "one call, leg by leg; the last ones also after their end, as a ladder",
+        |rest| { let (uuid, rest) = of_call("show", rest)?; Ok(Request::Show { uuid, json: json(rest)? }) }),
+    command("cancel", "UUID [CAUSE]", "end the call (ORIGINATOR_CANCEL)",
+        |rest| operate("cancel", rest, |rest| Ok(Order::Cancel(Some(rest).filter(|cause| !cause.is_empty()))))),
+    command("skip", "UUID", "the running stage is over: on to the next",
+        |rest| operate("skip", rest, |rest| nothing(rest, Order::Skip))),
+    command("drop", "UUID LEG", "one leg (its uuid, or its target as written) rings no more, or does not start",
+        |rest| operate("drop", rest, one_leg)),
+    command("add", "UUID TARGET", "ring this target too, beside the running stage",
+        |rest| operate("add", rest, |rest| Ok(Order::Add(one_target(rest)?)))),
+    command("extend", "UUID TIME", "more time for the running stage",
+        |rest| operate("extend", rest, |rest| Ok(Order::Extend(parse_time(rest).map_err(|error| error.to_string())?)))),
+    command("metrics", "[json]", "counters and times for Prometheus",
+        |rest| Ok(Request::Metrics { json: json(rest)? })),
+    command("explain", "[json] PLAN", "what would ring, when and for how long; nobody is called",
+        |rest| Ok(match word(rest) {
+            ("json", plan) => Request::Explain { json: true, plan },
+            _ => Request::Explain { json: false, plan: rest },
+        })),
+    command("reload", "", "read cti.conf.xml again; calls in progress keep what they have",
+        |rest| nothing(rest, Request::Reload)),
+    command("help", "", "this text", |_| Ok(Request::Help)),
+];
+
 /// Reads one command line.
 ///
 /// # Errors
 /// Why it is none, for the reply.
 pub fn read(line: &str) -> Result<Request<'_>, String> {
-    let (command, rest) = match line.trim().split_once('=') {
+    let (name, rest) = match line.trim().split_once('=') {
         // A scraper's URL says `?metrics=` or `?metrics=json`.
         Some(("metrics", rest)) => ("metrics", rest.trim()),
         _ => word(line),
     };
-    Ok(match command {
-        "" | "help" => Request::Help,
-        "version" => nothing(rest, Request::Version)?,
-        "status" => nothing(rest, Request::Status)?,
-        "reload" => nothing(rest, Request::Reload)?,
-        "calls" => Request::Calls { json: json(rest)? },
-        "metrics" => Request::Metrics { json: json(rest)? },
-        "explain" => match word(rest) {
-            ("json", plan) => Request::Explain { json: true, plan },
-            _ => Request::Explain {
-                json: false,
-                plan: rest,
-            },
-        },
-        "show" | "cancel" | "skip" | "drop" | "add" | "extend" => {
-            let (uuid, rest) = word(rest);
-            if uuid.is_empty() {
-                return Err(format!(
-                    "cti {command} <uuid of the caller> …; `cti calls` lists them"
-                ));
-            }
-            let order = match command {
-                "show" => {
-                    let json = json(rest)?;
-                    return Ok(Request::Show { uuid, json });
-                }
-                "cancel" => Order::Cancel(Some(rest).filter(|cause| !cause.is_empty())),
-                "skip" => nothing(rest, Order::Skip)?,
-                "drop" if rest.is_empty() => {
-                    return Err(
-                        "which leg? Its uuid, or its target as written; `cti show` lists them"
-                            .to_owned(),
-                    );
-                }
-                "drop" => Order::Drop(rest),
-                "add" => Order::Add(one_target(rest)?),
-                _ => Order::Extend(parse_time(rest).map_err(|error| error.to_string())?),
-            };
-            Request::Operate { uuid, order }
+    if name.is_empty() {
+        return Ok(Request::Help);
+    }
+    let command = COMMANDS.iter().find(|command| command.name == name);
+    let command = command.ok_or_else(|| format!("no command {name:?}; try: cti help"))?;
+    (command.read)(rest)
+}
+
+/// The caller's uuid, and what follows.
+fn of_call<'a>(command: &str, rest: &'a str) -> Result<(&'a str, &'a str), String> {
+    match word(rest) {
+        ("", _) => Err(format!(
+            "cti {command} <uuid of the caller> …; `cti calls` lists them"
+        )),
+        found => Ok(found),
+    }
+}
+
+fn operate<'a>(
+    command: &str,
+    rest: &'a str,
+    order: impl FnOnce(&'a str) -> Result<Order<'a>, String>,
+) -> Result<Request<'a>, String> {
+    let (uuid, rest) = of_call(command, rest)?;
+    let order = order(rest)?;
+    Ok(Request::Operate { uuid, order })
+}
+
+fn one_leg(rest: &str) -> Result<Order<'_>, String> {
+    match rest {
+        "" => {
+            Err("which leg? Its uuid, or its target as written; `cti show` lists them".to_owned())
         }
-        other => return Err(format!("no command {other:?}; try: cti help")),
-    })
+        leg => Ok(Order::Drop(leg)),
+    }
 }
 
 fn word(text: &str) -> (&str, &str) {

@@ -3,25 +3,24 @@
 //! answered with what it did or why it could not.
 
 use super::line::Order;
-use crate::bridge;
-use crate::calls::{Call, State};
-use crate::events::{self, Announcement};
-use crate::history::ladder;
-use crate::module::Module;
+use crate::call::Call;
+use crate::call::registry::Calls;
 use crate::plan::Stage;
-use crate::result::{self, LegReport};
-use crate::ring::{Cause, Event, LegId, LegState, Ringing, Time};
+use crate::ring::{Cause, Event, LegId, LegState, Ring, Ringing, Time};
+use crate::shared::Shared;
 use crate::switch::LockedSession;
 use crate::switch::session::cause_named;
 use crate::switch::text::{self, field, one_line};
+use crate::tell::event::{self, Announcement};
+use crate::tell::history::ladder;
+use crate::tell::report::{Known, LegReport};
 use serde_json::json;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// `cti calls [json]`
-pub fn calls(module: &Module, json: bool) -> String {
-    let calls = module.calls.all();
+pub fn calls(calls: &Calls, json: bool) -> String {
+    let calls = calls.all();
     if json {
         let calls: Vec<_> = calls.iter().map(|call| as_json(call)).collect();
         return format!("{}\n", text::json(&calls));
@@ -32,9 +31,9 @@ pub fn calls(module: &Module, json: bool) -> String {
 }
 
 /// `cti show <uuid> [json]`
-pub fn show(module: &Module, uuid: &str, json: bool) -> String {
-    match module.calls.of_caller(uuid) {
-        None => match module.history.find(uuid) {
+pub fn show(shared: &Shared, calls: &Calls, uuid: &str, json: bool) -> String {
+    match calls.of_caller(uuid) {
+        None => match shared.history.find(uuid) {
             None => unknown(uuid),
             Some(call) if json => format!("{}\n", text::json(&*call)),
             Some(call) => format!("+OK\n{}", ladder(&call)),
@@ -49,24 +48,18 @@ pub fn show(module: &Module, uuid: &str, json: bool) -> String {
 }
 
 /// `cti metrics [json]`: without `+OK`, so that a scraper can take it as it is.
-pub fn metrics(module: &Module, json: bool) -> String {
-    let open = |state: LegState| !matches!(state, LegState::Waiting | LegState::Ended);
-    let (mut calls, mut legs) = (0, 0);
-    for call in module.calls.all() {
-        let state = call.state.lock();
-        if !state.ring.over() {
-            calls += 1;
-            legs += state
-                .ring
-                .legs()
-                .iter()
-                .filter(|leg| open(leg.state))
-                .count();
-        }
-    }
+pub fn metrics(shared: &Shared, calls: &Calls, json: bool) -> String {
+    let open = |leg: &&crate::ring::Leg| !matches!(leg.state, LegState::Waiting | LegState::Ended);
+    let ringing = |ring: &Ring| (!ring.over()).then(|| ring.legs().iter().filter(open).count());
+    let ringing = calls
+        .all()
+        .into_iter()
+        .filter_map(|call| call.look(ringing));
+    let ringing: Vec<usize> = ringing.collect();
+    let (calls, legs) = (ringing.len(), ringing.iter().sum());
     match json {
-        true => format!("{}\n", module.metrics.json(calls, legs)),
-        false => module.metrics.text(calls, legs),
+        true => format!("{}\n", shared.metrics.json(calls, legs)),
+        false => shared.metrics.text(calls, legs),
     }
 }
 
@@ -75,11 +68,8 @@ fn unknown(uuid: &str) -> String {
 }
 
 fn ringing(call: &Call) -> (Vec<Ringing>, bool) {
-    let state = call.state.lock();
-    (
-        state.ring.ringing(call.began.elapsed()),
-        state.ring.winner().is_some(),
-    )
+    let now = call.age();
+    call.look(|ring| (ring.ringing(now), ring.winner().is_some()))
 }
 
 /// The caller's number and name, as long as it is there.
@@ -92,14 +82,10 @@ fn caller_id(call: &Call) -> [String; 2] {
 
 /// A leg's report, what it does now, since when, and how long yet.
 fn legs_now(call: &Call) -> Vec<(LegReport, &'static str, u64, Option<u64>)> {
-    let now = call.began.elapsed();
-    let reports = result::legs(call);
-    let lefts: Vec<_> = {
-        let state = call.state.lock();
-        (0..reports.len())
-            .map(|leg| state.ring.left(leg, now))
-            .collect()
-    };
+    let now = call.age();
+    let reports = call.legs();
+    let left = |ring: &Ring| (0..reports.len()).map(|leg| ring.left(leg, now)).collect();
+    let lefts: Vec<_> = call.look(left);
     let ms = |time: Duration| time.as_millis() as u64;
     let described = |(leg, left): (LegReport, Option<Duration>)| {
         let times = (leg.ended_ms, leg.answered_ms, leg.ringing_ms, leg.start_ms);
@@ -142,7 +128,7 @@ fn as_json(call: &Call) -> serde_json::Value {
         "caller": number,
         "caller_name": name,
         "plan": call.plan.to_string(),
-        "age_ms": call.began.elapsed().as_millis() as u64,
+        "age_ms": call.age().as_millis() as u64,
         "state": if joined { "joined" } else { "ringing" },
         "parts": parts.iter().map(part).collect::<Vec<_>>(),
         "legs": legs_now(call).into_iter().map(leg).collect::<Vec<_>>(),
@@ -151,7 +137,7 @@ fn as_json(call: &Call) -> serde_json::Value {
 
 fn describe(call: &Call, out: &mut String) {
     let (parts, joined) = ringing(call);
-    let age = call.began.elapsed().as_secs_f64();
+    let age = call.age().as_secs_f64();
     let state = if joined { "joined" } else { "ringing" };
     let [number, name] = caller_id(call);
     // Writing into a String cannot fail.
@@ -209,18 +195,19 @@ fn describe(call: &Call, out: &mut String) {
 }
 
 /// `cancel`, `skip`, `drop`, `add` or `extend`; `by`: who asks, for the event.
-pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> String {
+pub fn command(calls: &Calls, uuid: &str, order: Order<'_>, by: &str) -> String {
     let command = order.name();
-    let Some(call) = module.calls.of_caller(uuid) else {
+    let Some(call) = calls.of_caller(uuid) else {
         return unknown(uuid);
     };
-    let tell = |said: &str| events::operated(command, by, said);
+    let by = by.to_owned();
+    let tell = move |said: &str| event::operated(command, &by, said);
     let done = match order {
         Order::Cancel(cause) => cancel(&call, cause, tell),
-        Order::Skip => call.operated(skip, tell),
+        Order::Skip => call.order(skip, tell),
         Order::Drop(which) => drop_leg(&call, which, tell),
         Order::Add(stage) => add(&call, &stage, tell),
-        Order::Extend(time) => call.operated(|state, now| extend(state, now, time), tell),
+        Order::Extend(time) => call.order(move |ring, _, now| extend(ring, now, time), tell),
     };
     match done {
         Ok(said) => format!("+OK {said}\n"),
@@ -230,25 +217,32 @@ pub fn command(module: &Module, uuid: &str, order: Order<'_>, by: &str) -> Strin
 
 type Done = Result<String, String>;
 
+/// What an order comes to: what the machine is told, and what is said of it.
+type Ordered = Result<(Vec<Event>, String), String>;
+
 /// Nobody has answered yet.
-fn steerable(state: &State) -> Result<(), String> {
-    let answered = |leg: LegId| state.ring.legs()[leg].answered.is_some();
-    match state.ring.steerable() {
+fn steerable(ring: &Ring) -> Result<(), String> {
+    let answered = |leg: LegId| ring.legs()[leg].answered.is_some();
+    match ring.steerable() {
         true => Ok(()),
-        false if state.ring.winner().is_some_and(answered) => Err("it was answered".to_owned()),
+        false if ring.winner().is_some_and(answered) => Err("it was answered".to_owned()),
         false => Err("it is ending".to_owned()),
     }
 }
 
 /// The parts that a command means.
-fn parts(state: &State, now: Time) -> Result<Vec<Ringing>, String> {
-    steerable(state)?;
-    Some(state.ring.ringing(now))
+fn parts(ring: &Ring, now: Time) -> Result<Vec<Ringing>, String> {
+    steerable(ring)?;
+    Some(ring.ringing(now))
         .filter(|parts| !parts.is_empty())
         .ok_or_else(|| "no stage rings at this moment; try again".to_owned())
 }
 
-fn cancel(call: &Arc<Call>, cause: Option<&str>, tell: impl FnOnce(&str) -> Announcement) -> Done {
+fn cancel(
+    call: &Call,
+    cause: Option<&str>,
+    tell: impl FnOnce(&str) -> Announcement + Send + 'static,
+) -> Done {
     let spoken = |cause: Cause| {
         cause.0 < 128 || cause == Cause::ORIGINATOR_CANCEL || cause == Cause::LOSE_RACE
     };
@@ -266,61 +260,65 @@ fn cancel(call: &Arc<Call>, cause: Option<&str>, tell: impl FnOnce(&str) -> Anno
             ));
         }
     };
-    let order = |state: &State, _| {
-        steerable(state)?;
-        Ok((Event::Cancel(cause), "the call is cancelled".to_owned()))
+    let order = move |ring: &Ring, _: &[Known], _| {
+        steerable(ring)?;
+        let said = "the call is cancelled".to_owned();
+        Ok((vec![Event::Cancel(cause)], said))
     };
-    call.operated(order, tell)
+    call.order(order, tell)
 }
 
-fn skip(state: &State, now: Time) -> Result<(Event, String), String> {
+fn skip(ring: &Ring, _: &[Known], now: Time) -> Ordered {
     let stage = |part: &Ringing| format!("stage {} of {}", part.stage, part.stages);
-    let stages: Vec<String> = parts(state, now)?.iter().map(stage).collect();
-    Ok((Event::Skip, format!("{} is over", stages.join(", "))))
+    let stages: Vec<String> = parts(ring, now)?.iter().map(stage).collect();
+    Ok((vec![Event::Skip], format!("{} is over", stages.join(", "))))
 }
 
-fn drop_leg(call: &Arc<Call>, which: &str, tell: impl FnOnce(&str) -> Announcement) -> Done {
-    let mut others = Vec::new();
-    let order = |state: &State, _| {
-        steerable(state)?;
-        let named = |leg: &usize| {
-            let dialled = &state.legs[*leg];
-            dialled.uuid.as_deref() == Some(which)
-                || dialled.contact.target == which
-                || dialled.contact.plain_target == which
+fn drop_leg(
+    call: &Call,
+    which: &str,
+    tell: impl FnOnce(&str) -> Announcement + Send + 'static,
+) -> Done {
+    let which = which.to_owned();
+    let order = move |ring: &Ring, known: &[Known], _| {
+        steerable(ring)?;
+        let named = |known: &Known| {
+            known.uuid.as_deref() == Some(&which)
+                || known.target == which
+                || known.plain_target == which
         };
-        let legs = (0..state.legs.len()).filter(named);
-        let mut legs = legs.filter(|&leg| state.ring.droppable(leg));
-        let first = legs
-            .next()
-            .ok_or_else(|| format!("no leg {which:?} rings"))?;
-        others.extend(legs);
-        let said = format!("{} leg(s) of {which} dropped", others.len() + 1);
-        Ok((Event::Drop(first), said))
+        let legs = (0..known.len()).filter(|&leg| named(&known[leg]) && ring.droppable(leg));
+        let legs: Vec<Event> = legs.map(Event::Drop).collect();
+        if legs.is_empty() {
+            return Err(format!("no leg {which:?} rings"));
+        }
+        let said = format!("{} leg(s) of {which} dropped", legs.len());
+        Ok((legs, said))
     };
-    let done = call.operated(order, tell);
-    others.iter().for_each(|&leg| call.feed(Event::Drop(leg)));
-    done
+    call.order(order, tell)
 }
 
-fn add(call: &Arc<Call>, stage: &Stage, tell: impl FnOnce(&str) -> Announcement) -> Done {
-    let at = {
-        let state = call.state.lock();
-        let parts = parts(&state, call.began.elapsed())?;
-        if state.ring.winner().is_some() && state.ring.tentative().is_none() {
+fn add(
+    call: &Call,
+    stage: &Stage,
+    tell: impl FnOnce(&str) -> Announcement + Send + 'static,
+) -> Done {
+    let now = call.age();
+    let at = call.look(|ring| {
+        let parts = parts(ring, now)?;
+        if ring.winner().is_some() && ring.tentative().is_none() {
             return Err(
                 "joined in early media, as the plan says: nobody can ring beside it".to_owned(),
             );
         }
-        (parts[0].part, parts[0].stage - 1)
-    };
-    let caller = LockedSession::locate(&call.uuid).ok_or("the caller is gone")?;
-    bridge::add(call, caller.channel(), at, stage, tell)
+        Ok((parts[0].part, parts[0].stage - 1))
+    })?;
+    call.operator_adds(at, stage, tell)
 }
 
-fn extend(state: &State, now: Time, time: Duration) -> Result<(Event, String), String> {
-    let parts = parts(state, now)?;
+fn extend(ring: &Ring, now: Time, time: Duration) -> Ordered {
+    let parts = parts(ring, now)?;
     let left = parts[0].stage_left.unwrap_or_default() + time;
     let said = format!("{:.1} s left for the stage", left.as_secs_f64());
-    Ok((Event::Extend(time), said))
+    Ok((vec![Event::Extend(time)], said))
 }

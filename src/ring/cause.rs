@@ -17,6 +17,7 @@ impl Cause {
     pub const CALL_REJECTED: Cause = Cause(21);
     pub const DESTINATION_OUT_OF_ORDER: Cause = Cause(27);
     pub const CHAN_NOT_IMPLEMENTED: Cause = Cause(66);
+    pub const INCOMPATIBLE_DESTINATION: Cause = Cause(88);
     pub const MANDATORY_IE_MISSING: Cause = Cause(96);
     pub const INVALID_IE_CONTENTS: Cause = Cause(100);
     pub const RECOVERY_ON_TIMER_EXPIRE: Cause = Cause(102);
@@ -27,6 +28,7 @@ impl Cause {
     pub const ATTENDED_TRANSFER: Cause = Cause(801);
     pub const ALLOTTED_TIMEOUT: Cause = Cause(802);
     pub const PICKED_OFF: Cause = Cause(805);
+    pub const NO_PICKUP: Cause = Cause(812);
     pub const USER_NOT_REGISTERED: Cause = Cause(806);
     pub const BUSY_EVERYWHERE: Cause = Cause(815);
     pub const DECLINE: Cause = Cause(816);

@@ -10,11 +10,9 @@ impl Ring {
         let parts = self
             .parts
             .iter()
-            .enumerate()
             .filter(|_| self.end.is_none())
-            .flat_map(|(id, part)| match part.phase {
-                // Phones of earlier stages may ring while the next one is looked up.
-                Phase::Resolving if self.has_open(id) => [part.over(), None, None, None],
+            .flat_map(|part| match part.phase {
+                Phase::Resolving => [part.over(), None, None, None],
                 Phase::Ringing => [
                     part.over(),
                     part.stage_deadline,
@@ -24,11 +22,11 @@ impl Ring {
                 Phase::Sleeping(until) => [part.over(), Some(until), None, None],
                 _ => [None; 4],
             });
-        let starts = self
-            .branches
+        let waiting = self
+            .legs
             .iter()
-            .filter(|branch| !branch.dialled && !branch.ended && self.undecided())
-            .map(|branch| Some(branch.at));
+            .filter(|leg| leg.state == LegState::Waiting);
+        let starts = waiting.filter(|_| self.undecided()).map(|leg| leg.at);
         let timed = (0..self.legs.len()).filter(|&leg| self.rings(leg));
         let legs = timed.flat_map(|leg| {
             let leg = &self.legs[leg];
@@ -49,6 +47,7 @@ impl Ring {
 
     pub(super) fn deadlines(&mut self) {
         let now = self.now;
+        let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
         if let Some(leg) = self.unanswered_winner()
             && self.parts[self.legs[leg].part]
                 .winner_deadline()
@@ -61,7 +60,6 @@ impl Ring {
                 continue;
             }
             let it = &self.legs[leg];
-            let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
             if due(it.deadline()) {
                 self.time_over(leg);
             } else if it.state == LegState::Dialled && due(it.progress_deadline()) {
@@ -77,24 +75,23 @@ impl Ring {
                 self.part_deadlines(part);
             }
         }
-        for branch in 0..self.branches.len() {
-            let it = &self.branches[branch];
-            if !it.dialled && !it.ended && it.at <= now {
-                self.dial(branch);
+        for leg in 0..self.legs.len() {
+            let it = &self.legs[leg];
+            if it.state == LegState::Waiting && due(it.at) {
+                self.dial(leg);
             }
         }
     }
 
     pub(super) fn time_over(&mut self, leg: LegId) {
         let cause = self.parts[self.legs[leg].part].settings.missed.cause();
-        self.legs[leg].hung_up = true;
         self.legs[leg].timed_out = true;
-        self.commands.push(Command::HangUp { leg, cause });
+        self.hang_up(leg, cause);
     }
 
     /// The winner's, which has not answered, and that of whoever rings beside it.
     pub(super) fn winner_time_over(&mut self, leg: LegId) {
-        if !self.legs[leg].hung_up && self.legs[leg].state != LegState::Ended {
+        if self.legs[leg].hung_up.is_none() && self.legs[leg].state != LegState::Ended {
             self.time_over(leg);
         }
         let part = self.legs[leg].part;
@@ -108,7 +105,12 @@ impl Ring {
         let it = &mut self.parts[part];
         match it.phase {
             Phase::Ringing => {}
-            Phase::Resolving if due(it.over()) => return self.time_over_for(part),
+            // Whoever is still looked up will not ring.
+            Phase::Resolving if due(it.over()) => {
+                self.time_over_for(part);
+                self.parts[part].phase = Phase::Ending;
+                return self.stage_over(part);
+            }
             Phase::Sleeping(until) => {
                 if due(it.over()) {
                     self.part_done(part);
@@ -145,10 +147,13 @@ impl Ring {
         }
     }
 
-    /// Something of the part still rings, and nobody has ended it.
+    /// Something of the part still rings or is to start, and nobody has ended it; the winner aside.
     pub fn has_open(&self, part: PartId) -> bool {
-        let open = |it: &Branch| it.part == part && !it.ended && it.cancelled.is_none();
-        self.branches.iter().any(open)
+        let open = |(id, it): (LegId, &Leg)| {
+            let open = it.state != LegState::Ended && it.hung_up.is_none();
+            it.part == part && open && self.winner() != Some(id)
+        };
+        self.legs.iter().enumerate().any(open)
     }
 
     /// The call's time is over.

@@ -1,17 +1,14 @@
 //! What each event does to a call: the transitions of the ring machine.
-//! Stages begin and end here, branches are dialled and cancelled, and one leg wins; the
+//! Stages begin and end here, legs are dialled and hung up, and one leg wins; the
 //! clock's share is in `deadlines`, what others may ask is in `view`.
 
 use super::*;
-
-/// The switch's clock ticks every 20 ms, when it can.
-const CLOCK: Duration = Duration::from_millis(50);
 
 impl Ring {
     /// `parts`: for each part its settings and how many stages it has (at least one).
     pub fn new(parts: Vec<(Settings, usize)>) -> Ring {
         let parts = parts.into_iter().map(|(settings, stages)| Part {
-            settings: settings.of_stages(stages),
+            settings,
             stages,
             stage: 0,
             first: 0,
@@ -27,7 +24,6 @@ impl Ring {
         Ring {
             parts: parts.collect(),
             legs: Vec::new(),
-            branches: Vec::new(),
             end: None,
             cancelled: None,
             finished: false,
@@ -46,28 +42,20 @@ impl Ring {
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
-            Event::Started(leg) => self.leg_reached(leg, LegState::Dialled),
+            Event::Started(leg) => self.started(leg),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
-            Event::EarlyMedia(leg) => self.leg_reached(leg, LegState::EarlyMedia),
-            Event::Answered(leg) => {
-                self.leg_reached(leg, LegState::Answered);
-                if self.winner() == Some(leg) {
-                    self.cancel_branches(|_| true, Cause::LOSE_RACE);
-                }
-            }
-            Event::Ended { leg, cause, rang } => {
+            Event::EarlyMedia(leg) => self.early_media(leg),
+            Event::Answered(leg) => self.answered(leg),
+            Event::Confirmed(leg) => self.confirmed(leg),
+            Event::Ended { leg, cause } => {
                 // Nothing is known yet of what was not dialled.
-                let dialled = |leg: &Leg| leg.dialled.is_some();
+                let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
                 if self.legs.get(leg).is_some_and(dialled) {
-                    self.leg_ended(leg, cause, rang);
+                    let part = self.legs[leg].part;
+                    self.leg_ended(leg, cause);
+                    self.stage_over(part);
                 }
             }
-            Event::BranchFailed { branch, cause } => self.branch_failed(branch, cause),
-            Event::BranchWon {
-                branch,
-                leg,
-                answered,
-            } => self.branch_won(branch, leg, answered),
             Event::Unanswered(leg) => self.unanswered_left(leg),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
@@ -141,24 +129,27 @@ impl Ring {
             }
             return;
         }
-        let parts = self.parts.len();
-        let beside = self.branches.iter().any(|it| it.part == part && !it.ended);
+        let others = self.parts.len() > 1;
+        let mut earlier = self.legs[..first].iter();
+        let beside = earlier.any(|leg| leg.part == part && leg.state != LegState::Ended);
         let it = &mut self.parts[part];
+        let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
         let last = stage + 1 == it.stages;
         it.phase = Phase::Ringing;
         it.first = first;
         it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
-        it.early_media = it.settings.early_media_of(alive, last && !may_grow, parts);
+        it.early_media = it
+            .settings
+            .early_media_of(alive <= 1 && !others && !joined, last && !may_grow);
         it.last = last;
         let wait = it.settings.wait_register.filter(|_| may_wait);
         it.kept_open = wait.map(|wait| self.now + wait);
-        self.start(legs, part, stage, beside);
+        self.start(legs, part, beside);
     }
 
-    /// Put these legs of the running stage into branches, one for each start, and begin.
-    /// `beside`: the part's own thread is busy with its branch already.
-    fn start(&mut self, legs: Vec<LegId>, part: PartId, stage: usize, beside: bool) {
+    /// Begin with these legs of the running stage. `beside`: others of the part ring already.
+    fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
         let dead = |leg: &LegId| self.legs[*leg].plan.dead;
         let failed: Vec<_> = legs
             .iter()
@@ -168,54 +159,24 @@ impl Ring {
         let required = |(leg, _): &(LegId, Cause)| self.legs[*leg].plan.required;
         let hopeless = failed.iter().any(required);
         for (leg, cause) in failed {
-            self.leg_ended(leg, cause, None);
+            self.leg_ended(leg, cause);
         }
         // A later stage may be looked up meanwhile.
         let rings = matches!(self.parts[part].phase, Phase::Ringing | Phase::Resolving);
         if hopeless || !self.undecided() || !rings {
-            return self.never_dialled(alive, false);
-        }
-        // If nobody rings at once, the earliest late starter does: core's rule too.
-        let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
-        let shift = delays.min().filter(|_| !beside).unwrap_or_default();
-        let mut starts: Vec<(Duration, Vec<LegId>)> = Vec::new();
-        for leg in alive {
-            let delay = self.legs[leg].plan.delay - shift;
-            let room = |(at, legs): &&mut (Duration, Vec<LegId>)| {
-                *at == delay && legs.len() < LEGS_A_BRANCH
-            };
-            match starts.iter_mut().find(room) {
-                Some((_, legs)) => legs.push(leg),
-                None => starts.push((delay, vec![leg])),
+            self.never_dialled(alive, false);
+        } else {
+            // If nobody rings at once, the earliest late starter does: core's rule too.
+            let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
+            let shift = delays.min().filter(|_| !beside).unwrap_or_default();
+            for &leg in &alive {
+                let delay = self.legs[leg].plan.delay - shift;
+                self.legs[leg].at = Some(self.now + delay);
             }
-        }
-        starts.sort_by_key(|(delay, _)| *delay);
-        // One branch may have the caller's thread; parts side by side have equal rights.
-        let may_ring = match self.parts[part].settings.caller_thread {
-            CallerThread::Rings => true,
-            CallerThread::RingsAlone => starts.len() == 1,
-            CallerThread::Holds => false,
-        };
-        let beside = beside || self.parts.len() > 1 || !may_ring;
-        for (nth, (delay, legs)) in starts.into_iter().enumerate() {
-            let branch = self.branches.len();
-            for &leg in &legs {
-                self.legs[leg].branch = Some(branch);
-            }
-            self.branches.push(Branch {
-                part,
-                stage,
-                legs,
-                at: self.now + delay,
-                dialled: false,
-                early_media: self.parts[part].early_media,
-                aside: beside || nth > 0,
-                returned: false,
-                ended: false,
-                cancelled: None,
-            });
-            if delay.is_zero() {
-                self.dial(branch);
+            for leg in alive {
+                if self.legs[leg].at == Some(self.now) {
+                    self.dial(leg);
+                }
             }
         }
         self.stage_over(part);
@@ -232,55 +193,43 @@ impl Ring {
             } else {
                 Cause::ORIGINATOR_CANCEL
             };
-            self.leg_ended(leg, cause, None);
+            self.leg_ended(leg, cause);
             self.legs[leg].cut = !timed_out;
         }
     }
 
-    pub(super) fn dial(&mut self, branch: BranchId) {
-        let it = &mut self.branches[branch];
-        it.dialled = true;
-        let part = it.part;
-        it.early_media = self.parts[part].early_media;
-        for &leg in &it.legs {
-            let leg = &mut self.legs[leg];
-            leg.state = LegState::Dialled;
-            leg.dialled = Some(self.now);
-        }
-        self.commands.push(Command::Dial {
-            branch,
-            part,
-            stage: it.stage,
-            legs: it.legs.clone(),
-            early_media: it.early_media,
-            aside: it.aside,
-        });
+    pub(super) fn dial(&mut self, leg: LegId) {
+        let it = &mut self.legs[leg];
+        it.early_media = self.parts[it.part].early_media;
+        it.state = LegState::Dialled;
+        it.dialled = Some(self.now);
+        self.commands.push(Command::Dial(leg));
     }
 
-    /// The leg rang at this time, and the event that says so comes late.
-    pub fn rang(&mut self, leg: LegId, at: Time) {
-        let dialled = |leg: &&mut Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
-        if let Some(it) = self.legs.get_mut(leg).filter(dialled) {
-            let earliest = it.dialled.unwrap_or_default();
-            it.ringing.get_or_insert(at.max(earliest));
+    /// Its times count from its INVITE, which may wait for those of many others.
+    fn started(&mut self, leg: LegId) {
+        let now = self.now;
+        let begins = |it: &&mut Leg| it.state == LegState::Dialled && !it.started;
+        if let Some(it) = self.legs.get_mut(leg).filter(begins) {
+            it.started = true;
+            it.dialled = Some(now);
         }
     }
 
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
         let now = self.now;
-        let Some(it) = self
-            .legs
-            .get_mut(leg)
-            .filter(|leg| leg.dialled.is_some() && leg.state != LegState::Ended)
-        else {
+        let goes_on = |it: &&mut Leg| it.dialled.is_some() && it.state != LegState::Ended;
+        let Some(it) = self.legs.get_mut(leg).filter(goes_on) else {
             return;
         };
         it.started = true;
         match state {
             LegState::Ringing | LegState::EarlyMedia => {
-                // Its event may come after that of the answer.
                 let at = it.answered.unwrap_or(now);
                 it.ringing.get_or_insert(at);
+                if state == LegState::EarlyMedia {
+                    it.media.get_or_insert(now);
+                }
             }
             LegState::Answered => {
                 it.answered.get_or_insert(now);
@@ -291,23 +240,107 @@ impl Ring {
         if (state as u8) > (it.state as u8) {
             it.state = state;
         }
-        let silent = |it: &Branch| {
-            it.aside || state == LegState::EarlyMedia && it.early_media == EarlyMedia::Ignore
+        let rings = match state {
+            LegState::Ringing => true,
+            LegState::EarlyMedia => it.early_media == EarlyMedia::Ignore,
+            _ => false,
         };
-        let core_is_silent = it
-            .branch
-            .is_some_and(|branch| silent(&self.branches[branch]));
-        if matches!(state, LegState::Ringing | LegState::EarlyMedia)
-            && core_is_silent
-            && !self.caller_rings
-            && self.end.is_none()
-        {
+        if rings && it.hung_up.is_none() && self.end.is_none() && !self.caller_rings {
             self.caller_rings = true;
-            self.commands.push(Command::RingCaller);
+            self.commands.push(Command::Alert(leg));
         }
     }
 
-    fn leg_ended(&mut self, leg: LegId, cause: Cause, rang: Option<Time>) {
+    fn early_media(&mut self, leg: LegId) {
+        self.leg_reached(leg, LegState::EarlyMedia);
+        let counts = |it: &Leg| {
+            let core = it.early_media == EarlyMedia::Core && it.state == LegState::EarlyMedia;
+            core && it.hung_up.is_none()
+        };
+        if self.end.is_some() || !self.legs.get(leg).is_some_and(counts) {
+            return;
+        }
+        let plan = &self.legs[leg].plan;
+        if plan.confirm.is_none() {
+            self.wins(leg);
+        } else if plan.confirm_early {
+            self.ask(leg);
+        }
+    }
+
+    fn answered(&mut self, leg: LegId) {
+        let before = self.legs.get(leg).map(|it| it.answered);
+        self.leg_reached(leg, LegState::Answered);
+        let Some(it) = self.legs.get(leg).filter(|_| before == Some(None)) else {
+            return;
+        };
+        if it.state != LegState::Answered {
+            return;
+        }
+        if it.plan.confirm.is_none() {
+            self.answers(leg);
+        } else if self.undecided() && it.hung_up.is_none() {
+            self.ask(leg);
+        }
+    }
+
+    fn ask(&mut self, leg: LegId) {
+        if !std::mem::replace(&mut self.legs[leg].asked, true) {
+            self.commands.push(Command::Confirm(leg));
+        }
+    }
+
+    fn confirmed(&mut self, leg: LegId) {
+        let Some(it) = self.legs.get(leg).filter(|it| it.asked) else {
+            return;
+        };
+        if self.winner() == Some(leg) {
+            return;
+        }
+        match it.state {
+            LegState::Answered => self.answers(leg),
+            LegState::EarlyMedia if self.end.is_none() && it.hung_up.is_none() => self.wins(leg),
+            _ => {}
+        }
+    }
+
+    /// An answer for good. It wins unless the call is decided, also where the leg's time was over
+    /// in the same moment; over one that is joined in early media, too.
+    fn answers(&mut self, leg: LegId) {
+        if self.winner() == Some(leg) {
+            return self.hang_up_all(|_| true, Cause::LOSE_RACE);
+        }
+        let early = self.tentative().filter(|_| self.cancelled.is_none());
+        if let Some(end) = self.end.filter(|_| early.is_none()) {
+            if self.legs[leg].hung_up.is_none() {
+                let cause = self.cancelled.unwrap_or(end.tells());
+                self.legs[leg].cut = true;
+                self.hang_up(leg, cause);
+            }
+            return;
+        }
+        let it = &self.legs[leg];
+        if it.hung_up.is_some() && !self.spares(leg) {
+            return;
+        }
+        self.wins(leg);
+        if let Some(early) = early.filter(|&early| self.legs[early].hung_up.is_none()) {
+            self.hang_up(early, Cause::LOSE_RACE);
+        }
+    }
+
+    fn wins(&mut self, leg: LegId) {
+        let it = &mut self.legs[leg];
+        it.role = Some(Role::Winner);
+        (it.hung_up, it.timed_out, it.cut) = (None, false, false);
+        self.end = Some(End::Won(leg));
+        self.commands.push(Command::Join(leg));
+        if self.tentative().is_none() {
+            self.hang_up_all(|_| true, Cause::LOSE_RACE);
+        }
+    }
+
+    fn leg_ended(&mut self, leg: LegId, cause: Cause) {
         let now = self.now;
         let (won, tentative) = (self.winner(), self.tentative());
         let Some(it) = self
@@ -317,31 +350,18 @@ impl Ring {
         else {
             return;
         };
-        if let Some(at) = rang {
-            // The event of its ringing may have waited long in the switch's queue; the record
-            // is by the switch's own clock, which is coarse.
-            let at = at.min(now).max(it.dialled.unwrap_or(at));
-            let late = it.ringing.is_none_or(|event| event > at + CLOCK);
-            it.ringing = it.ringing.filter(|_| !late).or(Some(at));
-        }
         let never_dialled = it.dialled.is_none() && it.plan.dead.is_none();
-        let branch = it.branch.map(|branch| &self.branches[branch]);
-        let cancelled = never_dialled || branch.is_some_and(|it| it.cancelled.is_some());
-        // Core has ended it for somebody else's sake: for whose, it is about to tell.
-        let for_another = matches!(cause, Cause::LOSE_RACE | Cause::ORIGINATOR_CANCEL);
-        let for_another = for_another && !it.hung_up;
-        let told_soon = for_another && branch.is_some_and(|it| !it.returned);
-        // Nobody waits for it any more.
-        let settled = never_dialled || branch.is_some_and(|it| it.ended);
         it.state = LegState::Ended;
         it.ended = Some(now);
         it.cause = cause;
-        it.cut = cancelled && !it.timed_out;
-        let dropped = it.hung_up && cause == Cause::ORIGINATOR_CANCEL;
+        // Nobody but an operator tells one to end that was not dialled.
+        it.cut |= never_dialled && !it.timed_out && it.hung_up.is_none();
+        let (cut, dropped) = (it.cut, it.dropped());
         // Joined in early media, it may end without an answer.
         let unanswered = won == Some(leg) && it.answered.is_none();
         let lost = won.is_some() && tentative.is_none();
         let given_up = cause == Cause::ORIGINATOR_CANCEL || self.cancelled.is_some();
+        let called_off = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
         it.role = Some(if unanswered && given_up {
             Role::Cancelled
         } else if unanswered {
@@ -350,35 +370,33 @@ impl Ring {
             Role::Winner
         } else if lost {
             Role::Loser
-        } else if dropped
-            || cancelled && matches!(self.end, Some(End::CallerGone | End::Cancelled(_)))
-        {
+        } else if dropped || cut && called_off {
             Role::Cancelled
         } else {
             Role::Failed
         });
         let (part, stage, required) = (it.part, it.stage, it.plan.required);
-        let own = !cancelled && !settled && !it.hung_up && !for_another;
-        if own && self.end.is_none() {
-            let settings = &self.parts[part].settings;
-            if settings.single_reject.matches(cause) {
-                let hang_up_caller = settings.hang_up_on_single_reject;
-                return self.end_call(End::SingleReject {
-                    cause,
-                    hang_up_caller,
-                });
-            }
-        }
-        if told_soon || settled {
+        if never_dialled || self.end.is_some() {
             return;
+        }
+        if cut {
+            return self.start_late_ones_early(part);
+        }
+        let settings = &self.parts[part].settings;
+        if it.hung_up.is_none() && settings.single_reject.matches(cause) {
+            let hang_up_caller = settings.hang_up_on_single_reject;
+            return self.end_call(End::SingleReject {
+                cause,
+                hang_up_caller,
+            });
         }
         let rings = match self.parts[part].phase {
             Phase::Ringing => true,
             // … beside the next stage, which is looked up.
-            Phase::Resolving => self.parts[part].settings.mode == Mode::Progressive,
+            Phase::Resolving => settings.mode == Mode::Progressive,
             _ => false,
         };
-        if required && rings && self.end.is_none() {
+        if required && rings {
             // The others rang for nothing: to them it is a missed call.
             return self.cancel_stage(part, stage);
         }
@@ -397,97 +415,15 @@ impl Ring {
         {
             return;
         }
-        let pending = |branch: &Branch| branch.part == part && !branch.dialled && !branch.ended;
-        let Some(earliest) = self
-            .branches
-            .iter()
-            .filter(|branch| pending(branch))
-            .map(|branch| branch.at)
-            .min()
-        else {
+        let waits = |leg: &&mut Leg| leg.part == part && leg.state == LegState::Waiting;
+        let starts = legs.filter_map(|leg| leg.at.filter(|_| leg.state == LegState::Waiting));
+        let Some(earliest) = starts.min() else {
             return;
         };
         let early = earliest.saturating_sub(self.now);
-        self.branches
-            .iter_mut()
-            .filter(|branch| pending(branch))
-            .for_each(|branch| branch.at -= early);
-    }
-
-    fn branch_failed(&mut self, branch: BranchId, cause: Cause) {
-        let Some(it) = self.returned(branch) else {
-            return;
-        };
-        let part = it.part;
-        let cause = it.cancelled.unwrap_or(cause);
-        for leg in it.legs.clone() {
-            self.leg_ended(leg, cause, None);
+        for leg in self.legs.iter_mut().filter(waits) {
+            leg.at = leg.at.map(|at| at - early);
         }
-        self.branches[branch].ended = true;
-        self.start_late_ones_early(part);
-        self.stage_over(part);
-    }
-
-    /// This branch, if that it has returned is news (and not of one that was never dialled).
-    fn returned(&mut self, branch: BranchId) -> Option<&mut Branch> {
-        let rings = |it: &&mut Branch| it.dialled && !it.ended;
-        let it = self.branches.get_mut(branch).filter(rings)?;
-        (!std::mem::replace(&mut it.returned, true)).then_some(it)
-    }
-
-    fn branch_won(&mut self, branch: BranchId, leg: LegId, answered: bool) {
-        let Some(it) = self.returned(branch) else {
-            return;
-        };
-        it.ended = true;
-        let part = it.part;
-        let leg = if it.legs.contains(&leg) {
-            leg
-        } else {
-            it.legs[0]
-        };
-        // Its time was over, and early media is no answer.
-        let late = it.cancelled.filter(|_| !answered);
-        // A rejection in the moment of an answer: core may have answered the caller by now.
-        let rejected = matches!(self.end, Some(End::SingleReject { .. })) && answered;
-        // Who is joined in early media has not answered.
-        let early = self
-            .tentative()
-            .filter(|_| answered && self.cancelled.is_none());
-        let decided = self.end.filter(|_| !rejected && early.is_none());
-        let cause = late.or(decided.map(|end| self.cancelled.unwrap_or(end.tells())));
-        if let Some(cause) = cause {
-            self.commands.push(Command::TooLate { branch, leg, cause });
-            // A loser's own end is about to come; where nobody won, nobody waits for it.
-            if self.winner().is_none() {
-                self.leg_ended(leg, cause, None);
-            }
-            self.settle_siblings(branch, leg);
-            return self.stage_over(part);
-        }
-        self.leg_reached(
-            leg,
-            if answered {
-                LegState::Answered
-            } else {
-                LegState::EarlyMedia
-            },
-        );
-        // In early media it may have ended by now, without an answer.
-        if answered || self.legs[leg].state != LegState::Ended {
-            self.legs[leg].role = Some(Role::Winner);
-        }
-        self.end = Some(End::Won(leg));
-        if let Some((early, branch)) = early.and_then(|leg| Some((leg, self.legs[leg].branch?))) {
-            self.legs[early].hung_up = true;
-            self.commands.push(Command::Lose { leg: early, branch });
-        }
-        self.settle_siblings(branch, leg);
-        if self.tentative().is_none() {
-            self.cancel_branches(|_| true, Cause::LOSE_RACE);
-        }
-        let aside = self.branches[branch].aside;
-        self.commands.push(Command::Join { leg, branch, aside });
     }
 
     /// Who leaves without an answer was no winner, if the call may go on.
@@ -495,14 +431,13 @@ impl Ring {
         if !self.may_resume(leg) {
             return;
         }
+        self.leg_ended(leg, Cause::NO_ANSWER);
         self.end = None;
-        self.leg_ended(leg, Cause::NO_ANSWER, None);
         // They have lost to nobody.
         let lost = |leg: &&mut Leg| leg.role == Some(Role::Loser);
         (self.legs.iter_mut().filter(lost)).for_each(|leg| leg.role = Some(Role::Failed));
         let it = &mut self.legs[leg];
-        let dropped = it.hung_up && it.cause == Cause::ORIGINATOR_CANCEL;
-        let cancelled = self.cancelled.is_some() || dropped;
+        let cancelled = self.cancelled.is_some() || it.dropped();
         it.role = Some(if cancelled {
             Role::Cancelled
         } else {
@@ -532,28 +467,9 @@ impl Ring {
             return;
         }
         self.cancelled = Some(cause);
-        self.cancel_branches(|_| true, cause);
-        if !std::mem::replace(&mut self.legs[leg].hung_up, true) {
-            self.commands.push(Command::HangUp { leg, cause });
-        }
-    }
-
-    /// Core has ended the others of a branch before it told us who won; those that it could
-    /// not even create are never heard of again.
-    fn settle_siblings(&mut self, branch: BranchId, leg: LegId) {
-        let lost = match self.end {
-            Some(End::Won(_)) => Role::Loser,
-            Some(_) => Role::Cancelled,
-            None => Role::Failed,
-        };
-        for sibling in self.branches[branch].legs.clone() {
-            let it = &mut self.legs[sibling];
-            let ended_so = it.state == LegState::Ended && it.cause == Cause::LOSE_RACE;
-            if sibling != leg && ended_so && !it.hung_up {
-                it.role = Some(lost);
-            } else if sibling != leg && !it.started {
-                self.leg_ended(sibling, Cause::LOSE_RACE, None);
-            }
+        self.hang_up_all(|_| true, cause);
+        if self.legs[leg].hung_up.is_none() {
+            self.hang_up(leg, cause);
         }
     }
 
@@ -561,50 +477,42 @@ impl Ring {
     fn end_call(&mut self, end: End) {
         if self.tentative().is_some() {
             self.cancelled.get_or_insert(end.tells());
-            self.cancel_branches(|_| true, end.tells());
+            self.hang_up_all(|_| true, end.tells());
         }
         if self.end.is_some() || self.finished {
             return;
         }
         self.end = Some(end);
-        self.cancel_branches(|_| true, end.tells());
-        if end == End::CallerGone {
-            // Core may have ended its legs before it told us that the caller is gone.
-            let (legs, branches) = (&mut self.legs, &self.branches);
-            for leg in branches
-                .iter()
-                .filter(|it| !it.ended)
-                .flat_map(|it| &it.legs)
-            {
-                let it = &mut legs[*leg];
-                if it.state == LegState::Ended && it.cause == Cause::ORIGINATOR_CANCEL {
-                    it.role = Some(Role::Cancelled);
-                }
-            }
-        }
+        self.hang_up_all(|_| true, end.tells());
         for part in 0..self.parts.len() {
-            if self.parts[part].phase != Phase::Resolving {
-                self.stage_over(part);
+            // Whoever is still looked up will not ring.
+            if self.parts[part].phase == Phase::Resolving {
+                self.parts[part].phase = Phase::Ending;
             }
+            self.stage_over(part);
         }
     }
 
-    fn cancel_branches(&mut self, which: impl Fn(&Branch) -> bool, cause: Cause) {
-        let mut never_dialled = Vec::new();
-        for (id, branch) in self.branches.iter_mut().enumerate() {
-            if branch.returned || branch.ended || branch.cancelled.is_some() || !which(branch) {
+    pub(super) fn hang_up(&mut self, leg: LegId, cause: Cause) {
+        self.legs[leg].hung_up = Some(cause);
+        self.commands.push(Command::HangUp { leg, cause });
+    }
+
+    /// Whatever rings or is still to start, but the winner.
+    fn hang_up_all(&mut self, which: impl Fn(&Leg) -> bool, cause: Cause) {
+        let winner = self.winner();
+        for leg in 0..self.legs.len() {
+            let it = &mut self.legs[leg];
+            let starts = it.state != LegState::Waiting || it.at.is_some();
+            let open = starts && it.state != LegState::Ended && it.hung_up.is_none();
+            if !open || winner == Some(leg) || !which(it) {
                 continue;
             }
-            branch.cancelled = Some(cause);
-            if branch.dialled {
-                self.commands.push(Command::Cancel { branch: id, cause });
-            } else {
-                branch.ended = true;
-                never_dialled.extend(branch.legs.iter().copied());
+            it.cut = !it.timed_out;
+            match it.state {
+                LegState::Waiting => self.leg_ended(leg, cause),
+                _ => self.hang_up(leg, cause),
             }
-        }
-        for leg in never_dialled {
-            self.leg_ended(leg, cause, None);
         }
     }
 
@@ -621,19 +529,16 @@ impl Ring {
 
     /// The time of all that rings of this part is over.
     pub(super) fn time_over_for(&mut self, part: PartId) {
-        let branches = &self.branches;
-        // What was ended before for another's sake has not run out of time.
-        let cut = |leg: &Leg| {
-            leg.branch
-                .is_some_and(|it| branches[it].cancelled.is_some())
+        // What was ended before, by an operator or for another's sake, has not run out of time.
+        let open = |leg: &&mut Leg| {
+            leg.part == part && leg.state != LegState::Ended && leg.hung_up.is_none()
         };
-        let open = |leg: &&mut Leg| leg.part == part && leg.state != LegState::Ended && !cut(leg);
         for leg in self.legs.iter_mut().filter(open) {
             leg.timed_out = true;
         }
         let cause = self.parts[part].settings.missed.cause();
         self.parts[part].kept_open = None;
-        self.cancel_branches(|branch| branch.part == part, cause);
+        self.hang_up_all(|leg| leg.part == part, cause);
     }
 
     fn drop_leg(&mut self, leg: LegId) {
@@ -641,20 +546,15 @@ impl Ring {
             return;
         }
         let cause = Cause::ORIGINATOR_CANCEL;
-        self.legs[leg].hung_up = true;
         if self.legs[leg].state != LegState::Waiting {
-            return self.commands.push(Command::HangUp { leg, cause });
+            return self.hang_up(leg, cause);
         }
-        if let Some(branch) = self.legs[leg].branch {
-            let it = &mut self.branches[branch];
-            it.legs.retain(|&other| other != leg);
-            it.ended = it.legs.is_empty();
-        }
-        self.leg_ended(leg, cause, None);
+        self.legs[leg].hung_up = Some(cause);
+        self.leg_ended(leg, cause);
         self.stage_over(self.legs[leg].part);
     }
 
-    /// Added legs ring in branches of their own, beside what rings already.
+    /// Added legs ring beside what rings already.
     fn added(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>) {
         let first = self.legs.len();
         if part >= self.parts.len() {
@@ -669,14 +569,14 @@ impl Ring {
         }
         let it = &mut self.parts[part];
         // Several ring now: their early media is nobody's.
-        if it.early_media != EarlyMedia::AsWritten {
+        if it.settings.early_media.is_none() {
             it.early_media = EarlyMedia::Ignore;
         }
         let alive = legs.iter().any(|&leg| self.legs[leg].plan.dead.is_none());
         if alive && stage == it.stage {
             it.kept_open = None;
         }
-        self.start(legs, part, stage, true);
+        self.start(legs, part, true);
     }
 
     /// A leg that was required has failed: its stage rings for nothing.
@@ -686,7 +586,7 @@ impl Ring {
         if self.parts[part].stage == stage {
             self.parts[part].kept_open = None;
         }
-        self.cancel_branches(|branch| branch.part == part && branch.stage == stage, cause);
+        self.hang_up_all(|leg| leg.part == part && leg.stage == stage, cause);
         if self.parts[part].settings.mode == Mode::Sequence {
             self.parts[part].phase = Phase::Ending;
         }
@@ -708,12 +608,23 @@ impl Ring {
         let newest = it.phase == Phase::Ringing && it.goes_on_progressively();
         let newest = newest && self.end.is_none() && !self.is_over(part);
         let stage = it.stage;
-        let mut open = self
-            .branches
-            .iter()
-            .filter(|branch| branch.part == part && !branch.ended);
-        if open.any(|branch| !newest || branch.stage == stage) {
+        let waits_for = |leg: &Leg| {
+            let open = leg.part == part && leg.state != LegState::Ended;
+            open && (!newest || leg.stage == stage)
+        };
+        if self.legs.iter().any(|leg| waits_for(leg) && !leg.plan.idle) {
             return;
+        }
+        if self.legs.iter().any(waits_for) {
+            let rang = |leg: &Leg| (leg.part, leg.stage) == (part, stage) && !leg.plan.idle;
+            if self.legs.iter().any(rang) {
+                let idle = |leg: &Leg| waits_for(leg) && leg.plan.idle;
+                self.hang_up_all(idle, Cause::NO_ANSWER);
+            }
+            // One that was still to start has ended at once.
+            if self.legs.iter().any(waits_for) {
+                return;
+            }
         }
         if self.end.is_some() || self.is_over(part) {
             return self.part_done(part);
@@ -795,18 +706,22 @@ impl Leg {
             ended: None,
             cause: Cause::NONE,
             role: None,
-            branch: None,
             plan,
+            at: None,
+            early_media: EarlyMedia::Ignore,
             timed_out: false,
             cut: false,
-            hung_up: false,
+            hung_up: None,
             started: false,
+            asked: false,
+            media: None,
         }
     }
 
     /// An operator has ended it.
     pub(super) fn dropped(&self) -> bool {
-        self.hung_up && !self.timed_out && self.cause == Cause::ORIGINATOR_CANCEL
+        let by_us = self.hung_up.is_some() && !self.timed_out && !self.cut;
+        by_us && self.cause == Cause::ORIGINATOR_CANCEL
     }
 
     /// Its cause for the ranking: what `cti_missed=never` has told the phone is not it.

@@ -3,8 +3,7 @@
 //! commands; it never reads a clock, never calls the switch, and owns no thread.
 //!
 //! A call has one or more *parts* (`:_:`), each a row of *stages*. The targets of the
-//! running stage are resolved to *legs*; the legs ring in *branches* (one running
-//! originate each): one for the stage, and one more for each later start.
+//! running stage are resolved to *legs*; each leg is dialled, hung up and joined by itself.
 #![forbid(unsafe_code)]
 
 mod cause;
@@ -16,7 +15,7 @@ mod view;
 
 pub use cause::Cause;
 pub use outcome::{Failure, Outcome, rank};
-pub use settings::{CallerThread, EarlyMedia, Missed, Mode, RejectRule, Settings};
+pub use settings::{EarlyMedia, Missed, Mode, RejectRule, Settings};
 
 use std::time::Duration;
 
@@ -24,11 +23,6 @@ use std::time::Duration;
 pub type Time = Duration;
 pub type PartId = usize;
 pub type LegId = usize;
-pub type BranchId = usize;
-
-/// Core keeps 128 peers a branch and counts its own last one; a stage with more
-/// contacts rings in several branches.
-pub const LEGS_A_BRANCH: usize = 100;
 
 /// What the bridge found behind one contact of the stage that is about to ring.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +36,10 @@ pub struct NewLeg {
     /// `group_confirm_key`: its answer counts once somebody has pressed the key, or the
     /// application has run.
     pub confirm: Option<Confirm>,
+    /// … also where it is in early media that would win.
+    pub confirm_early: bool,
+    /// It rings at nobody (`pickup/`): without others that ring it is over.
+    pub idle: bool,
     /// It cannot be dialled at all: unknown user, nobody registered, no such endpoint.
     pub dead: Option<Cause>,
     /// A device of its user's that registers while the stage rings will join it.
@@ -67,29 +65,19 @@ pub enum Event {
         part: PartId,
         legs: Vec<NewLeg>,
     },
-    /// The leg's channel exists.
+    /// The leg's channel exists, and its INVITE goes out now.
     Started(LegId),
     /// 180.
     Ringing(LegId),
     /// 183 with media.
     EarlyMedia(LegId),
     Answered(LegId),
-    /// `rang`: when it had rung, by the channel's own record: good where the event is late.
+    /// Somebody has confirmed the answer.
+    Confirmed(LegId),
+    /// Also of a leg whose channel could not be made.
     Ended {
         leg: LegId,
         cause: Cause,
-        rang: Option<Time>,
-    },
-    /// The branch's originate returned without a winner.
-    BranchFailed {
-        branch: BranchId,
-        cause: Cause,
-    },
-    /// The branch's originate returned with this leg: answered, or in early media.
-    BranchWon {
-        branch: BranchId,
-        leg: LegId,
-        answered: bool,
     },
     /// The winner was joined in early media and has left without an answer.
     Unanswered(LegId),
@@ -116,37 +104,17 @@ pub enum Event {
 pub enum Command {
     /// Find the contacts of this stage now and answer with `Event::Resolved`.
     Resolve { part: PartId, stage: usize },
-    /// Start one originate with these legs. `aside`: beside the part's own, on a thread
-    /// of its own.
-    Dial {
-        branch: BranchId,
-        part: PartId,
-        stage: usize,
-        legs: Vec<LegId>,
-        early_media: EarlyMedia,
-        aside: bool,
-    },
-    /// End every leg of the branch with this cause (its cancel cell).
-    Cancel { branch: BranchId, cause: Cause },
-    /// End one leg unless it has been answered for good; its siblings ring on.
+    /// Make this leg's channel and send its INVITE.
+    Dial(LegId),
+    /// The leg has answered: ask whoever it is to confirm that.
+    Confirm(LegId),
+    /// End this leg, which was dialled. A leg that has just answered where only its time was over
+    /// is spared, and [`Event::Answered`] follows ([`Ring::spares`]).
     HangUp { leg: LegId, cause: Cause },
-    /// Tell the caller that it rings: core does not, for this stage.
-    RingCaller,
+    /// Tell the caller that this phone rings.
+    Alert(LegId),
     /// The one winner: join it with the caller.
-    Join {
-        leg: LegId,
-        branch: BranchId,
-        aside: bool,
-    },
-    /// The leg that is joined in early media has lost to one that answered: end it, whether
-    /// or not it answers in this moment. The caller's thread comes back from its bridge.
-    Lose { leg: LegId, branch: BranchId },
-    /// This branch won too late: end its leg with this cause.
-    TooLate {
-        branch: BranchId,
-        leg: LegId,
-        cause: Cause,
-    },
+    Join(LegId),
     /// Nobody won and nothing rings any more.
     Finish {
         outcome: Outcome,
@@ -188,15 +156,22 @@ pub struct Leg {
     pub ended: Option<Time>,
     pub cause: Cause,
     pub role: Option<Role>,
-    branch: Option<BranchId>,
     plan: NewLeg,
+    /// When it starts; `None` for one that never will.
+    at: Option<Time>,
+    early_media: EarlyMedia,
     /// Ended by one of our deadlines, whatever cause the wire was given.
     timed_out: bool,
     /// Ended because of another leg, so its end says nothing about the call's.
     cut: bool,
-    hung_up: bool,
+    /// The cause with which we have told it to end.
+    hung_up: Option<Cause>,
     /// Its channel exists.
     started: bool,
+    /// Somebody is being asked to confirm.
+    asked: bool,
+    /// When it first had early media.
+    media: Option<Time>,
 }
 
 /// A part that rings, as an operator sees it.
@@ -209,29 +184,12 @@ pub struct Ringing {
     pub call_left: Option<Duration>,
 }
 
-#[derive(Debug)]
-struct Branch {
-    part: PartId,
-    stage: usize,
-    legs: Vec<LegId>,
-    /// When it starts; dialled once it has.
-    at: Time,
-    dialled: bool,
-    early_media: EarlyMedia,
-    aside: bool,
-    /// Its originate has returned: there is nothing to cancel any more.
-    returned: bool,
-    /// … and each of its legs has an end.
-    ended: bool,
-    cancelled: Option<Cause>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Waiting for `Resolved`.
     Resolving,
     Ringing,
-    /// Cancelled; waiting for the last branch to return.
+    /// Its time is over; waiting for the last leg to end.
     Ending,
     /// Between two attempts of `originate_retries`.
     Sleeping(Time),
@@ -274,7 +232,6 @@ enum End {
 pub struct Ring {
     parts: Vec<Part>,
     legs: Vec<Leg>,
-    branches: Vec<Branch>,
     end: Option<End>,
     /// An operator has cancelled the call while its winner was in early media.
     cancelled: Option<Cause>,

@@ -14,8 +14,9 @@ pub enum EarlyMedia {
     Relay,
     /// As core's `bridge`: early media joins the two (both ways).
     Core,
-    /// The plan says itself (`ignore_early_media`, `bridge_early_media`).
-    AsWritten,
+    /// As [`EarlyMedia::Ignore`], but a 183 alone is no ringing either: core's
+    /// `ignore_early_media=true`.
+    Silent,
 }
 
 /// `cti_missed`.
@@ -51,18 +52,6 @@ impl Mode {
             Mode::Progressive => "progressive",
         }
     }
-}
-
-/// Whether a branch may ring on the caller's own thread, where core's originate looks after
-/// the caller: its ringback, its media, its codecs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallerThread {
-    Rings,
-    /// … if it is the only branch: the caller has a `ringback`, and where there are several
-    /// core would play it for one of them alone.
-    RingsAlone,
-    /// Never: the caller hears something of ours.
-    Holds,
 }
 
 /// `fail_on_single_reject`: which causes of one leg end the whole call.
@@ -114,7 +103,6 @@ pub struct Settings {
     pub mode: Mode,
     /// `cti_wait_register`: how long a stage stays open although nobody in it is registered.
     pub wait_register: Option<Duration>,
-    pub caller_thread: CallerThread,
 }
 
 impl Default for Settings {
@@ -136,21 +124,11 @@ impl Default for Settings {
             retry_period: Duration::ZERO,
             mode: Mode::Sequence,
             wait_register: None,
-            caller_thread: CallerThread::Rings,
         }
     }
 }
 
 impl Settings {
-    /// For a part of so many stages. Where one may ring on while the next begins, none has
-    /// the caller's thread to itself.
-    pub fn of_stages(mut self, stages: usize) -> Settings {
-        if self.mode == Mode::Progressive && stages > 1 {
-            self.caller_thread = CallerThread::Holds;
-        }
-        self
-    }
-
     pub fn stage_limit(&self, last: bool) -> Duration {
         let default = if last {
             self.last_stage_default
@@ -160,14 +138,13 @@ impl Settings {
         self.stage_timeout.unwrap_or(default)
     }
 
-    /// Promise 3: only an answer wins. Who rings side by side can share no early media, and a
-    /// caller whose thread holds hears something else. `nobody_follows`: in no further stage, and no device may join.
-    pub fn early_media_of(&self, legs: usize, nobody_follows: bool, parts: usize) -> EarlyMedia {
+    /// Promise 3: only an answer wins, and who may ring side by side shares no early media.
+    /// `alone`: this leg rings by itself, as long as its stage does. `nobody_follows`: in no
+    /// further stage, and no device may join.
+    pub fn early_media_of(&self, alone: bool, nobody_follows: bool) -> EarlyMedia {
         match self.early_media {
             Some(chosen) => chosen,
-            None if legs > 1 || parts > 1 || self.caller_thread == CallerThread::Holds => {
-                EarlyMedia::Ignore
-            }
+            None if !alone => EarlyMedia::Ignore,
             None if nobody_follows => EarlyMedia::Core,
             None => EarlyMedia::Relay,
         }

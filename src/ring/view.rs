@@ -14,14 +14,18 @@ impl Ring {
         }
     }
 
-    /// A deadline counts for those alone that do not ring.
-    pub fn minds_silence(&self) -> bool {
-        let silent =
-            |leg: &Leg| leg.state == LegState::Dialled && leg.plan.progress_timeout.is_some();
-        self.parts
-            .iter()
-            .any(|part| part.progress_deadline.is_some())
-            || self.legs.iter().any(silent)
+    /// The machine knows what this event of a leg's would tell.
+    pub fn knows(&self, event: &Event) -> bool {
+        let leg = |leg: &LegId| self.legs.get(*leg);
+        match event {
+            Event::Ringing(id) => leg(id).is_none_or(|leg| leg.ringing.is_some()),
+            Event::EarlyMedia(id) => {
+                leg(id).is_none_or(|leg| leg.state as u8 >= LegState::EarlyMedia as u8)
+            }
+            Event::Answered(id) => leg(id).is_none_or(|leg| leg.answered.is_some()),
+            Event::Ended { leg: id, .. } => leg(id).is_none_or(|leg| leg.state == LegState::Ended),
+            _ => false,
+        }
     }
 
     /// Some phone has rung, in whichever stage.
@@ -33,21 +37,6 @@ impl Ring {
     pub fn stage(&self) -> usize {
         let winner = self.winner().map(|leg| self.legs[leg].stage);
         winner.unwrap_or_else(|| self.parts.iter().map(|part| part.stage).max().unwrap_or(0)) + 1
-    }
-
-    /// Of the branch's legs: how many have begun but not ended, and how many were never
-    /// seen at all (core could not create their channels, or has not yet).
-    pub fn unsettled(&self, branch: BranchId) -> (usize, usize) {
-        let legs = self.branches[branch]
-            .legs
-            .iter()
-            .map(|&leg| &self.legs[leg]);
-        let open: Vec<bool> = legs
-            .filter(|leg| leg.state != LegState::Ended)
-            .map(|leg| leg.started)
-            .collect();
-        let begun = open.iter().filter(|&&started| started).count();
-        (begun, open.len() - begun)
     }
 
     /// A leg other than the winner has begun and not ended.
@@ -126,7 +115,7 @@ impl Ring {
         let it = &self.legs[leg];
         let silent = it.state == LegState::Dialled;
         let at = match it.state {
-            LegState::Waiting => self.branches[it.branch?].at,
+            LegState::Waiting => it.at?,
             _ if self.rings(leg) => [it.deadline(), it.progress_deadline().filter(|_| silent)]
                 .into_iter()
                 .flatten()
@@ -142,15 +131,7 @@ impl Ring {
         let by_choice = |&leg: &LegId| {
             let it = &self.legs[leg];
             let chosen = self.parts[it.part].settings.early_media.is_none();
-            let dialled = it.branch.map(|branch| self.branches[branch].early_media);
-            it.answered.is_none()
-                && match dialled {
-                    // Meant to be relayed, but core's relay gives up if the 183 comes before the
-                    // leg is ready for media.
-                    Some(EarlyMedia::Relay) => true,
-                    Some(EarlyMedia::Core) => chosen,
-                    _ => false,
-                }
+            it.answered.is_none() && it.early_media == EarlyMedia::Core && chosen
         };
         self.winner().filter(by_choice)
     }
@@ -162,12 +143,37 @@ impl Ring {
             return false;
         };
         let it = &self.legs[it];
-        let mut beside = self.branches.iter().enumerate();
-        let company = beside.any(|(id, other)| {
-            (other.part, other.stage) == (it.part, it.stage) && Some(id) != it.branch
-        });
-        let dialled = it.branch.map(|branch| self.branches[branch].early_media);
-        company || dialled == Some(EarlyMedia::Relay)
+        let mut others = self.legs.iter().enumerate();
+        others.any(|(id, other)| {
+            (other.part, other.stage) == (it.part, it.stage) && id != leg && other.at.is_some()
+        })
+    }
+
+    /// Its time was over when it answered: the answer stands, unless the call is decided. A HangUp
+    /// that was not carried out before the answer was read is none any more.
+    pub fn spares(&self, leg: LegId) -> bool {
+        let it = &self.legs[leg];
+        it.hung_up.is_none() || it.timed_out && self.undecided() && !it.unconfirmed()
+    }
+
+    /// No other leg has rung in this one's stage so far, nor does another part beside it.
+    pub fn alone(&self, leg: LegId) -> bool {
+        let at = |leg: &Leg| (leg.part, leg.stage);
+        let of = at(&self.legs[leg]);
+        let company = self.legs.iter().filter(|leg| at(leg) == of).count();
+        company == 1 && self.parts.len() == 1
+    }
+
+    /// The leg whose early media the caller hears while it rings: the first to have any.
+    pub fn relayed(&self) -> Option<LegId> {
+        let relayed = |leg: &Leg| {
+            let early = leg.state == LegState::EarlyMedia && leg.early_media == EarlyMedia::Relay;
+            early && leg.hung_up.is_none() && self.end.is_none()
+        };
+        let legs = self.legs.iter().enumerate();
+        let relayed = legs.filter(|(_, leg)| relayed(leg));
+        let first = relayed.min_by_key(|(_, leg)| leg.media);
+        first.map(|(id, _)| id)
     }
 
     /// How the call ended when the winner, joined in early media, never answered.
@@ -194,6 +200,9 @@ impl Ring {
         // … unless there is no other.
         let otherwise = if self.legs.iter().any(Leg::dropped) {
             (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
+        } else if (0..self.parts.len()).any(|part| self.is_over(part)) {
+            // The time was over before anybody was found.
+            (Outcome::NoAnswer, Cause::NO_ANSWER)
         } else {
             (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER)
         };
@@ -214,15 +223,12 @@ impl Ring {
         (0..self.parts.len()).filter(ringing).collect()
     }
 
-    /// Its own deadlines count: it rings, in a branch that does, or has won in early media.
+    /// Its own deadlines count: it rings, or has won in early media.
     pub(super) fn rings(&self, leg: LegId) -> bool {
         let it = &self.legs[leg];
-        let branch = it.branch.map(|branch| &self.branches[branch]);
-        let rings = branch.is_some_and(|it| !it.ended && it.cancelled.is_none());
         let unanswered = LegState::UNANSWERED.contains(&it.state)
             || it.state == LegState::Answered && it.unconfirmed();
-        let open = unanswered && !it.hung_up;
-        open && (rings || self.winner() == Some(leg))
+        unanswered && it.hung_up.is_none()
     }
 
     /// The winner, while nobody has answered: what an operator's command means, also in the
@@ -234,7 +240,8 @@ impl Ring {
     }
 
     pub(super) fn unanswered_winner(&self) -> Option<LegId> {
-        self.winner()
-            .filter(|&leg| self.legs[leg].state == LegState::EarlyMedia && !self.legs[leg].hung_up)
+        self.winner().filter(|&leg| {
+            self.legs[leg].state == LegState::EarlyMedia && self.legs[leg].hung_up.is_none()
+        })
     }
 }

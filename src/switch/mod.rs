@@ -14,6 +14,6 @@ pub mod text;
 pub mod version;
 pub mod xml;
 
-pub use dial::{DialHandle, Originated, originate};
+pub use dial::{DialHandle, originate};
 pub use event::{Event, EventRef};
 pub use session::{Channel, LockedSession, Session};

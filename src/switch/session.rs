@@ -4,7 +4,7 @@
 
 use super::Event;
 use super::cause::{from_switch, to_switch};
-use super::text::{c, copied, expanded_from};
+use super::text::{c, copied, expanded_from, taken, text_of};
 use crate::ffi;
 use crate::plan::inert;
 use crate::ring::Cause;
@@ -12,6 +12,7 @@ use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
+use std::time::Duration;
 
 /// A session that stays alive for `'a`. Neither it nor its channel can be copied: a copy made
 /// of a [`LockedSession`]'s would outlive the lock.
@@ -57,33 +58,97 @@ impl<'a> Session<'a> {
         &self.channel
     }
 
-    /// As [`Channel::ready`], with all that this side has sent taken in before. Each look takes
-    /// in one signal of those that wait for the session's thread, and a CANCEL makes several.
-    /// For a thread that has looked away for long.
-    pub fn still_ready(&self) -> bool {
-        // SAFETY: the session is alive; on a thread that is not its own nothing is taken in.
-        unsafe {
-            ffi::switch_ivr_parse_signal_data(
-                self.session.as_ptr(),
-                ffi::SWITCH_TRUE,
-                ffi::SWITCH_TRUE,
-            )
-        };
-        self.channel.ready()
+    /// Take in what waits for this session: messages, events, signals of its other side.
+    pub fn take_in(&self) {
+        // SAFETY: the session is alive.
+        unsafe { ffi::switch_ivr_parse_all_events(self.session.as_ptr()) };
     }
 
-    /// Let the session live for a while: read its media, run its events. Ends early when
-    /// it hangs up.
-    pub fn live(&self, milliseconds: u32) {
+    /// Let the session live for one frame: read its media, run its events. Ends early at a
+    /// [`Session::wake`], and when it hangs up.
+    pub fn live(&self) {
+        /// A frame, and what core needs to send silence where it is asked to.
+        const FRAME: u32 = 20;
         // SAFETY: the session is alive and this is the thread that runs it.
         unsafe {
             ffi::switch_ivr_sleep(
                 self.session.as_ptr(),
-                milliseconds,
-                ffi::SWITCH_TRUE,
+                FRAME,
+                ffi::SWITCH_FALSE,
                 ptr::null_mut(),
             )
         };
+    }
+
+    /// Read one frame, which ends early at a [`Session::wake`]. False: there is no media any more.
+    pub fn read(&self) -> bool {
+        let mut frame = ptr::null_mut();
+        // SAFETY: the session is alive; the frame belongs to it and is not looked at.
+        acceptable(unsafe {
+            ffi::switch_core_session_read_frame(
+                self.as_ptr(),
+                &mut frame,
+                ffi::SWITCH_IO_FLAG_NONE,
+                0,
+            )
+        })
+    }
+
+    /// One frame of this side's for the other. False: one of them has no media any more.
+    pub fn pass_frame(&self, to: &Session<'_>) -> bool {
+        let mut frame = ptr::null_mut();
+        // SAFETY: both sessions are alive; the frame belongs to this one until it is read again.
+        unsafe {
+            let none = ffi::SWITCH_IO_FLAG_NONE;
+            let read = ffi::switch_core_session_read_frame(self.as_ptr(), &mut frame, none, 0);
+            acceptable(read)
+                && !frame.is_null()
+                && acceptable(ffi::switch_core_session_write_frame(
+                    to.as_ptr(),
+                    frame,
+                    none,
+                    0,
+                ))
+        }
+    }
+
+    /// End what this session's thread waits for, a read or a sleep, or the next one. Any thread may.
+    pub fn wake(&self) {
+        // SAFETY: the session is alive; core itself does so from any thread.
+        unsafe {
+            ffi::switch_core_session_perform_kill_channel(
+                self.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+                ffi::SWITCH_SIG_BREAK,
+            )
+        };
+    }
+
+    /// Have `hook` called at every message to this session. It must return at once.
+    pub fn hear_messages(&self, hook: MessageHook) {
+        // SAFETY: the session is alive, and the hook's code is never unloaded.
+        unsafe { ffi::switch_core_event_hook_add_receive_message(self.as_ptr(), Some(hook)) };
+    }
+
+    /// Take the hook of [`Session::hear_messages`] away.
+    pub fn hear_no_messages(&self, hook: MessageHook) {
+        // SAFETY: the session is alive.
+        unsafe { ffi::switch_core_event_hook_remove_receive_message(self.as_ptr(), Some(hook)) };
+    }
+
+    /// Have `hook` called at every signal to this session: something waits for its thread, or it is
+    /// hung up. It must return at once.
+    pub fn hear_signals(&self, hook: SignalHook) {
+        // SAFETY: as for messages.
+        unsafe { ffi::switch_core_event_hook_add_kill_channel(self.as_ptr(), Some(hook)) };
+    }
+
+    /// Take the hook of [`Session::hear_signals`] away.
+    pub fn hear_no_signals(&self, hook: SignalHook) {
+        // SAFETY: the session is alive.
+        unsafe { ffi::switch_core_event_hook_remove_kill_channel(self.as_ptr(), Some(hook)) };
     }
 
     /// Send this session back into the dialplan, at another extension.
@@ -140,6 +205,7 @@ impl<'a> Session<'a> {
             }
         };
         self.channel.may_play();
+        self.stop_service();
         for mut key in playing.kept {
             // Whoever listens for keys as they arrive has heard it already.
             key.flags |= ffi::DTMF_FLAG_SKIP_PROCESS as i32;
@@ -150,6 +216,101 @@ impl<'a> Session<'a> {
             status,
             ffi::SWITCH_STATUS_SUCCESS | ffi::SWITCH_STATUS_BREAK
         )
+    }
+
+    /// A file that a timer paces is played while a thread of the switch's reads the media. Where the
+    /// playback ends before that thread has begun, the thread is not told, and reads for ever.
+    pub fn stop_service(&self) {
+        if self.channel.flag(ffi::CF_SERVICE) {
+            self.channel.clear_flag(ffi::CF_SERVICE);
+            self.wake();
+        }
+    }
+
+    /// Ask this side for keys: play the prompt, and wait. The keys, as many as were asked for or
+    /// fewer; `None`: it could not be played.
+    pub fn ask(&self, prompt: &str, keys: usize, patience: Duration) -> Option<String> {
+        let mut buffer = [0_u8; 128];
+        let count = keys.min(buffer.len() - 1) as u32;
+        let prompt = c(prompt);
+        // SAFETY: the session is alive; the buffer is ours and longer than what may be written.
+        let status = unsafe {
+            ffi::switch_ivr_read(
+                self.as_ptr(),
+                count,
+                count,
+                prompt.as_ptr(),
+                ptr::null(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                patience.as_millis() as u32,
+                ptr::null(),
+                0,
+            )
+        };
+        let usable = acceptable(status) || status == ffi::SWITCH_STATUS_TOO_SMALL;
+        let pressed = buffer.split(|&byte| byte == 0).next().unwrap_or_default();
+        usable.then(|| text_of(pressed))
+    }
+
+    /// The XML CDR of a leg that is over.
+    pub fn xml_cdr(&self) -> Option<String> {
+        let mut cdr = ptr::null_mut();
+        // SAFETY: the session is alive; the tree is ours, and its text is allocated for us.
+        unsafe {
+            let status = ffi::switch_ivr_generate_xml_cdr(self.as_ptr(), &mut cdr);
+            if status != ffi::SWITCH_STATUS_SUCCESS || cdr.is_null() {
+                return None;
+            }
+            let text = ffi::switch_xml_toxml_ex(cdr, ffi::SWITCH_FALSE, ffi::SWITCH_TRUE);
+            ffi::switch_xml_free(cdr);
+            taken(text)
+        }
+    }
+
+    /// The JSON CDR of a leg that is over.
+    pub fn json_cdr(&self) -> Option<String> {
+        let mut cdr = ptr::null_mut();
+        // SAFETY: as for XML.
+        unsafe {
+            let status =
+                ffi::switch_ivr_generate_json_cdr(self.as_ptr(), &mut cdr, ffi::SWITCH_TRUE);
+            if status != ffi::SWITCH_STATUS_SUCCESS || cdr.is_null() {
+                return None;
+            }
+            let text = ffi::cJSON_PrintUnformatted(cdr);
+            ffi::cJSON_Delete(cdr);
+            taken(text)
+        }
+    }
+
+    /// Play a file to the end.
+    pub fn play_once(&self, file: &str) {
+        let file = c(file);
+        // SAFETY: the session is alive; nothing is called back.
+        unsafe {
+            ffi::switch_ivr_play_file(
+                self.as_ptr(),
+                ptr::null_mut(),
+                file.as_ptr(),
+                ptr::null_mut(),
+            )
+        };
+    }
+
+    /// Run an application. False: there is none of this name.
+    pub fn execute(&self, application: &str, data: &str) -> bool {
+        let (application, data) = (c(application), c(data));
+        // SAFETY: the session is alive; the switch copies both strings.
+        let status = unsafe {
+            ffi::switch_core_session_execute_application_get_flags(
+                self.as_ptr(),
+                application.as_ptr(),
+                data.as_ptr(),
+                ptr::null_mut(),
+            )
+        };
+        status == ffi::SWITCH_STATUS_SUCCESS
     }
 
     /// Bypass or proxy the media from now on, where the caller's variables ask for it. Core
@@ -205,26 +366,33 @@ impl<'a> Session<'a> {
         };
     }
 
-    /// What core's originate does for a winner that rang without the caller's session:
-    /// callee's name to the caller, both profiles, `import`.
-    pub fn adopt(&self, peer: &Session<'_>) {
+    /// This leg is the last that rings for this side: what core notes while its originate waits.
+    pub fn rings_at(&self, leg: &Session<'_>) {
+        self.channel.set("signal_bond", None);
+        self.bond(WHILE_RINGING, leg);
+    }
+
+    fn bond(&self, name: &str, other: &Session<'_>) {
+        self.channel.set(name, Some(&other.uuid()));
+    }
+
+    /// What core's originate does once a leg has won: callee's name and profile to the caller,
+    /// `import`, and the caller's answer, or his early media. False: he cannot be answered.
+    pub fn adopt(&self, peer: &Session<'_>) -> bool {
+        let mut done = true;
         // SAFETY: both sessions and channels are alive; a cloned profile belongs to the
         // pool of the session that it is cloned into.
         unsafe {
             let (caller, callee) = (self.channel.0.as_ptr(), peer.channel.0.as_ptr());
             ffi::switch_channel_pass_callee_id(callee, caller);
-            // Early media is no answer: then the bridge waits for one.
-            if peer.answered() {
-                self.answer();
+            if self.channel.flag(ffi::CF_PROXY_MODE) {
+                // The join tells him.
+            } else if peer.answered() {
+                done = self.answer();
+            } else {
+                done = self.pre_answer();
             }
             let theirs = ffi::switch_channel_get_caller_profile(callee);
-            let mine = ffi::switch_channel_get_caller_profile(caller);
-            if !mine.is_null() {
-                ffi::switch_channel_set_originator_caller_profile(
-                    callee,
-                    ffi::switch_caller_profile_clone(peer.as_ptr(), mine),
-                );
-            }
             if !theirs.is_null() {
                 ffi::switch_channel_set_originatee_caller_profile(
                     caller,
@@ -233,9 +401,14 @@ impl<'a> Session<'a> {
             }
             ffi::switch_process_import(self.as_ptr(), callee, c"import".as_ptr(), ptr::null());
         }
-        self.channel.set("signal_bond", Some(&peer.uuid()));
+        self.bond("signal_bond", peer);
+        self.channel.set(WHILE_RINGING, None);
+        peer.channel.clear_flag(ffi::CF_ORIGINATING);
+        done
     }
 }
+
+const WHILE_RINGING: &str = "originate_signal_bond";
 
 impl<'a> Deref for Session<'a> {
     type Target = Channel<'a>;
@@ -527,9 +700,10 @@ impl Channel<'_> {
         }
     }
 
-    pub fn answer(&self) {
+    /// False: it cannot be answered.
+    pub fn answer(&self) -> bool {
         // SAFETY: the channel is alive; answering twice is allowed.
-        unsafe {
+        let status = unsafe {
             ffi::switch_channel_perform_answer(
                 self.0.as_ptr(),
                 c"mod_cti".as_ptr(),
@@ -537,6 +711,156 @@ impl Channel<'_> {
                 0,
             )
         };
+        status == ffi::SWITCH_STATUS_SUCCESS
+    }
+
+    /// Open early media to this side. False: it cannot be done.
+    pub fn pre_answer(&self) -> bool {
+        // SAFETY: the channel is alive; where there is media already nothing happens.
+        let status = unsafe {
+            ffi::switch_channel_perform_pre_answer(
+                self.0.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            )
+        };
+        status == ffi::SWITCH_STATUS_SUCCESS
+    }
+
+    /// Its media can be read and written.
+    pub fn has_media(&self) -> bool {
+        // SAFETY: the channel is alive.
+        unsafe {
+            ffi::switch_channel_test_ready(self.0.as_ptr(), ffi::SWITCH_TRUE, ffi::SWITCH_TRUE) != 0
+        }
+    }
+
+    /// Throw away what has arrived before this moment.
+    pub fn skip_media(&self) {
+        // SAFETY: the channel is alive.
+        unsafe {
+            ffi::switch_channel_perform_audio_sync(
+                self.0.as_ptr(),
+                c"mod_cti".as_ptr(),
+                c"cti".as_ptr(),
+                0,
+            )
+        };
+    }
+
+    /// Somebody plays to this leg and listens to its keys: its own thread leaves its media alone.
+    pub fn is_asked(&self) {
+        self.set_flag(ffi::CF_TAGGED);
+    }
+
+    /// Wait until what is told of a channel's end is complete.
+    pub fn wait_for_report(&self) {
+        /// As long as core waits.
+        const PATIENCE_MS: u32 = 5000;
+        // SAFETY: the channel is alive.
+        unsafe {
+            ffi::switch_channel_wait_for_state_timeout(
+                self.0.as_ptr(),
+                ffi::CS_REPORTING,
+                PATIENCE_MS,
+            );
+            ffi::switch_channel_set_timestamps(self.0.as_ptr());
+        }
+    }
+
+    /// Hung up by nobody and not on the way there.
+    pub fn up(&self) -> bool {
+        !self.down()
+    }
+
+    /// It has variables by which applications or commands run at this moment.
+    pub fn has_hooks(&self, moment: &str) -> bool {
+        let hooks = ["execute_on_", "api_on_"].map(|kind| format!("{kind}{moment}"));
+        !self.names_with(&[&hooks[0], &hooks[1]]).is_empty()
+    }
+
+    /// It has others rung for it: whoever transfers it sees that, and waits for an answer.
+    pub fn has_others_rung(&self, so: bool) {
+        match so {
+            true => self.set_flag(ffi::CF_ORIGINATOR),
+            false => self.clear_flag(ffi::CF_ORIGINATOR),
+        }
+    }
+
+    /// It has handed its call over to somebody who waits for the answer (`holding_uuid`), and stays
+    /// only until then.
+    pub fn is_transferred_early(&self) -> bool {
+        self.flag(ffi::CF_XFER_ZOMBIE)
+    }
+
+    /// Somebody who waits takes the rest of this side's dialplan over.
+    pub fn leave_extension_to(&self, other: &Channel<'_>) -> bool {
+        // SAFETY: both channels are alive.
+        unsafe {
+            let taken = ffi::switch_channel_caller_extension_masquerade(
+                self.0.as_ptr(),
+                other.0.as_ptr(),
+                0,
+            );
+            if taken == ffi::SWITCH_STATUS_SUCCESS {
+                ffi::switch_channel_restart(other.0.as_ptr());
+            }
+            taken == ffi::SWITCH_STATUS_SUCCESS
+        }
+    }
+
+    /// Somebody has taken this leg while it rang (`intercept`).
+    pub fn is_intercepted(&self) -> bool {
+        self.flag(ffi::CF_INTERCEPTED)
+    }
+
+    /// It is joined with somebody else than it was rung for.
+    pub fn is_handed_over(&self) {
+        self.set_flag(ffi::CF_LAZY_ATTENDED_TRANSFER);
+    }
+
+    /// Show this side whom it is about to talk with.
+    pub fn show_callee(&self, peer: &Channel<'_>) {
+        // SAFETY: both channels are alive.
+        unsafe { ffi::switch_channel_pass_callee_id(peer.0.as_ptr(), self.0.as_ptr()) };
+    }
+
+    /// A leg that is over, or somebody else's now, is none of an originate's any more.
+    pub fn originated(&self) {
+        self.clear_flag(ffi::CF_ORIGINATING);
+    }
+
+    /// It takes the place of a leg that an originate has made.
+    pub fn is_originated(&self) {
+        self.set_flag(ffi::CF_ORIGINATING);
+    }
+
+    /// Rings (180), by what its phone has said.
+    pub fn rings(&self) -> bool {
+        self.flag(ffi::CF_RING_READY)
+    }
+
+    pub fn in_early_media(&self) -> bool {
+        self.flag(ffi::CF_EARLY_MEDIA)
+    }
+
+    /// Somebody has taken this leg away: a transfer, a redirection, a bridge with somebody else.
+    pub fn taken_away(&self) -> bool {
+        let flags = [ffi::CF_TRANSFER, ffi::CF_REDIRECT, ffi::CF_BRIDGED];
+        flags.into_iter().any(|flag| self.flag(flag)) || !self.flag(ffi::CF_ORIGINATING)
+    }
+
+    /// It waits for somebody to pick it up (`pickup/`), and rings nowhere.
+    pub fn is_pickup(&self) -> bool {
+        let name = self.variable("channel_name");
+        name.is_some_and(|name| name.starts_with("pickup/"))
+    }
+
+    /// Whom somebody has put in this `pickup/` leg's place.
+    pub fn swapped_for(&self) -> Option<String> {
+        // The flag that says so has another number in some releases.
+        self.variable("channel_swap_uuid")
     }
 
     pub fn answered(&self) -> bool {
@@ -574,8 +898,12 @@ impl Channel<'_> {
 
     /// Whoever plays next shall not end by a [`Channel::stop_playing`] of before.
     fn may_play(&self) {
+        self.clear_flag(ffi::CF_BREAK);
+    }
+
+    fn clear_flag(&self, flag: ffi::switch_channel_flag_t) {
         // SAFETY: the channel is alive.
-        unsafe { ffi::switch_channel_clear_flag(self.0.as_ptr(), ffi::CF_BREAK) };
+        unsafe { ffi::switch_channel_clear_flag(self.0.as_ptr(), flag) };
     }
 
     fn set_flag(&self, flag: ffi::switch_channel_flag_t) {
@@ -627,27 +955,33 @@ impl Channel<'_> {
             )
         };
     }
-
-    /// When it first rang or played early media, by the switch's [`clock`].
-    pub fn rang_at(&self) -> Option<i64> {
-        // SAFETY: the channel is alive, and its profile and times live as long; the fields
-        // are plain integers that the channel's own thread has written.
-        let times = unsafe {
-            let profile = ffi::switch_channel_get_caller_profile(self.0.as_ptr()).as_ref()?;
-            profile.times.as_ref()?
-        };
-        [times.progress, times.progress_media]
-            .into_iter()
-            .filter(|&at| at > 0)
-            .min()
-    }
 }
 
-/// The switch's clock, microseconds since the epoch. It follows the system's only when the
-/// switch starts or is told to (`fsctl sync_clock`), and may tick in steps of 20 ms.
-pub fn clock() -> i64 {
-    // SAFETY: reads a number; callable from any thread.
-    unsafe { ffi::switch_micro_time_now() }
+/// Join two that are up, each on its own thread. False: one of them is gone.
+pub fn join_others(one: &str, other: &str) -> bool {
+    let (one, other) = (c(one), c(other));
+    // SAFETY: both strings live during the call; the switch finds the sessions itself.
+    let status = unsafe { ffi::switch_ivr_uuid_bridge(one.as_ptr(), other.as_ptr()) };
+    status == ffi::SWITCH_STATUS_SUCCESS
+}
+
+/// What a hook for messages is called with: the session, and the message.
+pub type MessageHook = unsafe extern "C" fn(
+    *mut ffi::switch_core_session_t,
+    *mut ffi::switch_core_session_message_t,
+) -> ffi::switch_status_t;
+
+/// What a hook for signals is called with: the session, and which signal.
+pub type SignalHook =
+    unsafe extern "C" fn(*mut ffi::switch_core_session_t, i32) -> ffi::switch_status_t;
+
+fn acceptable(status: ffi::switch_status_t) -> bool {
+    let acceptable = [
+        ffi::SWITCH_STATUS_SUCCESS,
+        ffi::SWITCH_STATUS_BREAK,
+        ffi::SWITCH_STATUS_INUSE,
+    ];
+    acceptable.contains(&status)
 }
 
 pub use super::cause::{name as cause_name, named as cause_named};

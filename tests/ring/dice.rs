@@ -2,9 +2,7 @@
 //! What is rolled here is what the plan, the caller's variables and the directory may say.
 
 use super::ms;
-use mod_cti::ring::{
-    CallerThread, Cause, Confirm, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings,
-};
+use mod_cti::ring::{Cause, Confirm, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings};
 use std::vec::IntoIter;
 
 /// A source of decisions. Zeros are the dullest ones, so that a failing call shrinks to a
@@ -109,7 +107,7 @@ impl Dice {
                 0 => EarlyMedia::Ignore,
                 1 => EarlyMedia::Relay,
                 2 => EarlyMedia::Core,
-                _ => EarlyMedia::AsWritten,
+                _ => EarlyMedia::Silent,
             }),
             continue_on_timeout: self.maybe(4, |dice| dice.one_in(2)),
             single_reject: match self.below(10) {
@@ -133,11 +131,6 @@ impl Dice {
                 Mode::Sequence
             },
             wait_register: self.maybe(3, |dice| ms(100 + dice.time(6_000))),
-            caller_thread: match self.below(5) {
-                3 => CallerThread::RingsAlone,
-                4 => CallerThread::Holds,
-                _ => CallerThread::Rings,
-            },
             ..Settings::default()
         }
     }
@@ -177,6 +170,8 @@ impl Dice {
                 1 => Confirm::Dropped,
                 _ => Confirm::Anew(ms(dice.time(3_000))),
             }),
+            confirm_early: self.one_in(3),
+            idle: self.one_in(12),
             may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(8),
             dead,
         }

@@ -1,9 +1,9 @@
-//! Events in no order at all, of legs, branches and parts that may or may not exist: what no
+//! Events in no order at all, of legs and parts that may or may not exist: what no
 //! switch sends, but a defect between the switch and the machine might. The machine must not
-//! panic, must not contradict itself, and must come to an end once everything has returned.
+//! panic, must not contradict itself, and must come to an end once every leg has ended.
 
 use super::{Dice, ms};
-use mod_cti::ring::{Cause, Command, Event, NewLeg, Ring};
+use mod_cti::ring::{Cause, Command, Event, LegState, NewLeg, Ring};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ pub fn disorder(dice: &mut Dice) -> Result<(), String> {
         ring: Ring::new(settings.collect()),
         now: Duration::ZERO,
         dialled: BTreeSet::new(),
-        rung: BTreeSet::new(),
-        cancelled: BTreeSet::new(),
+        hung_up: BTreeSet::new(),
+        asked_to_confirm: BTreeSet::new(),
         asked: BTreeSet::new(),
         verdicts: 0,
     };
@@ -32,9 +32,9 @@ struct Watched {
     ring: Ring,
     now: Duration,
     dialled: BTreeSet<usize>,
-    /// The legs that were dialled.
-    rung: BTreeSet<usize>,
-    cancelled: BTreeSet<usize>,
+    /// The legs that the machine has told to end, and no answer has spared since.
+    hung_up: BTreeSet<usize>,
+    asked_to_confirm: BTreeSet<usize>,
     /// The parts that wait for their contacts.
     asked: BTreeSet<usize>,
     verdicts: u32,
@@ -50,38 +50,33 @@ impl Watched {
         if resumes {
             self.verdicts = 0;
         }
-        let was_over = self.ring.over() && !resumes && self.ring.tentative().is_none();
+        let early = self.ring.tentative();
+        let was_over = self.ring.over() && !resumes && early.is_none();
+        let ended_before: BTreeSet<usize> = self.ended().collect();
         for command in self.ring.handle(now, event.clone()) {
+            let up = |leg: &usize| self.dialled.contains(leg) && !ended_before.contains(leg);
             let fresh = match &command {
                 Command::Resolve { part, .. } => !was_over && self.asked.insert(*part),
-                Command::Dial { branch, legs, .. } => {
-                    let known = |&leg: &usize| leg < self.ring.legs().len();
-                    !was_over
-                        && !legs.is_empty()
-                        && legs.iter().all(known)
-                        && self.dialled.insert(*branch)
-                        && legs.iter().all(|&leg| self.rung.insert(leg))
+                Command::Dial(leg) => {
+                    let known = *leg < self.ring.legs().len();
+                    !was_over && known && self.dialled.insert(*leg)
                 }
-                Command::Cancel { branch, .. } => {
-                    self.dialled.contains(branch) && self.cancelled.insert(*branch)
-                }
-                Command::HangUp { leg, .. } => self.rung.contains(leg),
-                Command::Join { leg, branch, .. } => {
+                Command::HangUp { leg, .. } => up(leg) && self.hung_up.insert(*leg),
+                Command::Confirm(leg) => up(leg) && self.asked_to_confirm.insert(*leg),
+                Command::Alert(leg) => up(leg),
+                Command::Join(leg) => {
+                    let right = up(leg);
+                    self.hung_up.remove(leg);
                     self.verdicts += 1;
-                    self.rung.contains(leg) && self.dialled.contains(branch)
-                }
-                Command::Lose { leg, branch } => {
-                    self.verdicts = 0;
-                    self.rung.contains(leg) && self.dialled.contains(branch)
-                }
-                Command::TooLate { leg, branch, .. } => {
-                    self.rung.contains(leg) && self.dialled.contains(branch)
+                    if early.is_some_and(|early| early != *leg) {
+                        self.verdicts = 1;
+                    }
+                    right
                 }
                 Command::Finish { .. } => {
                     self.verdicts += 1;
                     self.ring.winner().is_none()
                 }
-                Command::RingCaller => true,
             };
             if !fresh || self.verdicts > 1 {
                 return Err(format!("{now:?} {event:?}: {command:?}"));
@@ -93,23 +88,29 @@ impl Watched {
         }
     }
 
+    fn ended(&self) -> impl Iterator<Item = usize> {
+        let legs = self.ring.legs().iter().enumerate();
+        legs.filter(|(_, leg)| leg.state == LegState::Ended)
+            .map(|(id, _)| id)
+    }
+
     /// Nobody answers any more and every deadline passes.
     fn end(&mut self) -> Result<(), String> {
-        let mut failed = BTreeSet::new();
+        let mut failed: BTreeSet<usize> = self.ended().collect();
         for _ in 0..1_000 {
             for part in self.asked.clone() {
                 let legs = Vec::new();
                 self.feed(self.now, Event::Resolved { part, legs })?;
             }
-            for branch in self.dialled.clone() {
-                if failed.insert(branch) {
+            for leg in self.dialled.clone() {
+                if failed.insert(leg) {
                     let cause = Cause::NO_USER_RESPONSE;
-                    self.feed(self.now, Event::BranchFailed { branch, cause })?;
+                    self.feed(self.now, Event::Ended { leg, cause })?;
                 }
             }
             match self.ring.next_deadline() {
                 Some(next) => self.feed(next, Event::Tick)?,
-                None if self.asked.is_empty() && self.dialled == failed => {
+                None if self.asked.is_empty() && self.dialled.is_subset(&failed) => {
                     return match self.verdicts {
                         1 => Ok(()),
                         verdicts => Err(format!("{verdicts} verdicts at the end")),
@@ -142,17 +143,9 @@ fn any_event(dice: &mut Dice) -> Event {
         10 | 11 => Event::Ended {
             leg: id(dice),
             cause: any_cause(dice),
-            rang: dice.maybe(2, |dice| ms(dice.below(3_000))),
         },
-        12 | 13 => Event::BranchFailed {
-            branch: id(dice),
-            cause: any_cause(dice),
-        },
-        14 => Event::BranchWon {
-            branch: id(dice),
-            leg: id(dice),
-            answered: dice.one_in(2),
-        },
+        12 => Event::Answered(id(dice)),
+        13 | 14 => Event::Confirmed(id(dice)),
         15 => Event::CallerGone,
         16 => Event::Cancel(any_cause(dice)),
         17 => Event::Skip,

@@ -1,66 +1,57 @@
-//! Every order in which the events of two and of three branches can arrive, with what the
-//! caller, an operator or a deadline does at any moment in between. The events of one branch
-//! keep their order; all merges are played, and the referee watches over each.
+//! Every order in which the events of two and of three legs can arrive, with what the caller, an
+//! operator or a deadline does at any moment in between. The events of one leg keep their order;
+//! all merges are played, and the referee watches over each.
 
 use super::{Fault, Referee, ms};
-use mod_cti::ring::{BranchId, Cause, Command, Event, NewLeg, Ring, Settings};
+use mod_cti::ring::{Cause, Command, Event, LegId, LegState, NewLeg, Ring, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How a branch of one leg ends. All but the last but one pay no heed to a cancel: so each
-/// answer, rejection and failure also crosses it.
+/// How a leg ends. All but the one that rings pay no heed to a hangup: so each answer, rejection
+/// and failure also crosses it.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     Answers,
-    /// Its originate returns before the event of the answer is delivered.
-    AnswersUnheard,
+    /// It sends early media first.
+    EarlyMedia,
     IsBusy,
-    /// It rings until its branch is cancelled.
+    /// It rings until it is hung up.
     Rings,
-    /// Its originate returns, and nothing was heard of its leg.
+    /// It cannot be made.
     Fails,
 }
 
 const FATES: [Fate; 5] = [
     Fate::Answers,
-    Fate::AnswersUnheard,
+    Fate::EarlyMedia,
     Fate::IsBusy,
     Fate::Rings,
     Fate::Fails,
 ];
 
-/// How there come to be several branches.
+/// How there come to be several legs.
 #[derive(Debug, Clone, Copy)]
 enum Grown {
     /// Targets are added to a stage that rings; another stage follows.
     Added,
     /// `:_:`
     Parts,
+    /// Targets are added to the only stage, so that the first leg may win in early media.
+    Beside,
 }
 
-fn ended(leg: usize, cause: Cause) -> Event {
-    Event::Ended {
-        leg,
-        cause,
-        rang: None,
-    }
+fn ended(leg: LegId, cause: Cause) -> Event {
+    Event::Ended { leg, cause }
 }
 
-/// Branch and leg have the same number: each branch has one.
-fn events(fate: Fate, id: usize) -> Vec<Event> {
-    let failed = |cause| Event::BranchFailed { branch: id, cause };
-    let won = Event::BranchWon {
-        branch: id,
-        leg: id,
-        answered: true,
-    };
+fn events(fate: Fate, id: LegId) -> Vec<Event> {
     match fate {
-        Fate::Answers => vec![Event::Answered(id), won],
-        Fate::AnswersUnheard => vec![won],
-        Fate::IsBusy => vec![ended(id, Cause::USER_BUSY), failed(Cause::USER_BUSY)],
-        // With the cause of its cancel, if there has been one.
-        Fate::Rings => vec![ended(id, Cause::NONE), failed(Cause::NONE)],
-        Fate::Fails => vec![failed(Cause::NO_USER_RESPONSE)],
+        Fate::Answers => vec![Event::Started(id), Event::Answered(id)],
+        Fate::EarlyMedia => vec![Event::EarlyMedia(id), Event::Answered(id)],
+        Fate::IsBusy => vec![Event::Started(id), ended(id, Cause::USER_BUSY)],
+        // With the cause of its hangup, if there has been one.
+        Fate::Rings => vec![Event::Ringing(id), ended(id, Cause::NONE)],
+        Fate::Fails => vec![ended(id, Cause::NO_USER_RESPONSE)],
     }
 }
 
@@ -77,23 +68,23 @@ fn outside() -> Vec<Vec<Event>> {
     std::iter::once(Vec::new()).chain(each).collect()
 }
 
-/// All of them for so many branches: how many were played, and the first fault.
-pub fn every_interleaving(branches: usize) -> Result<u64, String> {
+/// All of them for so many legs: how many were played, and the first fault.
+pub fn every_interleaving(legs: usize) -> Result<u64, String> {
     let mut played = 0;
-    for grown in [Grown::Added, Grown::Parts] {
-        for nth in 0..FATES.len().pow(branches as u32) {
+    for grown in [Grown::Added, Grown::Parts, Grown::Beside] {
+        for nth in 0..FATES.len().pow(legs as u32) {
             let digit = |id: usize| nth / FATES.len().pow(id as u32) % FATES.len();
             // Which of the added two is the first changes nothing.
-            if branches == 3 && digit(1) > digit(2) {
+            if legs == 3 && digit(1) > digit(2) {
                 continue;
             }
             let fate = |id: usize| FATES[digit(id)];
             for other in outside() {
-                let mut rows: Vec<_> = (0..branches).map(|id| events(fate(id), id)).collect();
+                let mut rows: Vec<_> = (0..legs).map(|id| events(fate(id), id)).collect();
                 rows.push(other);
                 merges(&rows, &mut Vec::new(), &mut |order| {
                     played += 1;
-                    match play(grown, branches, order).first() {
+                    match play(grown, legs, order).first() {
                         Some(fault) => Err(format!("{grown:?} {order:?}: {fault:?}")),
                         None => Ok(()),
                     }
@@ -126,33 +117,34 @@ fn merges(
 
 struct Play {
     ring: Ring,
-    /// What each branch was told.
-    cancelled: BTreeMap<BranchId, Cause>,
-    /// Those that ring on, as nobody has cancelled them yet.
-    ringing: BTreeSet<BranchId>,
+    /// Which legs are hung up, and why.
+    hung_up: BTreeMap<LegId, Cause>,
+    /// Those that ring on, as nobody has hung them up yet.
+    ringing: BTreeSet<LegId>,
     referee: Referee,
     now: Duration,
 }
 
-fn play(grown: Grown, branches: usize, order: &[Event]) -> Vec<Fault> {
+fn play(grown: Grown, legs: usize, order: &[Event]) -> Vec<Fault> {
     let parts = match grown {
         Grown::Added => vec![(Settings::default(), 2)],
-        Grown::Parts => vec![(Settings::default(), 1); branches],
+        Grown::Parts => vec![(Settings::default(), 1); legs],
+        Grown::Beside => vec![(Settings::default(), 1)],
     };
     let mut play = Play {
         referee: Referee::new(&parts),
         ring: Ring::new(parts),
-        cancelled: BTreeMap::new(),
+        hung_up: BTreeMap::new(),
         ringing: BTreeSet::new(),
         now: Duration::ZERO,
     };
     play.feed(Event::Begin);
-    for nth in 0..branches {
+    for nth in 0..legs {
         let legs = vec![NewLeg::default()];
         play.feed(match (grown, nth) {
             (Grown::Parts, part) => Event::Resolved { part, legs },
-            (Grown::Added, 0) => Event::Resolved { part: 0, legs },
-            (Grown::Added, _) => Event::Added {
+            (_, 0) => Event::Resolved { part: 0, legs },
+            _ => Event::Added {
                 part: 0,
                 stage: 0,
                 legs,
@@ -163,28 +155,31 @@ fn play(grown: Grown, branches: usize, order: &[Event]) -> Vec<Fault> {
         if let (Event::Tick, Some(deadline)) = (event, play.ring.next_deadline()) {
             play.now = play.now.max(deadline);
         }
-        play.core_tells(event.clone());
+        play.leg_tells(event.clone());
     }
     play.end()
 }
 
 impl Play {
-    /// Who rings obeys its cancel.
-    fn core_tells(&mut self, event: Event) {
-        let (Event::Ended { leg: id, cause, .. } | Event::BranchFailed { branch: id, cause }) =
-            event
-        else {
-            return self.feed(event);
-        };
-        let told = self.cancelled.get(&id).copied();
-        if told.is_some() && matches!(event, Event::BranchFailed { .. }) {
-            self.ringing.remove(&id);
+    /// Who rings obeys its hangup.
+    fn leg_tells(&mut self, event: Event) {
+        match event {
+            Event::Ended { leg, cause } if cause == Cause::NONE => match self.hung_up.get(&leg) {
+                Some(&cause) => self.ends(leg, cause),
+                None => _ = self.ringing.insert(leg),
+            },
+            Event::Ended { leg, cause } => self.ends(leg, cause),
+            event => self.feed(event),
         }
-        match (cause, told, &event) {
-            (Cause::NONE, None, _) => _ = self.ringing.insert(id),
-            (Cause::NONE, Some(cause), Event::Ended { .. }) => self.feed(ended(id, cause)),
-            (Cause::NONE, Some(cause), _) => self.feed(Event::BranchFailed { branch: id, cause }),
-            _ => self.feed(event),
+    }
+
+    /// The caller's thread comes back from a leg that it was joined with in early media.
+    fn ends(&mut self, leg: LegId, cause: Cause) {
+        self.ringing.remove(&leg);
+        let resumes = self.ring.may_resume(leg);
+        self.feed(ended(leg, cause));
+        if resumes {
+            self.feed(Event::Unanswered(leg));
         }
     }
 
@@ -201,8 +196,7 @@ impl Play {
                     let legs = Vec::new();
                     self.feed(Event::Resolved { part, legs });
                 }
-                Command::TooLate { leg, cause, .. } => self.feed(ended(leg, cause)),
-                Command::Cancel { branch, cause } => _ = self.cancelled.insert(branch, cause),
+                Command::HangUp { leg, cause } => _ = self.hung_up.insert(leg, cause),
                 _ => {}
             }
         }
@@ -210,25 +204,24 @@ impl Play {
 
     /// Deadlines end who still rings, the winner hangs up, and nothing may be left.
     fn end(mut self) -> Vec<Fault> {
-        while let Some(id) = self.ringing.first().copied() {
-            if !self.cancelled.contains_key(&id) {
-                let Some(deadline) = self.ring.next_deadline() else {
-                    break;
-                };
+        for _ in 0..100 {
+            let of = self.ring.legs().iter().enumerate();
+            let open = of.filter(|(_, leg)| leg.state != LegState::Ended);
+            let open: Vec<LegId> = open.map(|(id, _)| id).collect();
+            let hung_up = open.iter().find(|leg| self.hung_up.contains_key(leg));
+            let answered = |leg: &&LegId| self.ring.legs()[**leg].answered.is_some();
+            if let Some(&leg) = hung_up {
+                self.ends(leg, self.hung_up[&leg]);
+            } else if let Some(&leg) = open.iter().find(answered) {
+                self.ends(leg, Cause::NORMAL_CLEARING);
+            } else if let Some(deadline) = self.ring.next_deadline() {
                 self.now = self.now.max(deadline);
                 self.feed(Event::Tick);
-                continue;
+            } else {
+                break;
             }
-            self.core_tells(ended(id, Cause::NONE));
-            self.core_tells(Event::BranchFailed {
-                branch: id,
-                cause: Cause::NONE,
-            });
         }
-        if let Some(leg) = self.ring.winner() {
-            self.feed(ended(leg, Cause::NORMAL_CLEARING));
-        }
-        self.referee.over(&self.ring, self.ringing.len());
+        self.referee.over(&self.ring, 0);
         self.referee.faults
     }
 }

@@ -1,5 +1,5 @@
 //! Any call on a virtual clock: what happens is rolled with `Dice`, the `Switch` plays it, the
-//! `Referee` watches. Used by the laws and the soak of `tests/ring.rs` and by the fuzz target.
+//! `Referee` watches. Used by the laws and the soak of `tests/laws.rs` and by the fuzz target.
 
 mod dice;
 mod disorder;

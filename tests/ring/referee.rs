@@ -3,16 +3,16 @@
 
 use super::ms;
 use mod_cti::ring::{
-    BranchId, CallerThread, Cause, Command, Confirm, EarlyMedia, Event, LEGS_A_BRANCH, Leg, LegId,
-    LegState, Missed, Mode, NewLeg, Outcome, Ring, Role, Settings,
+    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, Ring,
+    Role, Settings,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What must hold in every call, whatever arrives in whatever order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Law {
-    /// Exactly one Join or one Finish, never both.
+    /// Exactly one Join or one Finish, never both; a Join in early media may be followed by another.
     OneVerdict,
     /// After the end of the call nobody is looked up or dialled.
     NothingAfterTheEnd,
@@ -27,19 +27,19 @@ pub enum Law {
     WokenInTime,
     /// Every leg that was dialled has exactly one end, and the cause that it came with.
     OneEndEach,
-    /// Each branch that won is joined or told that it is too late.
-    EveryWinnerIsTold,
-    /// An answer is refused only if somebody else won or the call was ended.
+    /// When nothing of a stage is left, also as nobody could be dialled, the next one is looked up
+    /// at once, or the part sleeps, or the call ends.
+    StagesGoOn,
+    /// An answer is refused only if somebody else won or the call was ended, and then at once.
     AnswersCount,
     /// The result is the most telling one of all legs'.
     TrueResult,
-    /// A Cancel names a branch that rings, once, and has a reason.
-    CancelsAreDue,
+    /// A HangUp names a leg that was dialled, once, and has a reason.
+    HangUpsAreDue,
+    /// Nothing is commanded to a leg that has ended.
+    EndedAreLeftAlone,
     /// Every id in a command is one that exists; nobody is dialled twice.
     KnownIds,
-    /// The caller's thread runs one originate at a time, none where parts
-    /// ring side by side.
-    OneCallerThread,
     /// A required leg that fails takes its stage with it.
     RequiredLegs,
     /// What a phone is told when it is ended: the truth, once, in a form that SIP knows.
@@ -56,7 +56,6 @@ pub type Fault = (Law, String);
 pub struct Referee {
     parts: Vec<PartSeen>,
     legs: Vec<LegSeen>,
-    branches: HashMap<BranchId, BranchSeen>,
     verdict: Option<Command>,
     ended: Option<Ended>,
     /// The winner, joined in early media by the machine's own choice: only an answer is final.
@@ -99,14 +98,22 @@ struct LegSeen {
     stage: usize,
     plan: NewLeg,
     starts: u64,
-    branch: Option<BranchId>,
+    /// When it was told to be dialled.
+    commanded: Option<u64>,
+    /// … and when its INVITE went out, from which its times count.
     dialled: Option<u64>,
+    started: bool,
     rang: bool,
     /// When it was told that it has answered.
     picked_up: Option<u64>,
     /// … for good: where it has to be confirmed, it has been.
     answered: bool,
-    hung_up: bool,
+    /// Somebody was asked to confirm it, and has.
+    asked: bool,
+    confirmed: bool,
+    /// Its answer was told, and counted or refused.
+    counted: bool,
+    hung_up: Option<Cause>,
     /// By an operator.
     dropped: bool,
     /// An operator has cancelled the call when it had won in early media.
@@ -117,17 +124,6 @@ struct LegSeen {
     /// What the first event about its end said.
     told: Option<Cause>,
     ended: bool,
-}
-
-struct BranchSeen {
-    part: usize,
-    stage: usize,
-    legs: Vec<LegId>,
-    /// On a thread of its own.
-    aside: bool,
-    early_media: EarlyMedia,
-    cancelled: Option<Cause>,
-    returned: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -144,6 +140,17 @@ enum Why {
     TimeOver,
     /// A required leg failed.
     Required,
+}
+
+/// Why a leg is hung up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Reason {
+    /// Its own time, its stage's or the call's.
+    TimeOver,
+    /// An operator has dropped it, or cancelled the call that it had won in early media.
+    Operator,
+    /// Another leg, or the call's end.
+    Cut,
 }
 
 impl Referee {
@@ -169,7 +176,6 @@ impl Referee {
         Referee {
             parts: parts.collect(),
             legs: Vec::new(),
-            branches: HashMap::new(),
             verdict: None,
             ended: None,
             early: None,
@@ -191,8 +197,16 @@ impl Referee {
         self.new = self.legs.len();
         match event {
             Event::Resolved { part, legs } => {
-                self.parts[*part].resolving = false;
                 self.stage_begins(now, *part, legs, ring.legs().len());
+            }
+            Event::Started(leg) => {
+                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended)
+                    && leg.commanded.is_some()
+                    && !std::mem::replace(&mut leg.started, true)
+                    && !leg.has_rung()
+                {
+                    leg.dialled = Some(now);
+                }
             }
             Event::Ringing(leg) | Event::EarlyMedia(leg) => {
                 if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
@@ -202,13 +216,18 @@ impl Referee {
             Event::Answered(leg) => {
                 if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
                     leg.picked_up.get_or_insert(now);
-                    leg.answered |= leg.plan.confirm.is_none();
+                    leg.answered |= leg.plan.confirm.is_none() || leg.confirmed;
                 }
             }
-            Event::Ended { leg, cause, rang } => {
+            Event::Confirmed(leg) => {
+                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                    leg.confirmed |= leg.asked;
+                    leg.answered |= leg.asked && leg.picked_up.is_some();
+                }
+            }
+            Event::Ended { leg, cause } => {
                 if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
                     leg.told = Some(*cause);
-                    leg.rang |= rang.is_some();
                 }
             }
             Event::Unanswered(leg) if ring.may_resume(*leg) => {
@@ -246,10 +265,14 @@ impl Referee {
                 }
             }
             Event::Drop(leg) => {
-                let goes_on = self.ended.is_none();
+                let goes_on = match self.ended {
+                    None => true,
+                    Some(Ended::Won(winner)) => self.early.is_some() || winner == *leg,
+                    Some(_) => false,
+                };
                 if let Some(leg) = self.legs.get_mut(*leg) {
-                    let waits = goes_on && !leg.ended && leg.plan.dead.is_none();
-                    leg.dropped |= !leg.hung_up && (waits || leg.dialled.is_some());
+                    let open = goes_on && !leg.ended && leg.hung_up.is_none();
+                    leg.dropped |= open && !leg.answered;
                 }
             }
             Event::Added { part, stage, legs } => {
@@ -284,9 +307,13 @@ impl Referee {
         let beside = self.open(part).next().is_some();
         let it = &mut self.parts[part];
         let stage = it.stage.unwrap_or(0);
-        if self.ended.is_some() {
-            return self.new_legs(now, (part, stage), legs, Duration::ZERO);
+        if self.ended.is_some() || !it.resolving {
+            // Nobody waits for them any more.
+            it.resolving = false;
+            self.new_legs(now, (part, stage), legs, Duration::ZERO);
+            return self.never_dialled(first);
         }
+        it.resolving = false;
         if stage == 0 {
             it.attempt_first = first;
         }
@@ -312,18 +339,34 @@ impl Referee {
         }
     }
 
+    /// Nobody has told it to end, or it has answered since.
+    pub fn rings_on(&self, leg: LegId) -> bool {
+        self.legs[leg].hung_up.is_none()
+    }
+
+    fn never_dialled(&mut self, first: LegId) {
+        for leg in &mut self.legs[first..] {
+            leg.plan.dead = None;
+            leg.cut = true;
+        }
+    }
+
     fn new_legs(&mut self, now: u64, of: (usize, usize), legs: &[NewLeg], shift: Duration) {
         self.legs.extend(legs.iter().map(|plan| LegSeen {
             part: of.0,
             stage: of.1,
             plan: plan.clone(),
             starts: now + plan.delay.saturating_sub(shift).as_millis() as u64,
-            branch: None,
+            commanded: None,
             dialled: None,
+            started: false,
             rang: false,
             picked_up: None,
             answered: false,
-            hung_up: false,
+            asked: false,
+            confirmed: false,
+            counted: false,
+            hung_up: None,
             dropped: false,
             cancelled: None,
             timed_out: false,
@@ -349,17 +392,14 @@ impl Referee {
     fn in_early_media(&self, ring: &Ring) -> Option<LegId> {
         let winner = ring.winner()?;
         let early = ring.legs()[winner].state == LegState::EarlyMedia;
-        let leaves = self.early != Some(winner) && self.legs[winner].hung_up;
+        let leaves = self.early != Some(winner) && self.legs[winner].hung_up.is_some();
         Some(winner).filter(|_| early && !leaves)
     }
 
-    /// The part's legs whose branch has not returned, or that are still to start.
+    /// The part's legs that ring or are still to start.
     fn open(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
-        let legs = self.legs.iter().filter(move |leg| leg.part == part);
-        legs.filter(|leg| match leg.branch {
-            Some(branch) => !self.branches[&branch].returned,
-            None => !leg.ended,
-        })
+        let legs = self.legs.iter();
+        legs.filter(move |leg| leg.part == part && !leg.ended)
     }
 
     pub fn after(&mut self, now: u64, event: &Event, commands: &[Command], ring: &Ring) {
@@ -368,21 +408,13 @@ impl Referee {
         if !known {
             return;
         }
-        let won_first = self.branch_returns(event);
         let ended: Vec<bool> = self.legs.iter().map(|leg| leg.ended).collect();
+        self.time_passes(now, event, commands);
         self.ends(now, ring);
-        let mut told = 0;
+        self.answer_counts(now, event, commands);
         for command in commands {
-            told += usize::from(matches!(
-                command,
-                Command::Join { .. } | Command::TooLate { .. }
-            ));
             self.command(now, command, ring);
         }
-        let told_once = told == usize::from(won_first);
-        self.law(Law::EveryWinnerIsTold, told_once, || {
-            format!("{now} {event:?}: {commands:?}")
-        });
         self.ends(now, ring);
         self.required(now, event, &ended);
         self.due(now, ring);
@@ -390,63 +422,161 @@ impl Referee {
         ringing.retain(|_| self.ended.is_none());
         for part in 0..self.parts.len() {
             let idle = self.open(part).next().is_none();
+            let given_up = matches!(self.ended, Some(end) if !matches!(end, Ended::Won(_)));
             let it = &mut self.parts[part];
+            if it.resolving && given_up {
+                (it.resolving, it.ending) = (false, true);
+            }
             it.wait = it.wait.filter(|_| ringing.iter().any(|it| it.part == part));
             if idle && !it.resolving && it.wait.is_none() {
                 it.idle.get_or_insert(now);
             }
         }
+        self.goes_on(now);
+    }
+
+    /// A stage's or the call's time is over: what that changes for all that follows.
+    fn time_passes(&mut self, now: u64, event: &Event, commands: &[Command]) {
+        let joins = commands.iter().any(|it| matches!(it, Command::Join(_)));
+        let early = self.early.filter(|&leg| self.legs[leg].cancelled.is_none());
+        if joins || self.ended.is_some() && early.is_none() {
+            return;
+        }
+        // What has ended in this very event has not run out of time.
+        let ends = match event {
+            Event::Ended { leg, .. } => Some(*leg),
+            _ => None,
+        };
+        let ends = ends.filter(|&leg| self.legs.get(leg).is_some_and(|leg| !leg.ended));
+        if let Some(leg) = ends {
+            self.legs[leg].ended = true;
+        }
+        self.times_pass(now, early);
+        if let Some(leg) = ends {
+            self.legs[leg].ended = false;
+        }
+    }
+
+    fn times_pass(&mut self, now: u64, early: Option<LegId>) {
+        for part in 0..self.parts.len() {
+            let late = past(self.parts[part].over, now);
+            if self.parts[part].resolving && late {
+                let it = &mut self.parts[part];
+                (it.resolving, it.ending, it.last) = (false, true, true);
+                self.time_over_for(part);
+            }
+            if !self.rings(part) || !self.stage_time_over(now, part) {
+                continue;
+            }
+            let it = &mut self.parts[part];
+            let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
+            it.last |= late || now >= it.deadline && stops;
+            if early.is_some() || !it.goes_on() {
+                it.ending = true;
+                self.time_over_for(part);
+            }
+        }
+    }
+
+    fn time_over_for(&mut self, part: usize) {
+        let open = |leg: &&mut LegSeen| {
+            leg.part == part && !leg.ended && !leg.cut && !leg.dropped && leg.hung_up.is_none()
+        };
+        for leg in self.legs.iter_mut().filter(open) {
+            leg.timed_out = true;
+        }
+    }
+
+    /// An answer for good is joined, or hung up, in the event that tells it.
+    fn answer_counts(&mut self, now: u64, event: &Event, commands: &[Command]) {
+        let (Event::Answered(id) | Event::Confirmed(id)) = event else {
+            return;
+        };
+        let Some(leg) = self.legs.get_mut(*id).filter(|leg| leg.answered) else {
+            return;
+        };
+        if leg.ended || std::mem::replace(&mut leg.counted, true) {
+            return;
+        }
+        let open = leg.hung_up.is_none();
+        // Who confirms in the moment in which the time is over has come too late.
+        let spared = leg.timed_out && !leg.dropped && leg.plan.confirm.is_none();
+        let early = self.early.map(|leg| &self.legs[leg]);
+        let cancelled = early.is_some_and(|leg| leg.cancelled.is_some());
+        let decided = self.ended.is_some() && early.is_none() || cancelled;
+        if self.ended == Some(Ended::Won(*id)) {
+            self.early = None;
+            let losers = |leg: &LegSeen| leg.commanded.is_some() && !leg.ended;
+            let open = |(it, leg): (LegId, &LegSeen)| {
+                let told = Command::HangUp {
+                    leg: it,
+                    cause: Cause::LOSE_RACE,
+                };
+                losers(leg) && it != *id && leg.hung_up.is_none() && !commands.contains(&told)
+            };
+            let open = self.legs.iter().enumerate().any(open);
+            return self.law(Law::AnswersCount, !open, || {
+                format!("{now} {event:?}: others ring on")
+            });
+        }
+        let joined = commands.contains(&Command::Join(*id));
+        let hung_up = |it: &Command| matches!(it, Command::HangUp { leg, .. } if leg == id);
+        let hung_up = commands.iter().any(hung_up);
+        let right = match decided {
+            true => !joined && hung_up == open,
+            false => joined == (open || spared) && !hung_up,
+        };
+        self.law(Law::AnswersCount, right, || {
+            format!("{now} {event:?}: {commands:?}")
+        });
+    }
+
+    /// Nothing waits for what will never come.
+    fn goes_on(&mut self, now: u64) {
+        if self.ended.is_some() || self.verdict.is_some() {
+            return;
+        }
+        let mut over = true;
+        for part in 0..self.parts.len() {
+            let it = &self.parts[part];
+            let Some(stage) = it.stage else { return };
+            let waits = self.open(part).next().is_some() || it.wait.is_some() || it.resolving;
+            let late = past(it.over, now);
+            let next = stage + 1 < it.stages && !it.last && !late;
+            let in_time = |limit| it.idle.unwrap_or(now) <= millis(limit);
+            let in_time = it.settings.retry_timeout.is_none_or(in_time);
+            let again = it.attempt < it.settings.attempts && in_time && !late && !it.last;
+            over &= !waits && !next && !again;
+            self.law(Law::StagesGoOn, waits || !next, || {
+                format!("{now}: nothing is left of {part}.{stage}, and nobody goes on")
+            });
+        }
+        self.law(Law::StagesGoOn, !over, || format!("{now}: no verdict"));
     }
 
     /// What a required leg that has failed in this event takes with it.
     fn required(&mut self, now: u64, event: &Event, ended: &[bool]) {
-        if self.ended.is_some() || matches!(event, Event::BranchWon { .. }) {
+        if self.ended.is_some() || matches!(event, Event::Unanswered(_)) {
             return;
         }
         for (id, ended) in ended.iter().enumerate() {
             let leg = &self.legs[id];
-            let branch = leg.branch.map(|branch| &self.branches[&branch]);
-            let told_late = matches!(event, Event::Ended { .. });
-            let told_late = told_late && branch.is_some_and(|branch| branch.returned);
-            let rang = leg.dialled.is_some() || leg.plan.dead.is_some();
-            let fresh = leg.ended && !ended && rang && !leg.cut && !told_late;
-            let own = leg.hung_up || !leg.told.is_some_and(nobodys);
-            if !(fresh && own && leg.plan.required) {
+            let rang = leg.commanded.is_some() || leg.plan.dead.is_some();
+            let fresh = leg.ended && !ended && rang && !leg.cut;
+            if !(fresh && leg.plan.required) {
                 continue;
             }
             let (part, stage) = (leg.part, leg.stage);
             if self.parts[part].stage == Some(stage) {
                 self.parts[part].wait = None;
             }
-            let rings = self.open(part).any(|leg| {
-                let branch = leg.branch.map(|branch| &self.branches[&branch]);
-                leg.stage == stage && branch.is_none_or(|branch| branch.cancelled.is_none())
-            });
+            let rings = self
+                .open(part)
+                .any(|leg| leg.stage == stage && leg.hung_up.is_none());
             self.law(Law::RequiredLegs, !rings, || {
                 format!("{now} {event:?}: required leg {id} has failed, its stage rings on")
             });
         }
-    }
-
-    /// True for the first news of a branch that has won.
-    fn branch_returns(&mut self, event: &Event) -> bool {
-        let (branch, won) = match event {
-            Event::BranchFailed { branch, .. } => (branch, None),
-            Event::BranchWon {
-                branch,
-                leg,
-                answered,
-            } => (branch, Some((*leg, *answered))),
-            _ => return false,
-        };
-        let Some(it) = self.branches.get_mut(branch).filter(|it| !it.returned) else {
-            return false;
-        };
-        it.returned = true;
-        if let Some((leg, answered)) = won {
-            self.legs[leg].answered |= answered;
-        }
-        won.is_some()
     }
 
     /// Legs whose end the machine has noted: once, with the first cause, and never undone.
@@ -464,13 +594,12 @@ impl Referee {
             if !fresh || self.ended.is_some() {
                 continue;
             }
-            let cancelled = self.cancelled(id);
-            let undialled = self.legs[id].dialled.is_none() && self.legs[id].plan.dead.is_none();
+            let undialled = self.legs[id].commanded.is_none() && self.legs[id].plan.dead.is_none();
             let timed = self.why(now, leg.part, leg.stage, ring) == Some(Why::TimeOver);
             let seen = &mut self.legs[id];
             seen.timed_out |= undialled && timed && !seen.cut && !seen.dropped;
-            seen.cut |= (cancelled || undialled) && !seen.timed_out;
-            let own = !cancelled && !hung_up && !undialled && !nobodys(leg.cause);
+            seen.cut |= undialled && !seen.timed_out;
+            let own = hung_up.is_none() && !undialled && !seen.cut;
             let settings = &self.parts[leg.part].settings;
             if own && settings.single_reject.matches(leg.cause) {
                 let hang_up = settings.hang_up_on_single_reject;
@@ -487,16 +616,19 @@ impl Referee {
             both.filter(|(leg, _)| (leg.part, leg.stage) == (part, stage))
         };
         let failed = |(leg, seen): (&Leg, &LegSeen)| {
-            let own = !nobodys(leg.cause) || seen.hung_up || seen.told.is_none();
-            let rang = seen.dialled.is_some() || seen.plan.dead.is_some();
-            seen.plan.required && rang && leg.ended == Some(ms(now)) && own
+            let rang = seen.commanded.is_some() || seen.plan.dead.is_some();
+            seen.plan.required && rang && leg.ended == Some(ms(now)) && !seen.cut
         };
         if legs().any(failed) {
             return Some(Why::Required);
         }
+        self.stage_time_over(now, part).then_some(Why::TimeOver)
+    }
+
+    fn stage_time_over(&self, now: u64, part: usize) -> bool {
+        let it = &self.parts[part];
         let silent = !self.newest(part).any(LegSeen::has_rung);
-        let over = now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent);
-        over.then_some(Why::TimeOver)
+        now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent)
     }
 
     /// The legs of the part's newest stage.
@@ -506,117 +638,90 @@ impl Referee {
         legs.filter(move |leg| (leg.part, Some(leg.stage)) == (part, it.stage))
     }
 
-    fn cancelled(&self, leg: LegId) -> bool {
-        let branch = self.legs[leg]
-            .branch
-            .and_then(|branch| self.branches.get(&branch));
-        branch.is_some_and(|branch| branch.cancelled.is_some())
-    }
-
     fn command(&mut self, now: u64, command: &Command, ring: &Ring) {
         let say = |what: &str| format!("{now} {command:?}: {what}");
+        if let Command::Dial(leg)
+        | Command::Confirm(leg)
+        | Command::Alert(leg)
+        | Command::Join(leg)
+        | Command::HangUp { leg, .. } = command
+        {
+            let known = *leg < self.legs.len();
+            self.law(Law::KnownIds, known, || say("no such leg"));
+            if !known {
+                return;
+            }
+            let alive = !self.legs[*leg].ended;
+            self.law(Law::EndedAreLeftAlone, alive, || say("it has ended"));
+            let dialled = self.legs[*leg].commanded.is_some();
+            let dialled = dialled || matches!(command, Command::Dial(_));
+            self.law(Law::KnownIds, dialled, || say("it was never dialled"));
+        }
         match command {
             Command::Resolve { part, stage } => self.resolve(now, *part, *stage, ring),
-            Command::Dial {
-                branch,
-                part,
-                stage,
-                legs,
-                aside,
-                early_media,
-            } => {
+            Command::Dial(leg) => {
                 let over = self.ended.is_some() || self.verdict.is_some();
                 let over = over && self.early.is_none();
                 self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
-                let late = past(self.parts[*part].over, now);
+                let (part, stage) = (self.legs[*leg].part, self.legs[*leg].stage);
+                let late = past(self.parts[part].over, now);
                 self.law(Law::NothingAfterTheEnd, !late, || {
                     say("the call's time is over")
                 });
-                let it = &self.parts[*part];
+                let it = &self.parts[part];
                 let right = it.stage.is_some_and(|now| match it.settings.mode {
-                    Mode::Progressive => *stage <= now,
-                    Mode::Sequence => *stage == now,
+                    Mode::Progressive => stage <= now,
+                    Mode::Sequence => stage == now,
                 });
                 self.law(Law::StagesInOrder, right, || say("another stage rings"));
-                let fresh = !self.branches.contains_key(branch)
-                    && !legs.is_empty()
-                    && legs.len() <= LEGS_A_BRANCH
-                    && legs.iter().all(|&leg| {
-                        self.legs.get(leg).is_some_and(|it| {
-                            (it.part, it.stage) == (*part, *stage)
-                                && it.dialled.is_none()
-                                && it.plan.dead.is_none()
-                                && leg >= self.parts[*part].attempt_first
-                        })
-                    });
-                self.law(Law::KnownIds, fresh, || say("not these"));
+                let seen = &self.legs[*leg];
+                let fresh = seen.commanded.is_none()
+                    && seen.plan.dead.is_none()
+                    && *leg >= self.parts[part].attempt_first;
+                self.law(Law::KnownIds, fresh, || say("not this one"));
                 if fresh {
-                    self.dial(now, *branch, (*part, *stage), legs);
-                    self.branches
-                        .entry(*branch)
-                        .and_modify(|it| (it.aside, it.early_media) = (*aside, *early_media));
+                    self.dial(now, *leg);
                 }
-                let own = |it: &&BranchSeen| !it.aside && !it.returned;
-                let busy = self.branches.values().filter(own).count();
-                let it = &self.parts[*part];
-                let several = it.settings.mode == Mode::Progressive && it.stages > 1;
-                let holds = it.settings.caller_thread == CallerThread::Holds;
-                let taken = busy > 1 || self.parts.len() > 1 || several || holds;
-                let free = *aside || !taken;
-                self.law(Law::OneCallerThread, free, || say("it is busy"));
             }
-            Command::Cancel { branch, cause } => self.cancel(now, *branch, *cause, ring),
-            Command::HangUp { leg, cause } => self.hang_up(now, *leg, *cause),
-            Command::RingCaller => {
+            Command::HangUp { leg, cause } => self.hang_up(now, *leg, *cause, ring),
+            Command::Confirm(leg) => {
+                let it = &self.legs[*leg];
+                let asks = it.plan.confirm.is_some() && !it.asked && it.hung_up.is_none();
+                let reached = it.picked_up.is_some() || it.plan.confirm_early && it.rang;
+                self.law(Law::NeverEarly, asks && reached, || {
+                    say("nothing to confirm")
+                });
+                self.legs[*leg].asked = true;
+            }
+            Command::Alert(_) => {
                 let again = self.caller_rings || self.verdict.is_some();
                 self.law(Law::NothingAfterTheEnd, !again, || say("once is enough"));
                 self.caller_rings = true;
             }
-            Command::Join { leg, branch, .. } => {
-                let first = self.verdict.is_none();
+            Command::Join(leg) => {
+                let early = self.early.take();
+                let seen = &self.legs[*leg];
+                let chosen = self.parts[seen.part].settings.early_media.is_none();
+                let early_media = chosen && !seen.answered;
+                let rings = seen.hung_up.is_none() || seen.timed_out && seen.answered;
+                let confirmed = seen.plan.confirm.is_none() || seen.confirmed;
+                let replaces = early.is_some_and(|early| {
+                    early != *leg && seen.answered && self.legs[early].cancelled.is_none()
+                });
+                let first = self.verdict.is_none() || replaces;
                 self.law(Law::OneVerdict, first, || say("there is a verdict"));
                 // An answer stands beside the rejection that would have ended the call.
-                let rejected = matches!(self.ended, Some(Ended::Rejected(..)));
-                let stands = rejected && self.legs[*leg].answered;
-                let over = self.ended.is_some() && !stands;
+                let over = self.ended.is_some() && !replaces;
                 self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
-                let known = self
-                    .branches
-                    .get(branch)
-                    .is_some_and(|it| it.legs.contains(leg));
-                self.law(Law::KnownIds, known, || say("no such leg"));
-                self.verdict.get_or_insert_with(|| command.clone());
+                self.law(Law::AnswersCount, rings, || say("it was hung up"));
+                self.law(Law::AnswersCount, confirmed, || {
+                    say("nobody has confirmed it")
+                });
+                self.verdict = Some(command.clone());
                 self.ended = Some(Ended::Won(*leg));
-                let (it, part) = (&self.legs[*leg], &self.parts[self.legs[*leg].part]);
-                let early = match self.branches.get(branch).map(|it| it.early_media) {
-                    Some(EarlyMedia::Relay) => true,
-                    Some(EarlyMedia::Core) => part.settings.early_media.is_none(),
-                    _ => false,
-                };
-                self.early = Some(*leg).filter(|_| early && !it.answered);
-            }
-            Command::Lose { leg, branch } => {
-                let known = self.branches.get(branch);
-                let known = known.is_some_and(|it| it.legs.contains(leg));
-                self.law(Law::KnownIds, known, || say("no such leg"));
-                let early = self.early.take() == Some(*leg) && !self.legs[*leg].answered;
-                self.law(Law::OneVerdict, early, || say("it is no such winner"));
-                self.legs[*leg].hung_up = true;
-                (self.ended, self.verdict) = (None, None);
-            }
-            Command::TooLate { leg, branch, .. } => {
-                let known = self
-                    .branches
-                    .get(branch)
-                    .is_some_and(|it| it.legs.contains(leg));
-                self.law(Law::KnownIds, known, || say("no such leg"));
-                let answered = self.legs[*leg].answered;
-                let due = match self.ended {
-                    None => self.cancelled(*leg) && !answered,
-                    Some(Ended::Rejected(..)) => !answered,
-                    Some(_) => true,
-                };
-                self.law(Law::AnswersCount, due, || say("nobody else had won"));
+                self.early = Some(*leg).filter(|_| early_media);
+                let it = &mut self.legs[*leg];
+                (it.hung_up, it.timed_out, it.cut) = (None, false, false);
             }
             Command::Finish {
                 outcome,
@@ -626,7 +731,10 @@ impl Referee {
                 let first = self.verdict.is_none();
                 self.law(Law::OneVerdict, first, || say("there is a verdict"));
                 self.verdict.get_or_insert_with(|| command.clone());
-                let open = self.branches.values().any(|it| !it.returned);
+                let open = self
+                    .legs
+                    .iter()
+                    .any(|it| it.commanded.is_some() && !it.ended);
                 self.law(Law::NothingLeft, !open, || say("somebody rings"));
                 let waits = (0..self.parts.len()).any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
@@ -697,153 +805,123 @@ impl Referee {
         it.wait.is_some_and(|at| at > now) && self.ended.is_none() && why.is_none()
     }
 
-    fn dial(&mut self, now: u64, branch: BranchId, of: (usize, usize), legs: &[LegId]) {
-        let (part, stage) = of;
+    fn dial(&mut self, now: u64, leg: LegId) {
+        let part = self.legs[leg].part;
         let nobody_rings = !self
-            .legs
-            .iter()
-            .filter(|leg| leg.part == part)
-            .any(|leg| leg.dialled.is_some_and(|at| at < now) && !leg.ended);
-        let starts = self.legs[legs[0]].starts;
-        let early = starts.saturating_sub(now);
+            .open(part)
+            .any(|leg| leg.commanded.is_some_and(|at| at < now));
+        let early = self.legs[leg].starts.saturating_sub(now);
         if early > 0 && nobody_rings {
             // All the later ones move with it.
             let known = self.legs[..self.new].iter_mut();
             for leg in known.filter(|leg| leg.part == part) {
-                if leg.dialled.is_none() {
+                if leg.commanded.is_none() {
                     leg.starts = leg.starts.saturating_sub(early).max(now);
                 }
             }
         }
-        for &leg in legs {
-            let starts = self.legs[leg].starts;
-            self.law(Law::NeverEarly, starts <= now, || {
-                format!("{now}: {leg} starts {starts}")
-            });
-            self.legs[leg].dialled = Some(now);
-            self.legs[leg].branch = Some(branch);
-        }
-        let legs = legs.to_vec();
-        self.branches.insert(
-            branch,
-            BranchSeen {
-                part,
-                stage,
-                legs,
-                aside: true,
-                early_media: EarlyMedia::Core,
-                cancelled: None,
-                returned: false,
-            },
-        );
+        let starts = self.legs[leg].starts;
+        self.law(Law::NeverEarly, starts <= now, || {
+            format!("{now}: {leg} starts {starts}")
+        });
+        (self.legs[leg].commanded, self.legs[leg].dialled) = (Some(now), Some(now));
     }
 
-    fn cancel(&mut self, now: u64, branch: BranchId, cause: Cause, ring: &Ring) {
-        let say = |what: &str| format!("{now}: cancel {branch} {cause:?}: {what}");
-        let ringing = self
-            .branches
-            .get(&branch)
-            .filter(|it| !it.returned && it.cancelled.is_none());
-        let of = ringing.map(|it| (it.part, it.stage));
-        self.law(Law::CancelsAreDue, of.is_some(), || say("it does not ring"));
-        let Some((part, stage)) = of else { return };
-        self.branches
-            .entry(branch)
-            .and_modify(|it| it.cancelled = Some(cause));
+    fn hang_up(&mut self, now: u64, leg: LegId, cause: Cause, ring: &Ring) {
+        let say = |what: &str| format!("{now}: hang up {leg} {cause:?}: {what}");
+        let it = &self.legs[leg];
+        let rings = it.commanded.is_some() && !it.ended && it.hung_up.is_none();
+        self.law(Law::HangUpsAreDue, rings, || say("it does not ring"));
+        if !rings {
+            return;
+        }
         let spoken =
             cause.0 < 128 || cause == Cause::LOSE_RACE || cause == Cause::ORIGINATOR_CANCEL;
-        let early = self
-            .early
-            .is_some_and(|leg| self.legs[leg].cancelled == Some(cause));
-        let operators = early || self.ended == Some(Ended::Cancelled(cause));
+        let early = self.early.map(|leg| &self.legs[leg]);
+        let operators = self.legs[leg].cancelled == Some(cause)
+            || early.is_some_and(|early| early.cancelled == Some(cause))
+            || self.ended == Some(Ended::Cancelled(cause));
         let spoken = (spoken && cause != Cause::NONE) || operators;
         self.law(Law::TrueCauses, spoken, || say("no cause for the wire"));
-        let missed = self.parts[part].settings.missed.cause();
-        let why = self.why(now, part, stage, ring);
-        let winner = ring.winner().is_some();
-        let due = match self.ended {
-            Some(Ended::Won(_)) => match self.early.map(|leg| &self.legs[leg]) {
-                Some(early) if !early.answered => {
-                    let over = why.is_some() && cause == missed;
-                    over || early.cancelled == Some(cause)
-                }
-                _ => cause == Cause::LOSE_RACE,
-            },
-            Some(Ended::CallerGone) => cause == Cause::ORIGINATOR_CANCEL,
-            Some(Ended::Cancelled(by)) => cause == by,
-            Some(Ended::Rejected(..)) => cause == Cause::NO_ANSWER || cause == missed,
-            // The Join of this very event comes after its cancels.
-            None if winner => cause == Cause::LOSE_RACE,
-            None => {
-                self.law(Law::NeverEarly, why.is_some(), || {
-                    say("its time is not over")
-                });
-                cause == missed
-            }
-        };
-        self.law(Law::TrueCauses, due, || say("not the truth"));
-        let undecided = self.ended.is_none() && !winner || self.early.is_some();
-        let time_over = undecided && why == Some(Why::TimeOver);
-        let it = &mut self.parts[part];
-        let progressive = it.settings.mode == Mode::Progressive;
-        it.ending |= !(progressive && why == Some(Why::Required));
-        let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
-        it.last |=
-            past(it.over, now) || (now >= it.deadline && stops && why == Some(Why::TimeOver));
-        let goes_on = it.goes_on();
-        self.law(Law::CancelsAreDue, !(time_over && goes_on), || {
-            say("it goes on ringing beside the next stage")
+        let reason = self.reason(now, leg, cause, ring);
+        self.law(Law::HangUpsAreDue, reason.is_ok(), || {
+            say(reason.err().unwrap_or_default())
         });
-        if time_over {
-            let branches = &self.branches;
-            let cut = |of: BranchId| of != branch && branches[&of].cancelled.is_some();
-            let open = |leg: &&mut LegSeen| leg.part == part && !leg.ended;
-            for leg in self.legs.iter_mut().filter(open) {
-                leg.timed_out |= !leg.branch.is_some_and(cut);
-            }
+        self.legs[leg].hung_up = Some(cause);
+        match reason {
+            Ok(Reason::TimeOver) => self.legs[leg].timed_out = true,
+            Ok(Reason::Cut) => self.legs[leg].cut = !self.legs[leg].timed_out,
+            _ => {}
         }
     }
 
-    fn hang_up(&mut self, now: u64, leg: LegId, cause: Cause) {
-        let say = |what: &str| format!("{now}: hang up {leg} {cause:?}: {what}");
-        let known = self.legs.get(leg).and_then(|it| it.dialled.zip(it.branch));
-        self.law(Law::KnownIds, known.is_some(), || {
-            say("it was never dialled")
-        });
-        let Some((dialled, branch)) = known else {
-            return;
-        };
-        let winner = self.ended == Some(Ended::Won(leg));
-        let it = &self.legs[leg];
-        let since = |limit: Option<Duration>| {
-            limit.is_some_and(|limit| now >= dialled + limit.as_millis() as u64)
-        };
-        let part = &self.parts[it.part];
-        let stage_over = winner && (now >= part.deadline || past(part.over, now));
-        let due = past(it.deadline(), now)
-            || (since(it.plan.progress_timeout) && !it.has_rung())
-            || stage_over
-            || it.dropped
-            || it.cancelled.is_some();
-        let fresh = !it.hung_up && !it.ended;
-        let dropped = it.dropped && cause == Cause::ORIGINATOR_CANCEL;
-        let cancelled = it.cancelled == Some(cause);
+    /// Why this leg may be hung up now, with this cause.
+    fn reason(
+        &self,
+        now: u64,
+        id: LegId,
+        cause: Cause,
+        ring: &Ring,
+    ) -> Result<Reason, &'static str> {
+        let leg = &self.legs[id];
+        let part = &self.parts[leg.part];
         let missed = part.settings.missed.cause();
-        let branch = &self.branches[&branch];
-        let alone = winner || (branch.cancelled.is_none() && !branch.returned);
-        self.law(Law::NeverEarly, due, || say("its time is not over"));
-        self.law(Law::OneEndEach, fresh, || say("it was hung up"));
-        self.law(Law::TrueCauses, alone, || {
-            say("its branch is told something else")
-        });
-        let told = match dropped {
-            true => self.ended.is_none() || winner || self.early.is_some(),
-            false => cause == missed || cancelled,
+        let is = |right: bool, reason| match right {
+            true => Ok(reason),
+            false => Err("not the truth"),
         };
-        let timed_out = cause == missed;
-        self.law(Law::TrueCauses, told, || say("not the truth"));
-        self.legs[leg].hung_up = true;
-        self.legs[leg].timed_out = timed_out;
+        let early = self.early.map(|leg| &self.legs[leg]);
+        let winner = self.ended == Some(Ended::Won(id));
+        let undecided = self.ended.is_none() || early.is_some() || winner;
+        if leg.dropped && undecided && cause == Cause::ORIGINATOR_CANCEL {
+            return Ok(Reason::Operator);
+        }
+        if winner && leg.answered {
+            return Err("it has won");
+        }
+        let cancelled = early.and_then(|early| early.cancelled).or(leg.cancelled);
+        if let Some(by) = cancelled {
+            let reason = if winner {
+                Reason::Operator
+            } else {
+                Reason::Cut
+            };
+            return is(cause == by, reason);
+        }
+        match self.ended {
+            Some(Ended::Won(_)) if early.is_none() && !winner => {
+                return is(cause == Cause::LOSE_RACE, Reason::Cut);
+            }
+            Some(Ended::CallerGone) => return is(cause == Cause::ORIGINATOR_CANCEL, Reason::Cut),
+            Some(Ended::Cancelled(by)) => return is(cause == by, Reason::Cut),
+            Some(Ended::Rejected(..)) => {
+                return is(cause == Cause::NO_ANSWER || cause == missed, Reason::Cut);
+            }
+            _ => {}
+        }
+        let alone = |it: &LegSeen| it.plan.idle || it.ended;
+        if leg.plan.idle && early.is_none() && cause == Cause::NO_ANSWER {
+            // Nobody rings any more beside whom it could be taken.
+            let newest = |it: &&LegSeen| Some(it.stage) == part.stage;
+            let legs = || self.legs.iter().filter(|it| it.part == leg.part);
+            let waited_for = |it: &&LegSeen| !part.goes_on() || newest(it);
+            let rang = legs().filter(newest).any(|it| !it.plan.idle);
+            if waited_for(&leg) && legs().filter(waited_for).all(alone) && rang {
+                return Ok(Reason::Cut);
+            }
+        }
+        let why = self.why(now, leg.part, leg.stage, ring);
+        if why == Some(Why::Required) && early.is_none() {
+            return is(cause == missed, Reason::Cut);
+        }
+        let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
+        let own = past(leg.deadline(), now)
+            || past(since(leg.plan.progress_timeout), now) && !leg.has_rung();
+        let stage = winner && (now >= part.deadline || past(part.over, now));
+        if own || stage || leg.timed_out {
+            return is(cause == missed, Reason::TimeOver);
+        }
+        Err("its time is not over")
     }
 
     /// What is still to be done at its time: deadlines and late starts.
@@ -852,15 +930,11 @@ impl Referee {
         let mut owe = |at: Option<u64>, what| owed.extend(at.map(|at| (at, what)));
         for (id, leg) in self.legs.iter().enumerate() {
             let part = &self.parts[leg.part];
-            let open = |branch| {
-                let it: &BranchSeen = &self.branches[branch];
-                !it.returned && it.cancelled.is_none()
-            };
-            let rings = self.ended.is_none() && leg.branch.as_ref().is_some_and(open);
+            let rings = self.ended.is_none() && leg.commanded.is_some();
             let won =
                 self.ended == Some(Ended::Won(id)) && ring.legs()[id].state != LegState::Ended;
             let unanswered = won && !leg.answered;
-            if leg.ended || leg.hung_up {
+            if leg.ended || leg.hung_up.is_some() {
                 continue;
             }
             let rang = self.newest(leg.part).any(LegSeen::has_rung);
@@ -882,7 +956,7 @@ impl Referee {
                     "a leg's progress deadline",
                 );
             }
-            let waits = leg.branch.is_none() && leg.plan.dead.is_none();
+            let waits = leg.commanded.is_none() && leg.plan.dead.is_none();
             if waits && self.ended.is_none() && !part.ending {
                 owe(Some(leg.starts), "a late start");
             }
@@ -947,7 +1021,7 @@ impl Referee {
         }
         let both = || self.legs.iter().zip(ring.legs());
         let dropped = |(seen, leg): &(&LegSeen, &Leg)| {
-            let by_operator = seen.dropped && (seen.hung_up || seen.dialled.is_none());
+            let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
             by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL
         };
         let legs =
@@ -992,7 +1066,7 @@ impl Referee {
             format!("a tick is due at {next:?}")
         });
         let winner = match verdict {
-            Some(Command::Join { leg, .. }) => Some(leg),
+            Some(Command::Join(leg)) => Some(leg),
             _ => None,
         };
         for (id, leg) in ring.legs().iter().enumerate() {
@@ -1010,8 +1084,8 @@ impl Referee {
             self.law(Law::TrueRoles, !loser || winner.is_some(), say);
             // Nobody but a winner ends a leg with this cause, or `cti_missed=never`.
             let never = self.parts[leg.part].settings.missed == Missed::Never;
-            let lost = leg.cause == Cause::LOSE_RACE && !never && winner.is_some();
-            let lost = lost && !self.legs[id].hung_up && !self.cancelled(id);
+            let lost = self.legs[id].hung_up == Some(Cause::LOSE_RACE) && !never;
+            let lost = lost && winner.is_some();
             let joined = winner == Some(id);
             self.law(Law::TrueRoles, !lost || loser || joined, say);
             let told = self.legs[id].told == Some(Cause::ORIGINATOR_CANCEL);
@@ -1054,11 +1128,6 @@ impl PartSeen {
 
 fn millis(time: Duration) -> u64 {
     time.as_millis() as u64
-}
-
-/// Core ends a leg so for the sake of another or of the caller.
-fn nobodys(cause: Cause) -> bool {
-    matches!(cause, Cause::LOSE_RACE | Cause::ORIGINATOR_CANCEL)
 }
 
 fn past(deadline: Option<u64>, now: u64) -> bool {

@@ -3,8 +3,8 @@
 //! who type, and a thread that keeps the deadlines.
 
 use super::{Dice, Fault, Law, Referee, ms};
-use mod_cti::ring::{BranchId, Cause, Command, EarlyMedia, Event, LegId, NewLeg, PartId, Ring};
-use std::collections::{BTreeMap, HashMap};
+use mod_cti::ring::{Cause, Command, Event, LegId, NewLeg, PartId, Ring};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 /// What can happen on the switch.
@@ -12,12 +12,11 @@ use std::time::Duration;
 enum Happening {
     Feed(Event),
     Tick,
-    /// A thread takes the Dial up.
-    Originate(BranchId),
+    /// The hand carries out its next command.
+    Hand,
     Phone(LegId, Deed),
-    /// Core looks at the branch's cancel cell (or at its caller).
-    Poll(BranchId, Cause),
-    Return(BranchId),
+    /// What this leg has told first, and nobody has read yet, is read.
+    Report(LegId),
     CallerHangsUp,
     /// An operator.
     Types,
@@ -27,40 +26,24 @@ enum Happening {
 
 #[derive(Debug, Clone, Copy)]
 enum Deed {
-    Start,
     Ring,
     Media,
     Answer,
     /// Somebody presses `group_confirm_key`.
     Confirm,
     End(Cause),
-    /// By us: an answer in the same moment stands.
-    HangUp(Cause),
 }
 
+/// A leg's channel.
 #[derive(Debug, Default)]
 struct Phone {
-    branch: BranchId,
-    created: bool,
-    up: bool,
-    rang: bool,
-    /// For good: where it has to be confirmed, it has been.
     answered: bool,
     ended: bool,
-    doomed: Option<Cause>,
+    /// What it has told and nobody has read yet: in order, and nothing is lost.
+    told: VecDeque<Event>,
 }
 
-#[derive(Debug)]
-struct Originate {
-    legs: Vec<LegId>,
-    early_media_wins: bool,
-    with_caller: bool,
-    cell: Option<Cause>,
-    decided: Option<Result<LegId, Cause>>,
-    returned: bool,
-}
-
-/// The switch: phones, originates, the caller and the deadline thread, all on one clock.
+/// The switch: phones, the hand, the caller and the deadline thread, all on one clock.
 pub struct Switch<'d> {
     dice: &'d mut Dice,
     ring: Ring,
@@ -69,7 +52,10 @@ pub struct Switch<'d> {
     order: u64,
     agenda: BTreeMap<(u64, u64), Happening>,
     phones: HashMap<LegId, Phone>,
-    branches: HashMap<BranchId, Originate>,
+    /// What the hand has still to do: a Dial waits for all else.
+    orders: VecDeque<Command>,
+    dials: VecDeque<LegId>,
+    hand_works: bool,
     /// As `calls` arms the timer: only when the next deadline is another one.
     armed: Option<Duration>,
     ticks: BTreeMap<Duration, u32>,
@@ -79,8 +65,6 @@ pub struct Switch<'d> {
     /// When all phones that answer do.
     chorus: Option<u64>,
     silent_phones: bool,
-    /// Which legs have to be confirmed.
-    confirms: Vec<bool>,
     /// When an operator's command last had an effect.
     typed: Option<u64>,
     fed: u64,
@@ -101,6 +85,9 @@ impl<'d> Switch<'d> {
         let parts: Vec<_> = (0..parts)
             .map(|_| (dice.settings(), 1 + dice.below(4) as usize))
             .collect();
+        if std::env::var("TRACE").is_ok() {
+            eprintln!("{parts:#?}");
+        }
         Switch {
             chorus: dice.maybe(3, |dice| 500 + dice.time(2_000)),
             parts: parts.len() as u64,
@@ -111,13 +98,14 @@ impl<'d> Switch<'d> {
             order: 0,
             agenda: BTreeMap::new(),
             phones: HashMap::new(),
-            branches: HashMap::new(),
+            orders: VecDeque::new(),
+            dials: VecDeque::new(),
+            hand_works: false,
             armed: None,
             ticks: BTreeMap::new(),
             caller_gone: false,
             joined: None,
             silent_phones,
-            confirms: Vec::new(),
             typed: None,
             fed: 0,
             seen: BTreeMap::new(),
@@ -150,11 +138,8 @@ impl<'d> Switch<'d> {
                 break;
             }
         }
-        let ringing = self
-            .phones
-            .values()
-            .filter(|phone| phone.up && !phone.ended)
-            .count();
+        let ringing = self.phones.values().filter(|phone| !phone.ended).count();
+        let ringing = ringing + self.dials.len();
         self.referee.over(&self.ring, ringing);
         Played {
             faults: self.referee.faults,
@@ -249,25 +234,36 @@ impl<'d> Switch<'d> {
                 }
                 self.feed(Event::Tick);
             }
-            Happening::Originate(branch) => self.originate(branch),
+            Happening::Hand => self.hand(),
             Happening::Phone(leg, deed) => self.phone(leg, deed),
-            Happening::Poll(branch, cause) => self.poll(branch, cause),
-            Happening::Return(branch) => self.returns(branch),
-            Happening::CallerHangsUp => {
-                self.caller_gone = true;
-                let busy = self
-                    .branches
-                    .iter()
-                    .find(|(_, it)| it.with_caller && !it.returned);
-                let (busy, lag) = (busy.map(|(&branch, _)| branch), self.dice.below(21));
-                match busy {
-                    Some(branch) => {
-                        self.after(lag, Happening::Poll(branch, Cause::ORIGINATOR_CANCEL));
-                    }
-                    None => self.after(lag, Happening::Feed(Event::CallerGone)),
+            Happening::Report(leg) => {
+                let phone = self.phones.get_mut(&leg);
+                if let Some(event) = phone.and_then(|phone| phone.told.pop_front()) {
+                    self.feed(event);
                 }
             }
+            Happening::CallerHangsUp => {
+                if std::mem::replace(&mut self.caller_gone, true) {
+                    return;
+                }
+                let lag = self.dice.below(21);
+                self.after(lag, Happening::Feed(Event::CallerGone));
+                self.parts_from_caller();
+            }
         }
+    }
+
+    /// Whoever is joined with a caller who has left is hung up by the bridge.
+    fn parts_from_caller(&mut self) {
+        let Some(leg) = self.joined else { return };
+        let answered = self.phones.get(&leg).is_some_and(|phone| phone.answered);
+        let cause = if answered {
+            Cause::NORMAL_CLEARING
+        } else {
+            Cause::ORIGINATOR_CANCEL
+        };
+        let lag = self.dice.lag(5);
+        self.after(lag, Happening::Phone(leg, Deed::End(cause)));
     }
 
     /// How many commands follow.
@@ -287,30 +283,21 @@ impl<'d> Switch<'d> {
             let event = match self.dice.below(5) {
                 0 => Event::Ringing(unknown),
                 1 => Event::Answered(unknown),
-                2 => Event::Ended {
+                2 => Event::Started(unknown),
+                3 => Event::Confirmed(unknown),
+                _ => Event::Ended {
                     leg: unknown,
                     cause: Cause::USER_BUSY,
-                    rang: Some(ms(self.now)),
-                },
-                3 => Event::BranchFailed {
-                    branch: unknown,
-                    cause: Cause::USER_BUSY,
-                },
-                _ => Event::BranchWon {
-                    branch: unknown,
-                    leg: unknown,
-                    answered: true,
                 },
             };
             self.after(0, Happening::Feed(event));
         }
-        if let Event::Resolved { legs, .. } | Event::Added { legs, .. } = &event {
-            let confirms = legs.iter().map(|leg| leg.confirm.is_some());
-            self.confirms.extend(confirms);
-        }
         self.referee.before(self.now, &event, &self.ring);
         let commands = self.ring.handle(ms(self.now), event.clone());
         self.referee.after(self.now, &event, &commands, &self.ring);
+        if std::env::var("TRACE").is_ok() {
+            eprintln!("{} {event:?} -> {commands:?}", self.now);
+        }
         let next = self.ring.next_deadline();
         if let Some(next) = next.filter(|_| std::mem::replace(&mut self.armed, next) != next) {
             *self.ticks.entry(next).or_default() += 1;
@@ -325,9 +312,37 @@ impl<'d> Switch<'d> {
         self.referee.wakes(self.now, &self.ring, &self.ticks);
         let count = commands.len();
         for command in commands {
-            self.carry_out(command);
+            match command {
+                Command::Dial(leg) => self.dials.push_back(leg),
+                command => self.orders.push_back(command),
+            }
         }
+        self.hand_goes_on();
         count
+    }
+
+    fn hand_goes_on(&mut self) {
+        let works = !self.orders.is_empty() || !self.dials.is_empty();
+        if works && !std::mem::replace(&mut self.hand_works, true) {
+            // What is urgent is done at once, an INVITE takes its time.
+            let lag = if self.orders.is_empty() {
+                self.dice.below(3)
+            } else {
+                self.dice.lag(5)
+            };
+            self.after(lag, Happening::Hand);
+        }
+    }
+
+    /// One command, the urgent ones first.
+    fn hand(&mut self) {
+        if let Some(command) = self.orders.pop_front() {
+            self.carry_out(command);
+        } else if let Some(leg) = self.dials.pop_front() {
+            self.dial(leg);
+        }
+        self.hand_works = false;
+        self.hand_goes_on();
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -343,153 +358,147 @@ impl<'d> Switch<'d> {
                 }
                 self.after(lag, Happening::Feed(Event::Resolved { part, legs }));
             }
-            Command::Dial {
-                branch,
-                part,
-                legs,
-                early_media,
-                aside,
-                ..
-            } => {
-                let early_media_wins =
-                    matches!(early_media, EarlyMedia::Core | EarlyMedia::AsWritten);
-                for &leg in &legs {
-                    self.phones.insert(
-                        leg,
-                        Phone {
-                            branch,
-                            ..Phone::default()
-                        },
-                    );
-                }
-                let with_caller = part == 0 && !aside;
-                let it = Originate {
-                    legs,
-                    early_media_wins,
-                    with_caller,
-                    cell: None,
-                    decided: None,
-                    returned: false,
-                };
-                self.branches.insert(branch, it);
-                let lag = self.dice.lag(5);
-                self.after(lag, Happening::Originate(branch));
-            }
-            Command::Cancel { branch, cause } => {
-                // Zero in the cell is no cancel.
-                if let Some(it) = self
-                    .branches
-                    .get_mut(&branch)
-                    .filter(|_| cause != Cause::NONE)
-                {
-                    it.cell = Some(cause);
-                    let lag = self.dice.below(21);
-                    self.after(lag, Happening::Poll(branch, cause));
+            Command::Dial(leg) => self.dials.push_back(leg),
+            Command::HangUp { leg, cause } => self.hang_up(leg, cause),
+            Command::Confirm(leg) => {
+                let at = self.dice.time(3_000);
+                match self.dice.below(4) {
+                    0 => {}
+                    1 => {
+                        let cause = Cause::NORMAL_CLEARING;
+                        self.after(at, Happening::Phone(leg, Deed::End(cause)));
+                    }
+                    _ => self.after(at, Happening::Phone(leg, Deed::Confirm)),
                 }
             }
-            Command::HangUp { leg, cause } => {
-                let lag = self.dice.lag(5);
-                self.after(lag, Happening::Phone(leg, Deed::HangUp(cause)));
-            }
-            Command::Join { leg, .. } => {
-                self.joined = Some(leg);
-                self.note("answered");
-                let answered = self.phones.get(&leg).is_some_and(|phone| phone.answered);
-                let talk = self.dice.time(30_000);
-                if !answered && self.dice.one_in(2) {
-                    let (it, at) = (&self.ring.legs()[leg], self.dice.time(3_000));
-                    let (part, stage) = (it.part, it.stage);
-                    self.after(at, Happening::Registers(part, stage));
-                }
-                if !answered && self.dice.one_in(3) {
-                    let at = self.dice.time(5_000);
-                    self.after(at, Happening::Phone(leg, Deed::Answer));
-                } else if answered || self.dice.one_in(3) {
-                    self.after(
-                        talk,
-                        Happening::Phone(leg, Deed::End(Cause::NORMAL_CLEARING)),
-                    );
-                }
-                self.after(talk, Happening::Feed(Event::CallerGone));
-            }
-            Command::Lose { leg, .. } => {
-                self.note("lost in early media");
-                let lag = self.dice.lag(5);
-                self.after(lag, Happening::Phone(leg, Deed::End(Cause::LOSE_RACE)));
-            }
-            Command::TooLate { leg, cause, .. } => {
-                self.note("answered too late");
-                let lag = self.dice.lag(5);
-                self.after(lag, Happening::Phone(leg, Deed::End(cause)));
-            }
+            Command::Join(leg) => self.join(leg),
             Command::Finish { outcome, .. } => self.note(outcome.name()),
-            Command::RingCaller => {}
+            Command::Alert(_) => {}
         }
     }
 
-    fn originate(&mut self, branch: BranchId) {
-        let it = self.branches.get_mut(&branch).expect("dialled");
-        if it.decided.is_some() {
+    fn hang_up(&mut self, leg: LegId, cause: Cause) {
+        if let Some(waits) = self.dials.iter().position(|&it| it == leg) {
+            self.note("hung up before it was dialled");
+            self.dials.remove(waits);
+            self.feed(Event::Ended { leg, cause });
             return;
         }
-        if let Some(cause) = it.cell {
-            it.decided = Some(Err(cause));
-            return self.returns(branch);
+        let Some(phone) = self.phones.get(&leg).filter(|phone| !phone.ended) else {
+            return;
+        };
+        if phone.answered && self.ring.spares(leg) {
+            self.note("spared");
+            self.feed(Event::Answered(leg));
+            return;
         }
-        let legs = it.legs.clone();
-        for &leg in &legs {
-            if self.dice.one_in(30) {
-                continue;
+        if phone.answered {
+            self.note("answered too late");
+            if self.ring.winner() == Some(leg) && self.referee.rings_on(leg) {
+                let fault = format!("{}: the winner {leg} is hung up", self.now);
+                self.referee.faults.push((Law::AnswersCount, fault));
             }
-            let phone = self.phones.get_mut(&leg).expect("dialled");
-            phone.created = true;
-            let start = self.dice.lag(10);
-            self.after(start, Happening::Phone(leg, Deed::Start));
-            if self.silent_phones {
-                continue;
+        }
+        self.ends(leg, cause);
+    }
+
+    fn join(&mut self, leg: LegId) {
+        if self.ring.winner() != Some(leg) {
+            return; // It was in early media, and another has answered by now.
+        }
+        self.joined = Some(leg);
+        let answered = self.phones.get(&leg).is_some_and(|phone| phone.answered);
+        self.note(if answered { "answered" } else { "early media" });
+        if self.phones.get(&leg).is_none_or(|phone| phone.ended) {
+            return self.comes_back(leg);
+        }
+        if self.caller_gone {
+            return self.parts_from_caller();
+        }
+        let talk = self.dice.time(30_000);
+        if answered {
+            self.after(
+                talk,
+                Happening::Phone(leg, Deed::End(Cause::NORMAL_CLEARING)),
+            );
+        } else {
+            if self.dice.one_in(2) {
+                let (it, at) = (&self.ring.legs()[leg], self.dice.time(3_000));
+                let (part, stage) = (it.part, it.stage);
+                self.after(at, Happening::Registers(part, stage));
             }
-            let ring = start + self.dice.time(1_000);
-            if !self.dice.one_in(4) {
-                self.after(ring, Happening::Phone(leg, Deed::Ring));
-            }
-            // One that rings alone may win so.
-            let media = if legs.len() == 1 { 2 } else { 5 };
-            if self.dice.one_in(media) {
-                let media = ring + self.dice.time(1_000);
-                self.after(media, Happening::Phone(leg, Deed::Media));
-            }
-            let end = start + self.dice.time(10_000);
-            match self.dice.below(5) {
+            let at = self.dice.time(5_000);
+            match self.dice.below(3) {
                 0 => {}
-                1 | 2 => {
-                    let cause = self.dice.cause();
-                    self.after(end, Happening::Phone(leg, Deed::End(cause)));
-                }
+                1 => self.after(at, Happening::Phone(leg, Deed::Answer)),
                 _ => {
-                    // Where everybody answers at once, it is in the same millisecond.
-                    let at_once = self.chorus.map(|at| at.saturating_sub(self.now));
-                    let at = at_once.filter(|&at| at > start).unwrap_or(end);
-                    self.after(at, Happening::Phone(leg, Deed::Answer));
+                    let cause = self.dice.cause();
+                    self.after(at, Happening::Phone(leg, Deed::End(cause)));
                 }
             }
         }
-        if legs.iter().all(|leg| !self.phones[leg].created) {
-            let cause = self.dice.cause();
-            self.decide(branch, Err(cause));
+        self.after(talk, Happening::CallerHangsUp);
+    }
+
+    /// The caller's thread comes back from its bridge.
+    fn comes_back(&mut self, leg: LegId) {
+        self.joined = None;
+        let answered = self.phones.get(&leg).is_some_and(|phone| phone.answered);
+        if !answered && !self.caller_gone {
+            self.note("left unanswered");
+            let phone = self.phones.entry(leg).or_default();
+            phone.told.push_back(Event::Unanswered(leg));
+            let lag = self.dice.below(25);
+            self.after(lag, Happening::Report(leg));
         }
     }
 
-    fn decide(&mut self, branch: BranchId, how: Result<LegId, Cause>) {
-        self.branches.get_mut(&branch).expect("dialled").decided = Some(how);
-        let lag = self.dice.below(21);
-        self.after(lag, Happening::Return(branch));
+    fn dial(&mut self, leg: LegId) {
+        if self.dice.one_in(30) {
+            self.note("could not be made");
+            let cause = self.dice.cause();
+            self.feed(Event::Ended { leg, cause });
+            return;
+        }
+        self.phones.insert(leg, Phone::default());
+        self.feed(Event::Started(leg));
+        if self.silent_phones {
+            return;
+        }
+        let ring = self.dice.time(1_000);
+        if !self.dice.one_in(4) {
+            self.after(ring, Happening::Phone(leg, Deed::Ring));
+        }
+        // One that rings alone may win so.
+        let media = if self.ring.alone(leg) { 2 } else { 5 };
+        if self.dice.one_in(media) {
+            let media = ring + self.dice.time(1_000);
+            self.after(media, Happening::Phone(leg, Deed::Media));
+        }
+        let end = self.dice.time(10_000);
+        match self.dice.below(5) {
+            0 => {}
+            1 | 2 => {
+                let cause = self.dice.cause();
+                self.after(end, Happening::Phone(leg, Deed::End(cause)));
+            }
+            _ => {
+                // Where everybody answers at once, it is in the same millisecond.
+                let at_once = self.chorus.map(|at| at.saturating_sub(self.now));
+                let at = at_once.filter(|&at| at > 0).unwrap_or(end);
+                self.after(at, Happening::Phone(leg, Deed::Answer));
+            }
+        }
     }
 
-    /// An event of a channel: it may come late, twice or never.
-    fn report(&mut self, event: Event) {
-        if !self.dice.one_in(16) {
+    /// It may be read late, and twice; what the leg has told before is read before.
+    fn report(&mut self, leg: LegId, event: Event) {
+        let twice = self.dice.one_in(30);
+        for _ in 0..1 + u32::from(twice) {
             let lag = self.dice.lag(30);
-            self.after(lag, Happening::Feed(event));
+            let phone = self.phones.get_mut(&leg).expect("it was made");
+            phone.told.push_back(event.clone());
+            self.after(lag, Happening::Report(leg));
         }
     }
 
@@ -497,142 +506,35 @@ impl<'d> Switch<'d> {
         let Some(phone) = self.phones.get_mut(&leg).filter(|phone| !phone.ended) else {
             return;
         };
-        let branch = phone.branch;
-        if !phone.created {
-            if let Deed::HangUp(cause) = deed {
-                phone.doomed = Some(cause);
-            }
-            return;
-        }
         match deed {
-            Deed::Start => {
-                phone.up = true;
-                let doomed = phone.doomed;
-                self.feed(Event::Started(leg));
-                if let Some(cause) = doomed {
-                    self.phone(leg, Deed::End(cause));
+            Deed::Ring if !phone.answered => self.report(leg, Event::Ringing(leg)),
+            Deed::Media if !phone.answered => self.report(leg, Event::EarlyMedia(leg)),
+            Deed::Ring | Deed::Media => {}
+            Deed::Answer => {
+                if std::mem::replace(&mut phone.answered, true) {
+                    return;
                 }
-            }
-            Deed::Ring => {
-                phone.rang = true;
-                self.report(Event::Ringing(leg));
-            }
-            Deed::Media => {
-                phone.rang = true;
-                self.report(Event::EarlyMedia(leg));
-                let it = &self.branches[&branch];
-                if it.early_media_wins && it.decided.is_none() && !self.confirms[leg] {
-                    self.wins(branch, leg);
-                }
-            }
-            Deed::Answer if self.confirms[leg] => {
-                self.report(Event::Answered(leg));
-                let at = self.dice.time(3_000);
-                match self.dice.below(4) {
-                    0 => {}
-                    1 => self.after(at, Happening::Phone(leg, Deed::End(Cause::NORMAL_CLEARING))),
-                    _ => self.after(at, Happening::Phone(leg, Deed::Confirm)),
+                self.report(leg, Event::Answered(leg));
+                if self.joined == Some(leg) {
+                    let talk = self.dice.time(30_000);
+                    let end = Deed::End(Cause::NORMAL_CLEARING);
+                    self.after(talk, Happening::Phone(leg, end));
                 }
             }
             Deed::Confirm => {
-                if self.branches[&branch].decided.is_none() {
-                    phone.answered = true;
-                    self.note("confirmed");
-                    self.wins(branch, leg);
-                }
+                self.note("confirmed");
+                self.report(leg, Event::Confirmed(leg));
             }
-            Deed::Answer => {
-                phone.answered = true;
-                self.report(Event::Answered(leg));
-                if self.branches[&branch].decided.is_none() {
-                    self.wins(branch, leg);
-                } else if self.joined == Some(leg) {
-                    self.feed(Event::Answered(leg));
-                    let talk = self.dice.time(30_000);
-                    self.after(
-                        talk,
-                        Happening::Phone(leg, Deed::End(Cause::NORMAL_CLEARING)),
-                    );
-                }
-            }
-            Deed::HangUp(cause) if !phone.answered => self.ends(leg, cause),
-            Deed::HangUp(_) => {}
             Deed::End(cause) => self.ends(leg, cause),
         }
     }
 
-    /// Core ends the others before its originate returns, or about then.
-    fn wins(&mut self, branch: BranchId, leg: LegId) {
-        self.decide(branch, Ok(leg));
-        for other in self.branches[&branch].legs.clone() {
-            if other != leg {
-                let lag = self.dice.below(25);
-                self.after(lag, Happening::Phone(other, Deed::End(Cause::LOSE_RACE)));
-            }
-        }
-    }
-
     fn ends(&mut self, leg: LegId, cause: Cause) {
-        let phone = self.phones.get_mut(&leg).expect("dialled");
+        let phone = self.phones.get_mut(&leg).expect("it was made");
         phone.ended = true;
-        let (branch, rang) = (phone.branch, phone.rang.then_some(ms(self.now)));
-        let lag = if self.dice.one_in(10) {
-            self.dice.below(300)
-        } else {
-            0
-        };
-        self.after(lag, Happening::Feed(Event::Ended { leg, cause, rang }));
-        if self.joined == Some(leg) && !self.phones[&leg].answered && !self.caller_gone {
-            // The caller's thread comes back from its bridge.
-            let lag = lag + self.dice.below(25);
-            self.after(lag, Happening::Feed(Event::Unanswered(leg)));
-        }
-        let it = &self.branches[&branch];
-        let over = |leg: &LegId| self.phones[leg].ended || !self.phones[leg].created;
-        if it.decided.is_none() && it.legs.iter().all(over) {
-            self.decide(branch, Err(cause));
-        }
-    }
-
-    fn poll(&mut self, branch: BranchId, cause: Cause) {
-        let it = self.branches.get_mut(&branch).expect("dialled");
-        if it.decided.is_some() {
-            return;
-        }
-        it.decided = Some(Err(cause));
-        for leg in it.legs.clone() {
-            let phone = &self.phones[&leg];
-            if phone.created && !phone.ended {
-                self.ends(leg, cause);
-            }
-        }
-        let lag = self.dice.lag(5);
-        self.after(lag, Happening::Return(branch));
-    }
-
-    fn returns(&mut self, branch: BranchId) {
-        let it = self.branches.get_mut(&branch).expect("dialled");
-        it.returned = true;
-        let with_caller = it.with_caller;
-        match it.decided.expect("decided") {
-            Ok(leg) => {
-                let answered = self.phones[&leg].answered;
-                self.feed(Event::Started(leg));
-                self.feed(Event::BranchWon {
-                    branch,
-                    leg,
-                    answered,
-                });
-                if self.caller_gone && with_caller {
-                    self.feed(Event::CallerGone);
-                }
-            }
-            Err(cause) => {
-                if self.caller_gone && with_caller {
-                    self.feed(Event::CallerGone);
-                }
-                self.feed(Event::BranchFailed { branch, cause });
-            }
+        self.report(leg, Event::Ended { leg, cause });
+        if self.joined == Some(leg) {
+            self.comes_back(leg);
         }
     }
 }

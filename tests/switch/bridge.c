@@ -105,14 +105,14 @@ switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session,
     event_add(event, "Bridge-A-Unique-ID", session->uuid);
     event_add(event, "Bridge-B-Unique-ID", peer->uuid);
     event_fire(event);
-    caller->flags[FLAG_BRIDGED] = 1;
+    caller->flags[CF_BRIDGED] = 1;
     if (channel_up(callee)) {
-      flags[FLAG_BRIDGED] = 1;
+      flags[CF_BRIDGED] = 1;
       callee->state = CS_EXCHANGE_MEDIA;
       big_changed();
     }
     talk(session, peer, on_key, own_data);
-    caller->flags[FLAG_BRIDGED] = 0;
+    caller->flags[CF_BRIDGED] = 0;
     if (caller->cause) channel_set(callee, "bridge_hangup_cause", cause_name(caller->cause));
     if (callee->cause) channel_set(caller, "bridge_hangup_cause", cause_name(callee->cause));
     if (callee->cause) channel_set(caller, "last_bridge_hangup_cause", cause_name(callee->cause));

@@ -115,15 +115,20 @@ static bool hear(switch_channel_t *channel) {
   return true;
 }
 
-switch_status_t switch_ivr_parse_signal_data(switch_core_session_t *session, switch_bool_t all,
-                                             switch_bool_t only_session_thread) {
+void hear_all(switch_channel_t *channel) {
+  if (!channel->unheard) return;
+  channel->unheard = 0;
+  channel_hangup(channel, channel->unheard_cause);
+}
+
+/* All that waits, whichever thread asks. */
+switch_status_t switch_ivr_parse_all_events(switch_core_session_t *session) {
+  may_wait(__func__);
   session_check(session, __func__);
-  if (!only_session_thread) fatal(__func__, "signals taken in on a thread that may not be the session's own");
   big_lock();
-  bool heard = hear(session->channel);
-  while (all && hear(session->channel)) continue;
+  hear_all(session->channel);
   big_unlock();
-  return heard ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+  return SWITCH_STATUS_SUCCESS;
 }
 
 bool channel_ready(switch_channel_t *channel) {
@@ -144,13 +149,13 @@ int switch_channel_test_ready(switch_channel_t *channel, switch_bool_t check_rea
 
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
   object_check(channel, A_CHANNEL, __func__);
-  if ((int)flag < 0 || (int)flag >= FLAG_ORIGINATING) fatal(__func__, "there is no flag %d", (int)flag);
+  if ((int)flag < 0 || (int)flag >= FLAG_BLOCK_STATE) fatal(__func__, "there is no flag %d", (int)flag);
   return channel->flags[flag];
 }
 
 void switch_channel_set_flag_value(switch_channel_t *channel, switch_channel_flag_t flag, uint32_t value) {
   object_check(channel, A_CHANNEL, __func__);
-  if ((int)flag < 0 || (int)flag >= FLAG_ORIGINATING) fatal(__func__, "there is no flag %d", (int)flag);
+  if ((int)flag < 0 || (int)flag >= FLAG_BLOCK_STATE) fatal(__func__, "there is no flag %d", (int)flag);
   big_lock();
   channel->flags[flag] = value;
   big_changed();
@@ -206,6 +211,12 @@ void channel_event(switch_channel_t *channel, int id) { event_fire(channel_event
 
 /* ---- ringing, early media, answer ---- */
 
+/* Whoever waits in a read for this leg is woken. */
+static void wake_originator(switch_channel_t *channel) {
+  switch_core_session_t *other = session_find(channel_get(channel, "originator"));
+  if (other && channel_up(other->channel)) session_signal(other, SWITCH_SIG_BREAK);
+}
+
 /* The times of a leg are passed on to the caller's profile and to the leg's copy of it. */
 static void pass_time(switch_channel_t *channel, size_t at, bool only_first) {
   switch_time_t *mine = (switch_time_t *)((char *)channel->profile->times + at);
@@ -226,6 +237,7 @@ void channel_ringing(switch_channel_t *channel) {
   pass_time(channel, offsetof(switch_channel_timetable_t, progress), true);
   channel_event(channel, SWITCH_EVENT_CHANNEL_PROGRESS);
   big_changed();
+  session_message(channel->session, SWITCH_MESSAGE_RING_EVENT);
 }
 
 void channel_early(switch_channel_t *channel) {
@@ -235,6 +247,8 @@ void channel_early(switch_channel_t *channel) {
   pass_time(channel, offsetof(switch_channel_timetable_t, progress_media), false);
   channel_event(channel, SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA);
   big_changed();
+  wake_originator(channel);
+  session_message(channel->session, SWITCH_MESSAGE_PROGRESS_EVENT);
 }
 
 void channel_answered(switch_channel_t *channel) {
@@ -246,6 +260,8 @@ void channel_answered(switch_channel_t *channel) {
   channel_event(channel, SWITCH_EVENT_CHANNEL_ANSWER);
   channel_set(channel, "endpoint_disposition", "ANSWER");
   big_changed();
+  wake_originator(channel);
+  session_message(channel->session, SWITCH_MESSAGE_ANSWER_EVENT);
 }
 
 bool channel_answer(switch_channel_t *channel) {
@@ -285,6 +301,40 @@ switch_status_t switch_channel_perform_answer(switch_channel_t *channel, const c
   return done ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
 }
 
+switch_status_t switch_channel_perform_pre_answer(switch_channel_t *channel, const char *file, const char *func, int line) {
+  may_wait(__func__);
+  (void)file, (void)func, (void)line;
+  object_check(channel, A_CHANNEL, __func__);
+  big_lock();
+  bool done = channel_pre_answer(channel);
+  big_unlock();
+  return done ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
+void switch_channel_perform_audio_sync(switch_channel_t *channel, const char *file, const char *func, int line) {
+  (void)file, (void)func, (void)line;
+  object_check(channel, A_CHANNEL, __func__);
+  big_lock();
+  /* A message to the session itself, which wakes its thread as any other. */
+  if (channel->flags[CF_ANSWERED] || channel->flags[CF_EARLY_MEDIA]) session_signal(channel->session, SWITCH_SIG_BREAK);
+  big_unlock();
+}
+
+switch_status_t switch_channel_set_timestamps(switch_channel_t *channel) {
+  object_check(channel, A_CHANNEL, __func__);
+  return SWITCH_STATUS_SUCCESS;
+}
+
+void switch_channel_wait_for_state_timeout(switch_channel_t *channel, switch_channel_state_t state, uint32_t timeout) {
+  may_wait(__func__);
+  object_check(channel, A_CHANNEL, __func__);
+  int64_t until = now_ms() + timeout;
+  big_lock();
+  /* One that is hung up is waited for no longer, whatever was asked for. */
+  while (channel->state < (int)state && channel_up(channel) && now_ms() < until) big_wait(20);
+  big_unlock();
+}
+
 switch_status_t switch_channel_perform_ring_ready_value(switch_channel_t *channel, switch_ring_ready_t value,
                                                         const char *file, const char *func, int line) {
   may_wait(__func__);
@@ -308,6 +358,7 @@ void channel_hangup(switch_channel_t *channel, int cause) {
   if (!channel->session->launched) session_launch(channel->session);
   channel_event(channel, EVENT_CHANNEL_HANGUP);
   big_changed();
+  session_signal(channel->session, SWITCH_SIG_KILL);
 }
 
 switch_channel_state_t switch_channel_perform_hangup(switch_channel_t *channel, const char *file, const char *func,
@@ -328,7 +379,7 @@ void channel_transfer(switch_channel_t *channel, const char *to) {
   channel_set(channel, "standin_transferred_to", to);
   channel->flags[CF_TRANSFER] = 1;
   channel->state = CS_ROUTING;
-  big_changed();
+  session_signal(channel->session, SWITCH_SIG_BREAK);
 }
 
 switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension, const char *dialplan,

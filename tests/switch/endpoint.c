@@ -63,7 +63,8 @@ switch_endpoint_interface_t *switch_loadable_module_get_endpoint_interface(const
 void endpoint_unlocking(const switch_thread_rwlock_t *lock) {
   for (int i = 0; i < COUNT; i++) {
     if (!endpoints[i]) continue;
-    if (lock == endpoints[i]->rwlock && endpoints[i]->reflock->held)
+    if (lock == endpoints[i]->rwlock && endpoints[i]->reflock->held &&
+        pthread_equal(endpoints[i]->reflock->holder, pthread_self()))
       fatal("switch_thread_rwlock_unlock", "the endpoint %s is let go of while its mutex is held: it may be freed now", NAMES[i]);
     if (lock == parent->rwlock && endpoints[i]->rwlock->readers >= parent->rwlock->readers)
       fatal("switch_thread_rwlock_unlock", "the module of the endpoint %s is let go of before it", NAMES[i]);

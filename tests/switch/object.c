@@ -96,10 +96,15 @@ void need(const void *pointer, const char *function, const char *what) {
 /* ---- threads that must not wait ---- */
 
 static __thread const char *callback_of_host;
+static __thread int callbacks; /* one may lead to another */
 
-void host_enter(const char *callback) { callback_of_host = callback; }
+void host_enter(const char *callback) {
+  if (!callbacks++) callback_of_host = callback;
+}
 
-void host_leave(void) { callback_of_host = NULL; }
+void host_leave(void) {
+  if (!--callbacks) callback_of_host = NULL;
+}
 
 void may_wait(const char *function) {
   char name[16] = "";
@@ -361,7 +366,6 @@ int64_t now_us(void) {
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + clock_ahead;
 }
 
-switch_time_t switch_micro_time_now(void) { return now_us(); }
 
 int64_t now_ms(void) {
   struct timespec now;

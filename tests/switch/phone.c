@@ -103,7 +103,7 @@ static void act_on_session(struct timer *timer) {
       /* A CANCEL is three signals: it came, the call's state, its end. */
       channel->unheard = channel->flags[CF_ANSWERED] ? 1 : 3;
       channel->unheard_cause = channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL;
-      big_changed();
+      for (int signals = channel->unheard; signals--;) session_signal(timer->session, SWITCH_SIG_BREAK);
       break;
     case STEP_KEY:
       session_key(timer->session, timer->key);
@@ -139,6 +139,7 @@ static void act(struct timer *timer) {
   switch_core_session_t *session = dialog->session;
   if (dialog->over || dialog->confirmed || !session) return;
   int64_t now = now_ms() - began_ms();
+  session->core_locks++; /* the module's hooks are called meanwhile, and the leg may end */
   /* A leg that the switch is hanging up gets its CANCEL in a moment: the phone's reply
    * crosses it only if it is the final one. */
   switch (timer->step) {
@@ -172,6 +173,7 @@ static void act(struct timer *timer) {
     default:
       break;
   }
+  session->core_locks--;
 }
 
 static void *wire(void *nothing) {

@@ -115,13 +115,6 @@ static switch_caller_profile_t *own_profile(switch_channel_t *channel, switch_ca
   return channel->profile;
 }
 
-void switch_channel_set_originator_caller_profile(switch_channel_t *channel, switch_caller_profile_t *profile) {
-  switch_caller_profile_t *own = own_profile(channel, profile, __func__);
-  big_lock();
-  own->originator_caller_profile = profile;
-  big_unlock();
-}
-
 void switch_channel_set_originatee_caller_profile(switch_channel_t *channel, switch_caller_profile_t *profile) {
   switch_caller_profile_t *own = own_profile(channel, profile, __func__);
   big_lock();

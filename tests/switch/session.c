@@ -242,6 +242,13 @@ void session_run(switch_core_session_t *session) {
     run_state(session, state);
   }
   while (session->module_locks || session->core_locks) big_wait(1000);
+  session_end(session);
+}
+
+void session_end(switch_core_session_t *session) {
+  switch_channel_t *channel = session->channel;
+  if (session->on_message || session->on_signal)
+    fatal("on_destroy", "a hook of the module's is left on the session %s", session->uuid);
   session->destroyed = true;
   for (switch_core_session_t **place = &sessions; *place; place = &(*place)->next) {
     if (*place != session) continue;
@@ -252,6 +259,7 @@ void session_run(switch_core_session_t *session) {
   run_handlers(session, DESTROY);
   if (session->module_locks)
     fatal("on_destroy", "the session %s was locked while it was destroyed", session->uuid);
+  if (session->dialog) session->dialog->session = NULL;
   free(channel->name);
   event_free(channel->variables);
   object_end(channel, A_CHANNEL);
@@ -275,6 +283,230 @@ void session_launch(switch_core_session_t *session) {
   if (session->is_caller) return; /* it runs on the thread of its call */
   if (pthread_create(&thread, NULL, leg_thread, session)) fatal("stand-in", "no thread");
   pthread_detach(thread);
+}
+
+switch_status_t switch_core_session_thread_launch(switch_core_session_t *session) {
+  session_check(session, __func__);
+  big_lock();
+  bool runs = session->launched; /* as one does that was hung up before */
+  if (runs && channel_up(session->channel)) fatal(__func__, "the session %s runs already", session->uuid);
+  if (!runs) session_launch(session);
+  big_unlock();
+  return runs ? SWITCH_STATUS_INUSE : SWITCH_STATUS_SUCCESS;
+}
+
+void switch_core_session_perform_destroy(switch_core_session_t **session, const char *file, const char *func, int line) {
+  (void)file, (void)func, (void)line;
+  need(session, __func__, "the session");
+  session_check(*session, __func__);
+  big_lock();
+  if ((*session)->launched) fatal(__func__, "the session %s has a thread, which ends it", (*session)->uuid);
+  if ((*session)->module_locks) fatal(__func__, "the session %s is still locked", (*session)->uuid);
+  session_end(*session);
+  *session = NULL;
+  big_unlock();
+}
+
+/* ---- hooks ---- */
+
+static switch_status_t add_hook(switch_core_session_t *session, bool there, const char *function) {
+  if (there) fatal(function, "the session %s has this hook already", session->uuid);
+  return SWITCH_STATUS_SUCCESS;
+}
+
+switch_status_t switch_core_event_hook_add_receive_message(switch_core_session_t *session, switch_receive_message_hook_t hook) {
+  session_check(session, __func__);
+  big_lock();
+  switch_status_t status = add_hook(session, session->on_message, __func__);
+  session->on_message = hook;
+  big_unlock();
+  return status;
+}
+
+switch_status_t switch_core_event_hook_remove_receive_message(switch_core_session_t *session,
+                                                              switch_receive_message_hook_t hook) {
+  session_check(session, __func__);
+  big_lock();
+  bool there = session->on_message == hook;
+  if (there) session->on_message = NULL;
+  big_unlock();
+  return there ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
+switch_status_t switch_core_event_hook_add_kill_channel(switch_core_session_t *session, switch_kill_channel_hook_t hook) {
+  session_check(session, __func__);
+  big_lock();
+  switch_status_t status = add_hook(session, session->on_signal, __func__);
+  session->on_signal = hook;
+  big_unlock();
+  return status;
+}
+
+switch_status_t switch_core_event_hook_remove_kill_channel(switch_core_session_t *session, switch_kill_channel_hook_t hook) {
+  session_check(session, __func__);
+  big_lock();
+  bool there = session->on_signal == hook;
+  if (there) session->on_signal = NULL;
+  big_unlock();
+  return there ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
+void session_message(switch_core_session_t *session, switch_core_session_message_types_t message) {
+  switch_receive_message_hook_t hook = session->on_message;
+  if (!hook) return;
+  switch_core_session_message_t told = {.message_id = message};
+  session->core_locks++;
+  jitter();
+  big_unlock();
+  host_enter("a hook for messages");
+  hook(session, &told);
+  host_leave();
+  big_lock();
+  session->core_locks--;
+  big_changed();
+}
+
+void session_signal(switch_core_session_t *session, switch_signal_t signal) {
+  switch_kill_channel_hook_t hook = session->on_signal;
+  session->broken = true;
+  big_changed();
+  if (!hook) return;
+  session->core_locks++;
+  big_unlock();
+  host_enter("a hook for signals");
+  hook(session, (int)signal);
+  host_leave();
+  big_lock();
+  session->core_locks--;
+  big_changed();
+}
+
+switch_status_t switch_core_session_perform_kill_channel(switch_core_session_t *session, const char *file, const char *func,
+                                                         int line, switch_signal_t signal) {
+  (void)file, (void)func, (void)line;
+  session_check(session, __func__);
+  big_lock();
+  session_signal(session, signal);
+  big_unlock();
+  return SWITCH_STATUS_SUCCESS;
+}
+
+/* ---- media ---- */
+
+/* A frame takes 20 ms to come; a signal ends the wait. */
+switch_status_t switch_core_session_read_frame(switch_core_session_t *session, switch_frame_t **frame, switch_io_flag_t flags,
+                                               int stream) {
+  static char silence[2];
+  may_wait(__func__);
+  (void)flags, (void)stream;
+  session_check(session, __func__);
+  need(frame, __func__, "the place for the frame");
+  big_lock();
+  uint32_t *has = session->channel->flags;
+  bool media = channel_up(session->channel) && (has[CF_ANSWERED] || has[CF_EARLY_MEDIA]) && !has[CF_PROXY_MODE];
+  if (media) {
+    if (session->reading) fatal(__func__, "two threads read the session %s", session->uuid);
+    session->reading = true;
+    int64_t until = now_ms() + 20;
+    for (int64_t left; !session->broken && channel_up(session->channel) && (left = until - now_ms()) > 0;) big_wait((int)left);
+    session->reading = session->broken = false;
+    *frame = (switch_frame_t *)(void *)silence;
+  }
+  big_unlock();
+  return media ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
+switch_status_t switch_core_session_write_frame(switch_core_session_t *session, switch_frame_t *frame, switch_io_flag_t flags,
+                                                int stream) {
+  (void)flags, (void)stream;
+  session_check(session, __func__);
+  need(frame, __func__, "the frame");
+  uint32_t *has = session->channel->flags;
+  return has[CF_ANSWERED] || has[CF_EARLY_MEDIA] ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_FALSE;
+}
+
+/* Keys as they come, until there are enough or the time is over. */
+switch_status_t switch_ivr_read(switch_core_session_t *session, uint32_t least, uint32_t most, const char *prompt,
+                                const char *variable, char *buffer, switch_size_t size, uint32_t timeout,
+                                const char *terminators, uint32_t digit_timeout) {
+  may_wait(__func__);
+  (void)variable, (void)terminators, (void)digit_timeout;
+  session_check(session, __func__);
+  need(prompt, __func__, "the prompt");
+  need(buffer, __func__, "the place for the keys");
+  if (strstr(prompt, "missing")) return SWITCH_STATUS_FALSE;
+  big_lock();
+  if (!session->channel->flags[CF_TAGGED]) fatal(__func__, "a leg is asked while its own thread may read its media");
+  int64_t until = now_ms() + timeout;
+  size_t count = 0;
+  while (count < most && count + 1 < size && channel_up(session->channel) && now_ms() < until) {
+    char *key = channel_key(session->channel);
+    if (key) buffer[count++] = *key;
+    else big_wait(20);
+  }
+  buffer[count] = 0;
+  bool up = channel_up(session->channel);
+  big_unlock();
+  return !up ? SWITCH_STATUS_FALSE : count < least ? SWITCH_STATUS_TOO_SMALL : SWITCH_STATUS_SUCCESS;
+}
+
+switch_status_t switch_core_session_execute_application_get_flags(switch_core_session_t *session, const char *application,
+                                                                  const char *data, int32_t *flags) {
+  may_wait(__func__);
+  (void)data, (void)flags;
+  session_check(session, __func__);
+  need(application, __func__, "the application's name");
+  big_lock();
+  channel_set(session->channel, "current_application", application);
+  big_unlock();
+  return strstr(application, "missing") ? SWITCH_STATUS_FALSE : SWITCH_STATUS_SUCCESS;
+}
+
+/* ---- attended transfers: there are none here ---- */
+
+switch_status_t switch_ivr_uuid_bridge(const char *one, const char *other) {
+  (void)one, (void)other;
+  fatal(__func__, "nobody transfers a caller here");
+}
+
+switch_status_t switch_channel_caller_extension_masquerade(switch_channel_t *from, switch_channel_t *to, uint32_t offset) {
+  (void)from, (void)to, (void)offset;
+  fatal(__func__, "nobody transfers a caller here");
+}
+
+void switch_channel_restart(switch_channel_t *channel) {
+  (void)channel;
+  fatal(__func__, "nobody transfers a caller here");
+}
+
+/* ---- CDRs: there are none here ---- */
+
+switch_status_t switch_ivr_generate_xml_cdr(switch_core_session_t *session, switch_xml_t *cdr) {
+  session_check(session, __func__);
+  *cdr = NULL;
+  return SWITCH_STATUS_FALSE;
+}
+
+switch_status_t switch_ivr_generate_json_cdr(switch_core_session_t *session, cJSON **cdr, switch_bool_t encoded) {
+  session_check(session, __func__);
+  (void)encoded;
+  *cdr = NULL;
+  return SWITCH_STATUS_FALSE;
+}
+
+char *switch_xml_toxml_ex(switch_xml_t xml, switch_bool_t header, switch_bool_t utf8) {
+  (void)xml, (void)header, (void)utf8;
+  fatal(__func__, "there is no CDR");
+}
+
+char *cJSON_PrintUnformatted(const cJSON *item) {
+  (void)item;
+  fatal(__func__, "there is no CDR");
+}
+
+void cJSON_Delete(cJSON *item) {
+  (void)item;
+  fatal(__func__, "there is no CDR");
 }
 
 /* ---- for the tests ---- */

@@ -20,14 +20,10 @@ enum {
   CS_PARK = 6,
   CS_CONSUME_MEDIA = 7,
   CS_HIBERNATE = 8,
-  CS_RESET = 9,
-  CS_REPORTING = 11
+  CS_RESET = 9
 };
 enum {
-  FLAG_ORIGINATING = 200, /* flags that the module never names, under numbers of our own */
-  FLAG_BLOCK_STATE,
-  FLAG_TAGGED,
-  FLAG_BRIDGED,
+  FLAG_BLOCK_STATE = 200, /* flags that the module never names, under numbers of our own */
   FLAG_INTERCEPTED,
   FLAGS
 };
@@ -203,6 +199,10 @@ struct switch_core_session {
   const char *driver;
   int64_t stays_joined; /* how long the scenario's caller talks; -1: until somebody else ends it */
   switch_core_session_t *signal_peer;
+  switch_receive_message_hook_t on_message; /* the module's hooks */
+  switch_kill_channel_hook_t on_signal;
+  bool broken;  /* the next read, or the one under way, ends at once */
+  bool reading;
   switch_core_session_t *next;
 };
 switch_core_session_t *session_new(const char *driver, switch_call_direction_t direction);
@@ -216,6 +216,11 @@ void session_report(struct text *report);
 void session_delay(int milliseconds);
 void event_delay(int milliseconds);
 void session_key(switch_core_session_t *session, char digit);
+void session_end(switch_core_session_t *session);
+/* The module's hooks, called as by the switch: the lock is let go of meanwhile. */
+void session_message(switch_core_session_t *session, switch_core_session_message_types_t message);
+void session_signal(switch_core_session_t *session, switch_signal_t signal);
+void hear_all(switch_channel_t *channel);
 
 const char *channel_get(switch_channel_t *channel, const char *name);
 void channel_set(switch_channel_t *channel, const char *name, const char *value);

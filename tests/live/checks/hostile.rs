@@ -326,7 +326,7 @@ pub fn registers_often(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", rig.switch.pid()));
         let tasks = tasks.into_iter().flatten().flatten();
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-        names.filter(|name| name.trim() == "cti-late").count()
+        names.filter(|name| name.trim() == "cti-lookup").count()
     };
     let plan = format!("{{cti_late_join=true,cti_timeout=3500ms}}user/{SLOW_USER},user/1003");
     let most = std::thread::scope(|scope| {

@@ -65,17 +65,21 @@ pub const DIFFERENCES: &[Intended] = &[
         covers: nested,
     },
     Intended {
-        name: "early media and ringback variables",
-        reason: "each stage says by core's own variables what early media does, since only an answer wins, and that \
-                 the caller who has heard ringing goes on hearing it",
+        name: "a failed caller's other side",
+        reason: "each leg has an originate of its own, after which core notes the leg as the caller's other side; \
+                 `bridge` does so for a `user/` alone",
         always: true,
-        covers: |found| match found.what.as_str() {
-            "variable originate_early_media" => true,
-            "variable ignore_early_media"
-            | "variable bridge_early_media"
-            | "variable instant_ringback" => found.core.is_none(),
-            _ => false,
+        covers: |found| {
+            let other = found.what.starts_with("profile Other-Leg-") && found.core.is_none();
+            let named = found.what.starts_with("profile Caller-Callee-ID-");
+            found.who == "caller" && (other || named)
         },
+    },
+    Intended {
+        name: "a `pickup/` leg that was taken",
+        reason: "the leg's own `channel_swap_uuid` would have it hang up whoever has taken it",
+        always: true,
+        covers: |found| found.what == "variable channel_swap_uuid" && found.ours.is_none(),
     },
     Intended {
         name: "settings that the module applies itself",
@@ -191,15 +195,17 @@ pub const DIFFERENCES: &[Intended] = &[
     },
     Intended {
         name: "a caller who lost a race or was picked off",
-        reason: "his phones' call was taken elsewhere: with ORIGINATOR_CANCEL they would show a missed call",
+        reason: "his phones' call was taken elsewhere: with ORIGINATOR_CANCEL they would show a missed call; and \
+                 a leg that somebody has taken is not hung up for it",
         always: false,
         covers: |found| match found.what.as_str() {
-            "CANCEL Reason" | "variable sip_reason" => found
+            "variable sip_reason" => found
                 .ours
                 .as_deref()
                 .is_some_and(|ours| ours.contains("Call completed elsewhere")),
-            "variable call_completed_elsewhere" => found.core.is_none(),
-            _ => false,
+            "variable call_completed_elsewhere" | "variable uuid_bridge" => found.core.is_none(),
+            // A leg that was taken while it rang is left to whoever has taken it.
+            what => is_cause(what) && found.who != "caller",
         },
     },
     Intended {
@@ -294,8 +300,8 @@ fn of_parts(found: &Difference) -> bool {
     let (core, ours) = found.both();
     if found.who == "caller" {
         return match found.what.as_str() {
-            "wire" => ours == Some("gets 180 to INVITE"),
-            "event" => ours == Some("PROGRESS"),
+            "wire" => matches!(ours, Some("gets 180 to INVITE" | "gets 183 to INVITE")),
+            "event" => matches!(ours, Some("PROGRESS" | "PROGRESS_MEDIA")),
             "variable originate_disposition" => matches!(core, Some("success" | "failure")),
             "variable originate_failed_cause" => core == Some("NONE"),
             // Parts begin in no promised order.
@@ -307,7 +313,10 @@ fn of_parts(found: &Difference) -> bool {
             "variable video_media_flow"
             | "variable text_media_flow"
             | "variable last_bridge_hangup_cause" => true,
-            what if what.starts_with("180 to INVITE ") => core.is_none(),
+            // `null/` opens the media of whoever it knows.
+            what if what.starts_with("180 to INVITE ") || what.starts_with("183 to INVITE ") => {
+                core.is_none()
+            }
             what => {
                 core.is_none() && (what.starts_with("variable ") || what.starts_with("profile "))
             }
@@ -318,7 +327,9 @@ fn of_parts(found: &Difference) -> bool {
         "variable ent_originate_aleg_uuid"
         | "variable origination_caller_id_name"
         | "variable origination_caller_id_number" => ours.is_none(),
-        "variable ignore_early_media" => core == Some("true") && ours == Some("ring_ready"),
+        // A thread of its own for each part, where early media is nobody's.
+        "variable ignore_early_media" => core == Some("true") && ours.is_none(),
+        "variable originate_early_media" => core == Some("false") && ours == Some("true"),
         "variable max_forwards"
         | "variable originator"
         | "variable originator_codec"

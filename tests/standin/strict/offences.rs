@@ -49,7 +49,12 @@ pub const OFFENCES: &[(&str, Shows)] = &[
     ("handle_kept", Left("a dial handle was not destroyed")),
     ("handle_twice", Dies("a dial handle is used twice")),
     ("handle_after_destroy", Dies("used after it was released")),
-    ("wrong_thread", Dies("a thread that is not its own")),
+    ("waits_for_legs", Dies("does not wait for legs")),
+    ("leg_not_launched", Left("still lives in state")),
+    ("launched_twice", Dies("runs already")),
+    ("destroyed_running", Dies("has a thread, which ends it")),
+    ("hook_twice", Dies("has this hook already")),
+    ("hook_kept", Dies("a hook of the module's is left")),
     (
         "ring_in_callback",
         Dies("ring_ready_value: called inside an event callback"),

@@ -308,7 +308,7 @@ pub fn registers_often(stand: &Stand) -> Wrong {
             .flatten()
             .flatten();
         let names = names.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-        names.filter(|name| name.trim() == "cti-late").count()
+        names.filter(|name| name.trim() == "cti-lookup").count()
     };
     let mut most = 0;
     let plan = "{cti_late_join=true,cti_timeout=2500ms}user/1004,user/1002";

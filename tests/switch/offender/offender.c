@@ -72,15 +72,21 @@ static switch_dial_handle_t *handle_to(const char *where, int legs) {
 
 static switch_dial_handle_t *handle(int legs) { return handle_to("error/user_busy", legs); }
 
-static void originate(switch_core_session_t *session, switch_dial_handle_t *legs) {
+static switch_core_session_t *made(switch_core_session_t *session, switch_dial_handle_t *legs,
+                                   const switch_state_handler_table_t *table) {
   switch_core_session_t *peer = NULL;
   switch_call_cause_t cause = SWITCH_CAUSE_NONE;
-  switch_ivr_originate(session, &peer, &cause, NULL, 5, NULL, NULL, NULL, NULL, NULL, SOF_NONE, NULL, legs);
+  switch_ivr_originate(session, &peer, &cause, NULL, 0, table, NULL, NULL, NULL, NULL, SOF_NOBLOCK, NULL, legs);
+  return peer;
 }
 
-static void *originate_elsewhere(void *session) {
-  originate(session, handle(1));
-  return NULL;
+static void originate(switch_core_session_t *session, switch_dial_handle_t *legs) { made(session, legs, NULL); }
+
+static switch_core_session_t *leg(switch_core_session_t *session) { return made(session, handle_to("null/x", 1), NULL); }
+
+static switch_status_t on_message(switch_core_session_t *session, switch_core_session_message_t *message) {
+  (void)session, (void)message;
+  return SWITCH_STATUS_SUCCESS;
 }
 
 static switch_xml_t tree(void) {
@@ -99,13 +105,13 @@ static void offend(switch_core_session_t *session, const char *how) {
   if (!strcmp(how, "lock_kept")) switch_core_session_perform_locate(switch_core_session_get_uuid(session), "", "", 0);
   if (!strcmp(how, "event_kept")) event();
   if (!strcmp(how, "event_after_fire")) {
-    switch_event_t *made = event(), *same = made;
-    switch_event_fire_detailed("offender", "offend", 0, &made, NULL);
+    switch_event_t *fired = event(), *same = fired;
+    switch_event_fire_detailed("offender", "offend", 0, &fired, NULL);
     switch_event_set_body(same, "late");
   }
   if (!strcmp(how, "event_destroyed_twice")) {
-    switch_event_t *made = event(), *same = made;
-    switch_event_destroy(&made);
+    switch_event_t *fired = event(), *same = fired;
+    switch_event_destroy(&fired);
     switch_event_destroy(&same);
   }
   if (!strcmp(how, "event_after_callback")) {
@@ -133,10 +139,33 @@ static void offend(switch_core_session_t *session, const char *how) {
     switch_dial_handle_destroy(&legs);
     originate(session, same);
   }
-  if (!strcmp(how, "wrong_thread")) {
-    pthread_t thread;
-    pthread_create(&thread, NULL, originate_elsewhere, session);
-    pthread_join(thread, NULL);
+  if (!strcmp(how, "waits_for_legs")) {
+    switch_core_session_t *peer = NULL;
+    switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+    switch_ivr_originate(session, &peer, &cause, NULL, 5, NULL, NULL, NULL, NULL, NULL, 0, NULL, handle(1));
+  }
+  if (!strcmp(how, "leg_not_launched")) switch_core_session_rwunlock(leg(session));
+  if (!strcmp(how, "launched_twice")) {
+    switch_core_session_t *peer = leg(session);
+    switch_core_session_thread_launch(peer);
+    switch_core_session_thread_launch(peer);
+  }
+  if (!strcmp(how, "destroyed_running")) {
+    switch_core_session_t *peer = leg(session);
+    switch_core_session_thread_launch(peer);
+    switch_core_session_perform_destroy(&peer, "", "", 0);
+  }
+  if (!strcmp(how, "hook_twice")) {
+    switch_core_event_hook_add_receive_message(session, on_message);
+    switch_core_event_hook_add_receive_message(session, on_message);
+  }
+  if (!strcmp(how, "hook_kept")) {
+    switch_core_session_t *peer = leg(session);
+    switch_core_event_hook_add_receive_message(peer, on_message);
+    switch_core_session_thread_launch(peer);
+    switch_channel_perform_hangup(switch_core_session_get_channel(peer), "", "", 0, SWITCH_CAUSE_NORMAL_CLEARING);
+    switch_core_session_rwunlock(peer);
+    switch_ivr_sleep(session, 500, SWITCH_TRUE, NULL);
   }
   if (!strcmp(how, "ring_in_callback")) {
     rung = channel;
@@ -144,15 +173,12 @@ static void offend(switch_core_session_t *session, const char *how) {
     switch_ivr_sleep(session, 500, SWITCH_TRUE, NULL);
   }
   if (!strcmp(how, "answer_in_state_handler")) {
-    switch_core_session_t *peer = NULL;
-    switch_call_cause_t cause = SWITCH_CAUSE_NONE;
-    switch_ivr_originate(session, &peer, &cause, NULL, 5, &answering, NULL, NULL, NULL, NULL, SOF_NONE, NULL, handle_to("null/x", 1));
+    switch_core_session_thread_launch(made(session, handle_to("null/x", 1), &answering));
+    switch_ivr_sleep(session, 500, SWITCH_TRUE, NULL);
   }
   if (!strcmp(how, "bridge_data_of_a_moment")) {
-    switch_core_session_t *peer = NULL;
-    switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+    switch_core_session_t *peer = leg(session);
     char keys[] = "#";
-    switch_ivr_originate(session, &peer, &cause, NULL, 5, NULL, NULL, NULL, NULL, NULL, SOF_NONE, NULL, handle_to("null/x", 1));
     switch_ivr_multi_threaded_bridge(session, peer, on_key, keys, NULL);
   }
   if (!strcmp(how, "expand_on_timer")) {

@@ -2,6 +2,7 @@
 //! Pure: it is handed names and values; a bad value is reported by its name together with
 //! the default that is used instead, and never stops the module.
 
+use crate::plan::directory::Allowed;
 use crate::plan::time::{is_true, parse_time};
 use crate::ring::{EarlyMedia, Missed, Mode};
 use std::time::Duration;
@@ -75,6 +76,14 @@ pub fn mode(text: &str) -> Option<Mode> {
 }
 
 impl Config {
+    /// What the contacts of a stage may be.
+    pub fn allowed(&self) -> Allowed<'_> {
+        Allowed {
+            endpoints: &self.contact_endpoints,
+            contacts: self.max_targets,
+        }
+    }
+
     /// Read the params; the second value is one line for each that could not be taken.
     pub fn read(params: &[(String, String)]) -> (Config, Vec<String>) {
         let mut config = Config::default();

@@ -1,7 +1,7 @@
 //! What a monitoring system wants to know, counted once a call when it has ended.
 //! Names and units follow Prometheus' conventions; nothing here calls the switch.
 
-use crate::result::LegReport;
+use super::report::LegReport;
 use crate::ring::Outcome;
 use prometheus::proto::{Bucket, Metric, MetricFamily, MetricType};
 use prometheus::{

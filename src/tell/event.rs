@@ -2,10 +2,9 @@
 //! The machine's legs are compared before and after each event; what has changed is
 //! announced, so no rule about ringing is written here a second time.
 
-use crate::calls::{Call, State};
+use super::report::{Known, Told};
 use crate::plan::inert;
-use crate::result::REFUSED;
-use crate::ring::{Cause, Leg, LegId, Outcome, Role, Time};
+use crate::ring::{Cause, Leg, Outcome, Ring, Role, Time};
 use crate::switch::Event;
 use crate::switch::session::cause_name;
 use crate::switch::text::{clip, one_line};
@@ -36,16 +35,8 @@ impl Announcement {
     }
 }
 
-/// How much of a leg has been announced.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Told {
-    ringing: bool,
-    answered: bool,
-    ended: bool,
-}
-
-pub fn started(call: &Call) -> Announcement {
-    Announcement::of("started", vec![("CTI-Plan", call.plan.to_string())])
+pub fn started(plan: String) -> Announcement {
+    Announcement::of("started", vec![("CTI-Plan", plan)])
 }
 
 /// An operator's command that was carried out; `action` is its name, `what` the reply.
@@ -69,34 +60,31 @@ pub fn ended(result: &str, cause: &str, error: Option<&str>, legs: String) -> An
 
 /// A plan that was refused is a call, too, that began and ended at once: whoever counts
 /// beginnings and ends must not miss one.
-pub fn refused(uuid: &str, plan: &str, error: &str) {
+pub fn refused(uuid: &str, plan: &str, error: &str, cause: Cause) {
     /// What was too long to be read is too long to be told.
     const SHOWN: usize = 1000;
     let plan = clip(plan, SHOWN).to_owned();
-    let cause = cause_name(REFUSED);
+    let cause = cause_name(cause);
     let ended = ended(
         Outcome::Invalid.name(),
         &cause,
         Some(error),
         "[]".to_owned(),
     );
-    for announcement in [Announcement::of("started", vec![("CTI-Plan", plan)]), ended] {
-        send(uuid, announcement, Time::ZERO, false);
+    for announcement in [started(plan), ended] {
+        fire(uuid, announcement, Time::ZERO, false);
     }
 }
 
 /// What the last event of the machine has changed.
-pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
+pub fn news(ring: &Ring, known: &mut [Known], new_stage: Option<usize>) -> Vec<Announcement> {
     let mut news = Vec::new();
     if let Some(stage) = new_stage {
         let headers = vec![("CTI-Stage", stage.to_string())];
         news.push(Announcement::of("stage", headers));
     }
-    for leg in 0..state.legs.len() {
-        let Some(it) = state.ring.legs().get(leg) else {
-            break;
-        };
-        let told = state.legs[leg].told;
+    for (it, known) in ring.legs().iter().zip(known) {
+        let told = known.told;
         // Only the winner's answer is one: whoever answers too late has lost.
         let answered = it.answered.is_some() && it.role == Some(Role::Winner);
         let now = Told {
@@ -119,37 +107,33 @@ pub fn news(state: &mut State, new_stage: Option<usize>) -> Vec<Announcement> {
                     } else {
                         Cause::NONE
                     },
-                    ..Announcement::of(action, of_leg(state, leg, it))
+                    ..Announcement::of(action, of_leg(it, known))
                 });
             }
         }
-        state.legs[leg].told = now;
+        known.told = now;
     }
     news
 }
 
-fn of_leg(state: &State, leg: LegId, it: &Leg) -> Vec<(&'static str, String)> {
-    let dialled = &state.legs[leg];
+fn of_leg(leg: &Leg, known: &Known) -> Vec<(&'static str, String)> {
     let mut headers = vec![
-        ("CTI-Stage", (it.stage + 1).to_string()),
-        ("CTI-Target", dialled.contact.target.clone()),
+        ("CTI-Stage", (leg.stage + 1).to_string()),
+        ("CTI-Target", known.target.clone()),
     ];
-    if let Some(uuid) = &dialled.uuid {
+    if let Some(uuid) = &known.uuid {
         headers.push(("CTI-Leg-UUID", uuid.clone()));
     }
     headers
 }
 
-pub fn fire(call: &Call, mut announcement: Announcement) {
+/// Fire it for the call of this caller; `now`: since that call began; `debug`: also into the log.
+pub fn fire(uuid: &str, mut announcement: Announcement, now: Time, debug: bool) {
     if announcement.cause != Cause::NONE {
         let name = cause_name(announcement.cause);
         announcement.headers.push(("CTI-Cause", name));
     }
-    let at = announcement.at.unwrap_or_else(|| call.began.elapsed());
-    send(&call.uuid, announcement, at, call.debug);
-}
-
-fn send(uuid: &str, announcement: Announcement, at: Time, debug: bool) {
+    let at = announcement.at.unwrap_or(now);
     log(uuid, &announcement, at, debug);
     let Some(mut event) = Event::custom(SUBCLASS) else {
         return;

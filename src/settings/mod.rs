@@ -2,13 +2,15 @@
 //! Also what core is told, and what is kept from it because the module does it itself or
 //! because core crashes over it.
 
-use crate::config::{self, Config};
+pub mod campon;
+pub mod config;
+
 use crate::contacts::{Caller, Contact};
 use crate::plan::time::{is_true, parse_time};
 use crate::plan::{Part, Plan, Variables};
-use crate::ring::{CallerThread, Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
-use crate::switch::dial::TIME_LIMIT;
+use crate::ring::{Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
 use crate::switch::session::cause_named;
+use config::Config;
 use std::time::Duration;
 
 /// Applied by the module and never handed to core: its timers count whole seconds,
@@ -119,9 +121,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     let mode = chosen.of("cti_mode", modes, config::mode);
     let media = "auto, ignore, relay or core";
     let early_media = chosen.of("cti_early_media", media, config::early_media);
-    let own = ["ignore_early_media", "bridge_early_media"]
-        .iter()
-        .any(|name| lookup(name).is_some());
+    let as_written = early_media_written(&lookup);
     let mut number = |name: &str, range: std::ops::RangeInclusive<u64>| {
         let value = lookup(name)?;
         let number = value
@@ -158,11 +158,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         last_stage_default: config.last_stage_timeout,
         progress_timeout,
         missed: missed.unwrap_or(config.missed),
-        early_media: if own {
-            Some(EarlyMedia::AsWritten)
-        } else {
-            early_media.unwrap_or(config.early_media)
-        },
+        early_media: as_written.or_else(|| early_media.unwrap_or(config.early_media)),
         continue_on_timeout: lookup("originate_continue_on_timeout").map(|value| is_true(&value)),
         single_reject,
         hang_up_on_single_reject,
@@ -172,9 +168,21 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         retry_period: Duration::from_millis(period),
         mode: mode.unwrap_or(config.mode),
         wait_register,
-        caller_thread: CallerThread::Rings,
     };
     (settings, problems)
+}
+
+/// What a plan asks for in the words of core's `bridge`. As there, the first of the two outranks
+/// the second; a `false` leaves the choice to us.
+fn early_media_written(lookup: &dyn Fn(&str) -> Option<String>) -> Option<EarlyMedia> {
+    match lookup("ignore_early_media").as_deref() {
+        Some("ring_ready") => Some(EarlyMedia::Ignore),
+        Some("consume") => Some(EarlyMedia::Silent),
+        Some(value) if is_true(value) => Some(EarlyMedia::Silent),
+        _ => lookup("bridge_early_media")
+            .filter(|value| is_true(value))
+            .map(|_| EarlyMedia::Relay),
+    }
 }
 
 /// Reads the variables that name one of a few; what is none of them is reported.
@@ -266,96 +274,29 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         progress_timeout: time("leg_progress_timeout"),
         required: lookup("leg_required").is_some_and(is_true),
         confirm,
+        confirm_early: asked("group_confirm_early_ok").is_none_or(|value| is_true(&value)),
+        idle: contact.dial_string.starts_with("pickup/") && lookup("leg_timeout").is_none(),
         dead: contact.dead,
         may_register: contact.user.is_some(),
     };
     (leg, problems)
 }
 
-/// The globals that core gets for one branch.
-pub fn for_core(caller: &dyn Caller, globals: &Variables, early_media: EarlyMedia) -> Variables {
+/// The globals that core gets for a leg.
+pub fn for_core(caller: &dyn Caller, globals: &Variables) -> Variables {
     let mut core = globals.clone();
     for name in OURS {
         core.remove(name);
     }
-    // Core copies these from the caller where the globals are silent, and the last of them
-    // from anywhere: say something harmless first.
-    let harmless = [
-        ("call_timeout", "originate_timeout", TIME_LIMIT.to_string()),
-        (
-            "fail_on_single_reject",
-            "fail_on_single_reject",
-            "NONE".to_owned(),
-        ),
-        (
-            "hangup_on_single_reject",
-            "hangup_on_single_reject",
-            "false".to_owned(),
-        ),
-        (
-            "progress_timeout",
-            "progress_timeout",
-            TIME_LIMIT.to_string(),
-        ),
-        ("leg_required", "leg_required", "false".to_owned()),
-        ("leg_timeout", "leg_timeout", "0".to_owned()),
-        (
-            "leg_progress_timeout",
-            "leg_progress_timeout",
-            "0".to_owned(),
-        ),
-        ("leg_delay_start", "leg_delay_start", "0".to_owned()),
-        (
-            "group_confirm_timeout",
-            "group_confirm_timeout",
-            "0".to_owned(),
-        ),
-    ];
-    for (on_caller, name, value) in harmless {
-        if caller.variable(on_caller).is_some() {
-            core.set(name, &value);
+    // Core copies these from the caller where the globals are silent, and acts on them even for a
+    // leg that it does not wait for: say something harmless first.
+    for (name, harmless) in [
+        ("fail_on_single_reject", "NONE"),
+        ("hangup_on_single_reject", "false"),
+    ] {
+        if caller.variable(name).is_some() {
+            core.set(name, harmless);
         }
-    }
-    match early_media {
-        EarlyMedia::Ignore => core.set("ignore_early_media", "ring_ready"),
-        EarlyMedia::Relay => core.set("bridge_early_media", "true"),
-        EarlyMedia::Core | EarlyMedia::AsWritten => {}
     }
     core
-}
-
-/// The caller's word on who calls, and the variable by which a leg says so itself.
-const EFFECTIVE: [(&str, &str); 4] = [
-    ("effective_ani", "origination_ani"),
-    ("effective_aniii", "origination_aniii"),
-    ("effective_caller_id_name", "origination_caller_id_name"),
-    ("effective_caller_id_number", "origination_caller_id_number"),
-];
-
-/// What legs without an own caller ID must say themselves: within one originate core forgets
-/// the caller's effective one after the first leg that has its own.
-pub fn effective<'v>(
-    caller: &dyn Caller,
-    globals: &Variables,
-    legs: impl Iterator<Item = &'v Variables> + Clone,
-) -> Vec<(&'static str, String)> {
-    EFFECTIVE
-        .iter()
-        .filter(|(_, own)| {
-            globals.get(own).is_none() && legs.clone().any(|leg| leg.get(own).is_some())
-        })
-        .filter_map(|(name, own)| Some((*own, caller.variable(name)?)))
-        .collect()
-}
-
-/// What core would take from the caller's session, for a branch that rings without it.
-pub fn aside(caller: &dyn Caller, uuid: &str, core: &mut Variables) {
-    core.set("origination_aleg_uuid", uuid);
-    for (name, origination) in EFFECTIVE {
-        if core.get(origination).is_none()
-            && let Some(value) = caller.variable(name)
-        {
-            core.set(origination, &value);
-        }
-    }
 }

@@ -5,7 +5,7 @@
 use crate::contacts::Caller;
 use crate::plan::Variables;
 use crate::plan::time::is_true;
-use crate::ring::{CallerThread, Settings};
+use crate::ring::{EarlyMedia, Settings};
 use crate::settings::said;
 use std::time::Duration;
 
@@ -64,6 +64,7 @@ impl Campon {
         settings.attempts = self.retries;
         settings.retry_sleep = self.sleep;
         settings.stage_timeout = settings.stage_timeout.or(Some(self.timeout));
-        settings.caller_thread = CallerThread::Holds;
+        // The caller hears the music.
+        settings.early_media = settings.early_media.or(Some(EarlyMedia::Ignore));
     }
 }

@@ -1,7 +1,7 @@
 //! The calls that have ended, the last few: what `cti show` finds when it comes too late.
 //! Pure but for its lock; the ladder is drawn from the same record as `cti_legs`.
 
-use crate::result::LegReport;
+use super::report::LegReport;
 use crate::switch::text::{clip, field, one_line};
 use parking_lot::Mutex;
 use serde::Serialize;

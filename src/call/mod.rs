@@ -1,0 +1,359 @@
+//! One `cti_bridge` from beginning to end.
+//! A call holds its ring machine and what the machine's numbers stand for on the switch.
+//! Whoever learns something posts it; the call's hand, and nobody else, acts.
+
+pub mod begin;
+mod codec;
+mod confirm;
+mod desk;
+mod dial;
+mod failed_cdr;
+mod hand;
+mod hears;
+mod join;
+mod late_join;
+mod look_up;
+mod mailbox;
+mod originated;
+pub mod registry;
+mod relay;
+mod shield;
+mod transfer;
+mod verdict;
+mod winner;
+
+use crate::contacts::Contact;
+use crate::plan::{Plan, Variables};
+use crate::ring::{Cause, Command, Event, Leg, LegId, LegState, NewLeg, PartId, Ring, Time};
+use crate::shared::Shared;
+use crate::switch::{LockedSession, Session};
+use crate::tell::event::{self, Announcement};
+use crate::tell::report::{self, Known, LegReport};
+use crate::timer::Timed;
+use desk::Desk;
+use hears::Hears;
+use mailbox::{Mail, Mailbox};
+use parking_lot::{Mutex, MutexGuard};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// The channel variable that ties a leg to its call: `<serial>.<leg>`.
+pub const LEG_VARIABLE: &str = "cti_leg";
+
+/// What a call was asked to do; never changes.
+pub struct Setting {
+    /// The caller's.
+    pub uuid: String,
+    pub plan: Plan,
+    /// For each part, the variables of all its legs: exports, `<…>`, `{…}`.
+    pub globals: Vec<Variables>,
+    /// For each part, whether devices that register late join it.
+    pub late_join: Vec<bool>,
+    pub hears: Hears,
+    /// `cti_debug`: the whole story at INFO.
+    pub debug: bool,
+}
+
+pub struct Call {
+    /// Tells apart two calls of one caller, one after the other.
+    pub serial: u64,
+    setting: Setting,
+    began: Instant,
+    shared: Arc<Shared>,
+    ours: Weak<Call>,
+    mailbox: Mailbox,
+    /// Somebody else has taken a leg, and so answered the call in the caller's place.
+    picked_off: AtomicBool,
+    /// What the hand works with. Whoever holds the lock is the hand.
+    desk: Mutex<Desk>,
+    state: Mutex<State>,
+}
+
+/// The machine and what its numbers stand for. Never locked while the switch is called.
+pub struct State {
+    ring: Ring,
+    contacts: Vec<Contact>,
+    known: Vec<Known>,
+    armed: Option<Time>,
+    /// Why the plan is refused after all, found out when one of its stages began.
+    refused: Option<String>,
+}
+
+impl std::ops::Deref for Call {
+    type Target = Setting;
+    fn deref(&self) -> &Setting {
+        &self.setting
+    }
+}
+
+impl Call {
+    fn new(setting: Setting, ring: Ring, shared: Arc<Shared>) -> Arc<Call> {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        Arc::new_cyclic(|ours| Call {
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            setting,
+            began: Instant::now(),
+            shared,
+            ours: Weak::clone(ours),
+            mailbox: Mailbox::default(),
+            picked_off: AtomicBool::new(false),
+            desk: Mutex::default(),
+            state: Mutex::new(State {
+                ring,
+                contacts: Vec::new(),
+                known: Vec::new(),
+                armed: None,
+                refused: None,
+            }),
+        })
+    }
+
+    /// How long ago it began.
+    pub fn age(&self) -> Time {
+        self.began.elapsed()
+    }
+
+    /// Tell the call what has happened. Any thread may, also one of the switch's own: the hand
+    /// sees to it.
+    pub fn post(&self, event: Event) {
+        self.put(Mail::Event(event));
+    }
+
+    /// Something has happened to the caller; the hand looks what.
+    pub fn post_look(&self) {
+        self.mailbox.look();
+    }
+
+    /// Somebody has taken a leg away, it seems; the hand looks.
+    pub fn post_elsewhere(&self) {
+        self.put(Mail::Look);
+    }
+
+    fn put(&self, mail: Mail) {
+        let away = self.mailbox.put(mail);
+        if away && let Some(ours) = self.ours.upgrade() {
+            ours.write_down();
+        }
+    }
+
+    /// Read the ring machine.
+    pub fn look<T>(&self, question: impl FnOnce(&Ring) -> T) -> T {
+        question(&self.state.lock().ring)
+    }
+
+    /// Every leg so far, in the order in which they were resolved.
+    pub fn legs(&self) -> Vec<LegReport> {
+        let legs = {
+            let state = self.state.lock();
+            report::legs(&state.ring, &state.known)
+        };
+        report::spelled(legs)
+    }
+
+    /// Have the machine read an event; what it decides is for the hand. For the hand alone.
+    fn read(&self, event: impl FnOnce(&mut State) -> Event) -> (Vec<Command>, Vec<Announcement>) {
+        let now = self.age();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let first = state.ring.legs().len();
+        let event = event(state);
+        let begins = matches!(event, Event::Resolved { .. }) && !state.ring.over();
+        let commands = state.ring.handle(now, event);
+        // Also a stage of which nothing can be dialled: its legs' ends are told as well.
+        let stage = state.ring.legs().get(first).filter(|_| begins);
+        let stage = stage.map(|leg| leg.stage + 1);
+        let news = event::news(&state.ring, &mut state.known, stage);
+        let next = state.ring.next_deadline();
+        self.arm(&mut guard, next);
+        (commands, news)
+    }
+
+    fn arm(&self, state: &mut MutexGuard<'_, State>, next: Option<Time>) {
+        let old = std::mem::replace(&mut state.armed, next);
+        if old != next {
+            let old = old.map(|time| self.began + time);
+            let ours: Weak<dyn Timed> = self.ours.clone();
+            let new = next.map(|time| (self.began + time, ours));
+            self.shared.timer.arm(self.serial, old, new);
+        }
+    }
+
+    fn disarm(&self) {
+        self.arm(&mut self.state.lock(), None);
+    }
+
+    /// A leg's channel has hung up, and its phone is about to be told why. On the leg's own thread.
+    pub fn leg_over(&self, leg: LegId, session: &Session<'_>) {
+        self.tell_elsewhere(session);
+        if self.uuid_of(leg).is_some_and(|uuid| uuid == session.uuid()) {
+            self.note_status(leg, session);
+            let cause = session.cause();
+            self.post(Event::Ended { leg, cause });
+        }
+    }
+
+    /// A caller who lost a race himself (the far half of a loopback), or was picked off, is gone
+    /// because the call was answered elsewhere: that is what his phones are told.
+    /// Nor is a transfer of the caller (801, no SIP status) why somebody else's phone stopped.
+    fn tell_elsewhere(&self, leg: &Session<'_>) {
+        let lost = match leg.cause() {
+            Cause::ORIGINATOR_CANCEL => {
+                let lost = |caller: LockedSession| {
+                    [Cause::LOSE_RACE, Cause::PICKED_OFF].contains(&caller.cause())
+                };
+                self.picked_off.load(Ordering::Acquire)
+                    || LockedSession::locate_ended(&self.uuid).is_some_and(lost)
+            }
+            Cause::ATTENDED_TRANSFER => !leg.answered(),
+            _ => false,
+        };
+        if lost && leg.variable("sip_reason").is_none() {
+            let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+            leg.set("sip_reason", Some(elsewhere));
+            leg.set("call_completed_elsewhere", Some("true"));
+        }
+    }
+
+    /// What the phone has said, by the leg's own variables.
+    fn note_status(&self, leg: LegId, session: &Session<'_>) {
+        let status = session
+            .variable("sip_invite_failure_status")
+            .or_else(|| session.variable("sip_term_status"));
+        if let Some(known) = self.state.lock().known.get_mut(leg) {
+            known.sip_code = status.and_then(|status| status.parse().ok());
+        }
+    }
+
+    fn uuid_of(&self, leg: LegId) -> Option<String> {
+        let state = self.state.lock();
+        state.known.get(leg).and_then(|known| known.uuid.clone())
+    }
+
+    fn globals_of(&self, leg: LegId) -> &Variables {
+        &self.globals[self.look(|ring| ring.legs()[leg].part)]
+    }
+
+    /// Fire an event of this call, in the order of its story.
+    fn announce(&self, news: Announcement) {
+        event::fire(&self.uuid, news, self.age(), self.debug);
+    }
+}
+
+impl Timed for Call {
+    fn tick(&self) {
+        self.post(Event::Tick);
+    }
+}
+
+impl State {
+    /// These join the machine's legs in the same order.
+    fn add(&mut self, contacts: Vec<Contact>) {
+        self.known.extend(contacts.iter().map(Known::from));
+        self.contacts.extend(contacts);
+    }
+
+    /// The legs to this contact that the part has or had in its present attempt.
+    fn legs_to<'a>(
+        &'a self,
+        part: PartId,
+        contact: &'a Contact,
+    ) -> impl Iterator<Item = (LegId, &'a Leg)> {
+        let legs = self.ring.legs().iter().zip(&self.contacts).enumerate();
+        let same = move |(_, (leg, other)): &(LegId, (&Leg, &Contact))| {
+            leg.part == part
+                && contact.dead.is_none()
+                && other.dead.is_none()
+                && other.dial_string == contact.dial_string
+                && self.ring.of_this_attempt(leg)
+        };
+        legs.filter(same).map(|(id, (leg, _))| (id, leg))
+    }
+
+    /// It rings, or is still to start; who is about to end does neither.
+    fn rings(&self, part: PartId, contact: &Contact) -> bool {
+        let mut legs = self.legs_to(part, contact);
+        legs.any(|(leg, _)| self.ring.droppable(leg))
+    }
+
+    fn has_rung(&self, part: PartId, stage: usize, contact: &Contact) -> bool {
+        let mut legs = self.legs_to(part, contact);
+        legs.any(|(_, leg)| leg.stage == stage)
+    }
+
+    /// How many of the legs from this one on ring, or are still to start.
+    fn open_since(&self, first: LegId) -> usize {
+        let legs = self.ring.legs().iter().skip(first);
+        legs.filter(|leg| leg.state != LegState::Ended).count()
+    }
+
+    /// The contacts of a stage. One that an earlier stage still rings does not ring twice.
+    fn resolved(&mut self, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) -> Event {
+        let new = contacts.into_iter().zip(legs);
+        let new = new.filter(|(contact, _)| !self.rings(part, contact));
+        let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
+        self.add(contacts);
+        Event::Resolved { part, legs }
+    }
+
+    /// Further contacts for a stage that rings, as long as no more than `limit` legs ring at once.
+    /// One that rings already does not ring twice; one that has had its turn only if `again`.
+    fn added(
+        &mut self,
+        (part, stage): (PartId, usize),
+        mut found: Vec<(Contact, NewLeg)>,
+        limit: usize,
+        again: bool,
+    ) -> Result<Event, NotAdded> {
+        let had_turn = |contact: &Contact| !again && self.has_rung(part, stage, contact);
+        found.retain(|(contact, _)| !self.rings(part, contact) && !had_turn(contact));
+        if !self.ring.takes(part, stage) {
+            return Err(NotAdded::Over);
+        }
+        if found.is_empty() {
+            return Err(NotAdded::Rings);
+        }
+        if self.open_since(0) + found.len() > limit {
+            return Err(NotAdded::Limit(limit));
+        }
+        let (contacts, legs): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        self.add(contacts);
+        Ok(Event::Added { part, stage, legs })
+    }
+}
+
+impl From<&Contact> for Known {
+    fn from(contact: &Contact) -> Known {
+        Known {
+            target: contact.target.clone(),
+            plain_target: contact.plain_target.clone(),
+            contact: contact.dial_string.clone(),
+            ..Known::default()
+        }
+    }
+}
+
+/// Why further contacts do not ring.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NotAdded {
+    Rings,
+    Over,
+    /// `max-targets`.
+    Limit(usize),
+}
+
+impl fmt::Display for NotAdded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAdded::Rings => f.write_str("it rings already"),
+            NotAdded::Over => f.write_str("too late: the stage is over"),
+            NotAdded::Limit(limit) => {
+                write!(f, "more legs would ring than max-targets ({limit})")
+            }
+        }
+    }
+}
+
+/// How long an operator waits for the call's hand, which is never away for so long.
+const PATIENCE: Duration = Duration::from_secs(5);

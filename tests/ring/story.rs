@@ -1,0 +1,299 @@
+//! The little language of the table: it reads a plan, its settings and a story, plays the story
+//! to the ring machine, and writes down what the machine commands.
+
+use mod_cti::ring::{
+    Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed, Mode, NewLeg, RejectRule,
+    Ring, Settings,
+};
+use std::time::Duration;
+
+pub const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+const CAUSES: &[(&str, Cause)] = &[
+    ("ABSENT", Cause::SUBSCRIBER_ABSENT),
+    ("UNREGISTERED", Cause::USER_NOT_REGISTERED),
+    ("BUSY", Cause::USER_BUSY),
+    ("CLEARING", Cause::NORMAL_CLEARING),
+    ("GONE", Cause::ORIGINATOR_CANCEL),
+    ("LOSE_RACE", Cause::LOSE_RACE),
+    ("MANAGER", Cause::MANAGER_REQUEST),
+    ("NO_ANSWER", Cause::NO_ANSWER),
+    ("NO_RESPONSE", Cause::NO_USER_RESPONSE),
+    ("NONE", Cause::NONE),
+    ("ORDER", Cause::DESTINATION_OUT_OF_ORDER),
+    ("REJECTED", Cause::CALL_REJECTED),
+];
+
+fn cause(name: &str) -> Cause {
+    let found = CAUSES.iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("no cause {name:?}")).1
+}
+
+fn name_of(cause: Cause) -> String {
+    let known = CAUSES.iter().find(|(_, known)| *known == cause);
+    known.map_or_else(|| cause.0.to_string(), |(name, _)| (*name).to_owned())
+}
+
+/// One row being played.
+pub struct Table {
+    plan: Vec<Vec<Vec<(String, NewLeg)>>>,
+    pub ring: Ring,
+    /// Whose leg each id is.
+    names: Vec<String>,
+    stage: Vec<usize>,
+    slow: bool,
+}
+
+impl Table {
+    pub fn new(plan: &str, settings: &str) -> Table {
+        let part = |text: &str| text.split('|').map(read_legs).collect::<Vec<_>>();
+        let plan: Vec<_> = plan.split(":_:").map(part).collect();
+        let slow = settings.contains("slow");
+        let settings = read_settings(settings);
+        let parts = plan.iter().map(|stages| (settings.clone(), stages.len()));
+        let (ring, stage) = (Ring::new(parts.collect()), vec![0; plan.len()]);
+        Table {
+            plan,
+            ring,
+            names: Vec::new(),
+            stage,
+            slow,
+        }
+    }
+
+    fn leg(&self, name: &str) -> LegId {
+        let found = self.names.iter().rposition(|known| known == name);
+        found.unwrap_or_else(|| panic!("no leg {name:?} yet"))
+    }
+
+    /// The commands that follow; a look-up is answered in the same moment, unless the row is slow.
+    fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
+        let mut said = Vec::new();
+        for command in self.ring.handle(ms(now), event) {
+            if let Command::Resolve { part, stage } = command {
+                self.stage[part] = stage;
+                if !self.slow {
+                    said.extend(self.found(now, part));
+                    continue;
+                }
+            }
+            said.push(command);
+        }
+        said
+    }
+
+    fn found(&mut self, now: u64, part: usize) -> Vec<Command> {
+        let (names, legs) = self.plan[part][self.stage[part]].iter().cloned().unzip();
+        let names: Vec<String> = names;
+        self.names.extend(names);
+        self.feed(now, Event::Resolved { part, legs })
+    }
+
+    /// The commands as the table writes them; legs that are dialled, or hung up with the same
+    /// cause, one after another are written together.
+    fn picture(&self, commands: &[Command]) -> Vec<String> {
+        let mut said: Vec<(&str, String, String)> = Vec::new();
+        for command in commands {
+            let leg = |leg: &LegId| self.names[*leg].clone();
+            let (verb, what, how) = match command {
+                Command::Resolve { part, stage } => {
+                    ("resolve", format!("{part}.{stage}"), String::new())
+                }
+                Command::Dial(id) => ("dial", leg(id), String::new()),
+                Command::Confirm(id) => ("confirm", leg(id), String::new()),
+                Command::HangUp { leg: id, cause } => ("hangup", leg(id), name_of(*cause)),
+                Command::Alert(id) => ("alert", leg(id), String::new()),
+                Command::Join(id) => ("join", leg(id), String::new()),
+                Command::Finish {
+                    outcome,
+                    cause,
+                    hang_up_caller,
+                } => {
+                    let hang_up = if *hang_up_caller { " and hang up" } else { "" };
+                    let how = format!("{}{hang_up}", name_of(*cause));
+                    ("finish", outcome.name().to_owned(), how)
+                }
+            };
+            match said.last_mut() {
+                Some((last, legs, cause))
+                    if *last == verb && matches!(verb, "dial" | "hangup") && *cause == how =>
+                {
+                    legs.push(' ');
+                    legs.push_str(&what);
+                }
+                _ => said.push((verb, what, how)),
+            }
+        }
+        let line = |(verb, what, how): (&str, String, String)| {
+            format!("{verb} {what} {how}").trim_end().to_owned()
+        };
+        said.into_iter().map(line).collect()
+    }
+
+    /// How the legs named in `expected` have ended.
+    fn legs(&self, expected: &str) -> String {
+        let told = expected.split(';').map(|one| {
+            let name = one.split_whitespace().next().unwrap_or("");
+            let leg = &self.ring.legs()[self.leg(name)];
+            match leg.state {
+                LegState::Ended => {
+                    let role = format!("{:?}", leg.role.expect("an ended leg has a role"));
+                    format!("{name} {} {}", role.to_lowercase(), name_of(leg.cause))
+                }
+                _ => format!("{name} open"),
+            }
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Play the story; the first line that comes out otherwise, if there is one.
+    pub fn play(&mut self, story: &str) -> Result<(), String> {
+        for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (what, expected) = line.split_once("->").unwrap_or((line, ""));
+            let words: Vec<_> = what.split_whitespace().collect();
+            let (expected, got) = match words[0] {
+                "next" => {
+                    let next = self.ring.next_deadline();
+                    let next = next.map_or("none".to_owned(), |at| at.as_millis().to_string());
+                    (words[1], next)
+                }
+                "hears" => {
+                    let relayed = self.ring.relayed().map(|leg| self.names[leg].as_str());
+                    (words[1], relayed.unwrap_or("nobody").to_owned())
+                }
+                "legs" => (
+                    what.trim_start_matches("legs").trim(),
+                    self.legs(&line[4..]),
+                ),
+                time => {
+                    let now = time.parse().expect("a line begins with a time");
+                    let got = match words[1..] {
+                        [added, legs] if added.starts_with("added") => {
+                            let (names, legs): (Vec<_>, Vec<_>) =
+                                read_legs(legs).into_iter().unzip();
+                            self.names.extend(names);
+                            let ringing = self.ring.ringing(ms(now));
+                            let stage = ringing.first().map_or(0, |part| part.stage - 1);
+                            let at = added.split_once('@');
+                            let stage = at.map_or(stage, |(_, at)| at.parse().expect("a stage"));
+                            let part = 0;
+                            self.feed(now, Event::Added { part, stage, legs })
+                        }
+                        ["found", part] => self.found(now, part.parse().expect("a part")),
+                        ref words => {
+                            let event = self.event(words);
+                            self.feed(now, event)
+                        }
+                    };
+                    (expected.trim(), self.picture(&got).join("; "))
+                }
+            };
+            if expected != got {
+                return Err(format!("{line}\n    got: {got}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&self, words: &[&str]) -> Event {
+        match *words {
+            ["begin"] => Event::Begin,
+            ["tick"] => Event::Tick,
+            ["started", leg] => Event::Started(self.leg(leg)),
+            ["ringing", leg] => Event::Ringing(self.leg(leg)),
+            ["media", leg] => Event::EarlyMedia(self.leg(leg)),
+            ["answered", leg] => Event::Answered(self.leg(leg)),
+            ["confirmed", leg] => Event::Confirmed(self.leg(leg)),
+            ["ended", leg, why] => Event::Ended {
+                leg: self.leg(leg),
+                cause: cause(why),
+            },
+            ["left", leg] => Event::Unanswered(self.leg(leg)),
+            ["gone"] => Event::CallerGone,
+            ["cancel", why] => Event::Cancel(cause(why)),
+            ["skip"] => Event::Skip,
+            ["drop", leg] => Event::Drop(self.leg(leg)),
+            ["extend", time] => Event::Extend(ms(time.parse().expect("a time"))),
+            _ => panic!("{words:?} is no event"),
+        }
+    }
+}
+
+fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
+    let leg = |text: &str| {
+        let mut words = text.split('/');
+        let mut leg = NewLeg::default();
+        let name = words.next().unwrap_or("").to_owned();
+        for word in words {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            let time = || ms(value.parse().expect("a time"));
+            match key {
+                "delay" => leg.delay = time(),
+                "timeout" => leg.timeout = Some(time()),
+                "progress" => leg.progress_timeout = Some(time()),
+                "required" => leg.required = true,
+                "grows" => leg.may_register = true,
+                "idle" => leg.idle = true,
+                "early" => leg.confirm_early = true,
+                "confirm" => {
+                    leg.confirm = Some(match value {
+                        "" => Confirm::Kept,
+                        "0" => Confirm::Dropped,
+                        _ => Confirm::Anew(time()),
+                    })
+                }
+                "dead" => {
+                    leg.dead = Some(cause(value));
+                    leg.may_register = value == "UNREGISTERED";
+                }
+                _ => panic!("{word:?} says nothing of a leg"),
+            }
+        }
+        (name, leg)
+    };
+    let legs = text.split(',').filter(|leg| !leg.is_empty());
+    legs.map(leg).collect()
+}
+
+fn read_settings(text: &str) -> Settings {
+    let mut settings = Settings::default();
+    for word in text.split_whitespace() {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let time = || ms(value.parse().expect("a time"));
+        match key {
+            "timeout" => settings.timeout = Some(time()),
+            "stage" => settings.stage_timeout = Some(time()),
+            "progress" => settings.progress_timeout = Some(time()),
+            "missed" => settings.missed = Missed::Never,
+            "progressive" => settings.mode = Mode::Progressive,
+            "wait" => settings.wait_register = Some(time()),
+            "period" => settings.retry_period = time(),
+            "until" => settings.retry_timeout = Some(time()),
+            "continue" => settings.continue_on_timeout = Some(value == "true"),
+            "attempts" => settings.attempts = value.parse().expect("a number"),
+            "sleep" => settings.retry_sleep = time(),
+            "hangup" => settings.hang_up_on_single_reject = true,
+            "reject" => {
+                settings.single_reject = match value.strip_prefix('!') {
+                    _ if value == "any" => RejectRule::Any,
+                    Some(but) => RejectRule::AnyBut(vec![cause(but)]),
+                    None => RejectRule::Only(vec![cause(value)]),
+                }
+            }
+            "early" => {
+                settings.early_media = Some(match value {
+                    "ignore" => EarlyMedia::Ignore,
+                    "relay" => EarlyMedia::Relay,
+                    "core" => EarlyMedia::Core,
+                    "silent" => EarlyMedia::Silent,
+                    _ => panic!("{value:?} is no early media"),
+                })
+            }
+            "slow" => {}
+            _ => panic!("{word:?} is no setting"),
+        }
+    }
+    settings
+}
