@@ -24,7 +24,7 @@ help:
 	@echo 'make live      only the tests on a real FreeSWITCH (FREESWITCH_PREFIX names it)'
 	@echo 'make install   mod_cti.so to $(MODULESDIR), conf/ to $(CONFDIR) (nothing is overwritten)'
 	@echo 'make lint      format, lints and documentation, warnings as errors'
-	@echo 'make bench     the benches'
+	@echo 'make bench     the benches, and where there is a FreeSWITCH the ring engine beside bridge'
 	@echo 'make fuzz      each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 
 all: build
@@ -55,6 +55,7 @@ lint: setup
 
 bench: setup
 	$(CARGO) bench --locked
+	-$(CARGO) run --release --locked --example measure
 
 # Stable Rust will do: RUSTC_BOOTSTRAP lets cargo-fuzz count coverage. What is fuzzed has no
 # unsafe code, so no sanitizer slows it down.

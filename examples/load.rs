@@ -3,6 +3,8 @@
 //! `cargo run --release --example load [calls [rate [pairs [plan]]]]`, by default 1000 calls of each application
 //! a plan, 20 a second, in 10 pairs of blocks; `plan` is one of those of `LOADS`.
 
+#[path = "measure/cpu.rs"]
+mod cpu;
 #[path = "../tests/live/mod.rs"]
 mod live;
 #[path = "../tests/scenarios/mod.rs"]
@@ -59,7 +61,7 @@ fn run(found: &Found, calls: usize, rate: usize, pairs: usize) -> Result<bool, S
     for application in ["bridge", "cti_bridge"] {
         batch(&rig, application, "one", 2 * rate, rate)?;
     }
-    let idle = idle(&rig)?;
+    let idle = cpu::idle(rig.switch.pid(), Duration::from_secs(5))?;
     println!(
         "idle: {:.1} ms CPU a second, taken off below; {calls} calls at {rate}/s in {pairs} blocks each\n",
         idle * 1000.0
@@ -154,7 +156,7 @@ fn batch(
     let times = |name: &str| name.ends_with("_rtt.csv");
     remove(&rig.switch.directory, times)?;
     let resident = resident(rig.switch.pid())?;
-    let (before, began) = (cpu(rig.switch.pid())?, Instant::now());
+    let (before, began) = (cpu::used(rig.switch.pid())?, Instant::now());
     // Should the switch die, SIPp would wait for it for ever.
     let limit = format!("{}s", calls / rate.max(1) + 60);
     let ended = Command::new("sipp")
@@ -196,7 +198,7 @@ fn batch(
         .status()
         .map_err(|error| format!("sipp: {error} (Debian's package is sip-tester)"))?;
     let left = rig.switch.channels_left()?;
-    let cpu = cpu(rig.switch.pid())? - before;
+    let cpu = cpu::used(rig.switch.pid())? - before;
     let seconds = began.elapsed().as_secs_f64();
     let grown = self::resident(rig.switch.pid())? - resident;
     let failed = failed_calls(&statistics).unwrap_or(0);
@@ -257,25 +259,4 @@ fn failed_calls(statistics: &Path) -> Option<u64> {
         .split(';')
         .position(|name| name == "FailedCall(C)")?;
     text.lines().last()?.split(';').nth(column)?.parse().ok()
-}
-
-/// Seconds of CPU that the process used so far: user and system, from `/proc/<pid>/stat`.
-fn cpu(pid: u32) -> Result<f64, String> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .map_err(|error| format!("/proc: {error}"))?;
-    // The name in brackets may hold blanks; what follows it does not.
-    let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    let ticks = |n: usize| fields.get(n).and_then(|field| field.parse::<f64>().ok());
-    let (user, system) = ticks(11)
-        .zip(ticks(12))
-        .ok_or("/proc/<pid>/stat cannot be read")?;
-    // A tick is 10 ms on every Linux that FreeSWITCH runs on.
-    Ok((user + system) / 100.0)
-}
-
-/// CPU a second of the switch with nothing to do.
-fn idle(rig: &Rig) -> Result<f64, String> {
-    let (before, began) = (cpu(rig.switch.pid())?, Instant::now());
-    std::thread::sleep(Duration::from_secs(5));
-    Ok((cpu(rig.switch.pid())? - before) / began.elapsed().as_secs_f64())
 }
