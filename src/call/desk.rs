@@ -31,8 +31,6 @@ pub struct Desk {
     pub early: Option<LegId>,
     pub loan: Option<Loan>,
     pub originated: Originated,
-    /// To be told that it rings, by applications of his.
-    pub rings_with_hooks: bool,
     /// The caller has handed the call over to somebody who waits for the answer.
     pub transferred: bool,
     /// When the legs were last looked at, whatever hooks have told.

@@ -92,7 +92,7 @@ impl Hand<'_> {
     }
 
     /// The caller has left, and nobody waits in his place.
-    fn is_gone(&mut self) -> bool {
+    pub fn is_gone(&mut self) -> bool {
         self.desk.transferred |= self.caller.is_transferred_early();
         !self.caller.ready() && !self.desk.transferred
     }
@@ -107,10 +107,9 @@ impl Hand<'_> {
             Command::Resolve { part, stage } => self.look_up(part, stage),
             Command::Confirm(leg) => self.confirm(leg),
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
-            Command::Alert(leg) => {
-                self.alert(leg);
-                if std::mem::take(&mut self.desk.rings_with_hooks) {
-                    // Applications run meanwhile, which may take long: the desk is free for others.
+            // Applications run meanwhile, which may take long.
+            Command::Alert(leg) if !self.stands_in && self.caller.has_hooks("ring") => {
+                if self.is_to_alert(leg) {
                     let (call, caller) = (self.call, self.caller);
                     MutexGuard::unlocked(&mut self.desk, || stood_in(call, || caller.ring()));
                     self.term = call.mailbox.term();
@@ -152,10 +151,11 @@ impl Hand<'_> {
             self.desk.dials.remove(waits);
             return self.feed(Event::Ended { leg, cause });
         }
+        let won = self.call.look(|ring| ring.winner()) == Some(leg);
         let joined;
         let session: &LockedSession = match self.desk.legs.get(&leg) {
-            // Whoever has taken it has it.
-            Some(session) if session.up() && session.taken_away() => {
+            // Whoever has taken it has it. A winner in early media is our own caller's.
+            Some(session) if !won && session.up() && session.taken_away() => {
                 self.feed(Event::Ended { leg, cause });
                 return self.release(leg);
             }

@@ -108,19 +108,23 @@ fn sound(text: &str) -> Sound {
 impl Hand<'_> {
     /// Tell the caller that this phone rings, unless he hears so.
     pub fn alert(&mut self, leg: LegId) {
+        if self.is_to_alert(leg) {
+            self.caller.ring();
+        }
+    }
+
+    /// The caller does not hear that this phone rings; he is shown whose it is.
+    pub fn is_to_alert(&mut self, leg: LegId) -> bool {
         let (call, caller) = (self.call, self.caller);
         if self.stands_in || call.hears.no_alert || call.hears.sounds() || caller.answered() {
-            return;
+            return false;
         }
         if let Some(peer) = self.desk.legs.get(&leg)
             && call.look(|ring| ring.alone(leg))
         {
             caller.show_callee(peer);
         }
-        if !caller.has_hooks("ring") {
-            return caller.ring();
-        }
-        self.desk.rings_with_hooks = true;
+        true
     }
 
     /// Let the caller hear what is to be heard; what his thread does meanwhile. What is played is

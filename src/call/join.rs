@@ -73,7 +73,12 @@ pub fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId) -> Joined {
     hand.over(leg, session);
     hand.desk.early = None;
     let was_lent = hand.give_back();
-    if call.look(|ring| ring.tentative().is_none()) {
+    // Others ring beside the one in early media: for nobody, when the caller has left.
+    let left = hand.is_gone() && call.look(|ring| ring.losers_open());
+    if left {
+        hand.feed(Event::CallerGone);
+    }
+    if left || call.look(|ring| ring.tentative().is_none()) {
         hand.settle_losers();
     }
     session.hear_no_messages(call.shared.hooks.messages);

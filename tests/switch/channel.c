@@ -274,11 +274,20 @@ bool channel_answer(switch_channel_t *channel) {
   return true;
 }
 
+/* The application of a caller's hook that takes so many milliseconds: `sleep 500`. */
+static void hook_takes_time(switch_channel_t *channel, const char *hook) {
+  const char *application = channel->session->is_caller ? channel_get(channel, hook) : NULL;
+  if (!application || strncmp(application, "sleep ", 6)) return;
+  int64_t until = now_ms() + atoi(application + 6);
+  while (channel_up(channel) && now_ms() < until) big_wait(10);
+}
+
 bool channel_pre_answer(switch_channel_t *channel) {
   if (channel->cause || !channel_up(channel)) return false;
   if (channel->flags[CF_ANSWERED] || channel->flags[CF_EARLY_MEDIA]) return true;
   if (channel->direction == SWITCH_CALL_DIRECTION_INBOUND) caller_told(channel->session, "183");
   channel_early(channel);
+  hook_takes_time(channel, "execute_on_media");
   return true;
 }
 
@@ -288,6 +297,7 @@ bool channel_ring_ready(switch_channel_t *channel) {
   if (channel->direction == SWITCH_CALL_DIRECTION_INBOUND && !channel->flags[CF_RING_READY])
     caller_told(channel->session, "180");
   channel_ringing(channel);
+  hook_takes_time(channel, "execute_on_ring");
   return true;
 }
 

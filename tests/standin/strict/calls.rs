@@ -1005,3 +1005,74 @@ pub fn traps_of_core(stand: &Stand) -> Wrong {
     }
     wrong
 }
+
+/// What the caller has run when somebody rings (`execute_on_ring`) may take long: deadlines count
+/// meanwhile.
+pub fn ring_hook_takes_long(stand: &Stand) -> Wrong {
+    stand.register(&[phone("1002", Behaviour::Rings)]);
+    let plan = b"{cti_stage_timeout=300ms}user/1002";
+    let course = call(stand, Some(plan), |stand, caller| {
+        stand
+            .library
+            .set_variable(caller, "execute_on_ring", "sleep 1500");
+    });
+    let mut wrong = course.leftovers.clone();
+    let told = course.caller.iter().find(|(_, what)| what == "180");
+    let soon = told.is_some_and(|(at, _)| *at < 250 * slowness());
+    expect(&mut wrong, "180 at once", soon, &course.caller);
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let ended = legs.split("\"ended_ms\":").nth(1);
+    let ended = ended.and_then(|rest| rest.split([',', '}']).next()?.parse::<u64>().ok());
+    let in_time = ended.is_some_and(|ms| (300..300 + 400 * slowness()).contains(&ms));
+    expect(&mut wrong, "the leg ends in time", in_time, &legs);
+    wrong
+}
+
+/// A leg in early media whose time is over while the caller's early media is opened is hung up.
+pub fn ended_while_taken(stand: &Stand) -> Wrong {
+    stand.register(&[phone("1002", Behaviour::Announces)]);
+    let plan = b"{cti_stage_timeout=300ms}user/1002";
+    let began = Instant::now();
+    let course = call(stand, Some(plan), |stand, caller| {
+        let library = &stand.library;
+        library.set_variable(caller, "execute_on_media", "sleep 600");
+        // Should the two stay joined, the caller leaves at last.
+        library.hangs_up(caller, 3000 * slowness() as i64, -1);
+    });
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(&mut wrong, "result", result == Some("no_answer"), &result);
+    let took = began.elapsed();
+    let soon = took < Duration::from_secs(2) * slowness() as u32;
+    expect(&mut wrong, "the two part", soon, &took);
+    wrong
+}
+
+/// The caller leaves while a leg beside him in early media still rings: the end of both is told.
+pub fn leaves_both(stand: &Stand) -> Wrong {
+    stand.register(&[
+        phone("1002", Behaviour::Announces),
+        phone("1003", Behaviour::Rings),
+    ]);
+    let caller = stand.library.caller("1001", false);
+    stand.library.begin();
+    stand.library.hangs_up(caller, 1500 * slowness() as i64, -1);
+    let mut wrong = Wrong::new();
+    let variables = std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let plan = b"user/1002";
+            stand.library.application(caller, APPLICATION, Some(plan));
+            stand.library.finish(caller)
+        });
+        std::thread::sleep(Duration::from_millis(120 * slowness()));
+        add_to_the_call(stand, "user/1003", &mut wrong);
+        running.join().expect("the call's thread")
+    });
+    let course = stand.collect(variables);
+    wrong.extend(course.leftovers.iter().cloned());
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let ended = legs.matches("\"ended_ms\":").count();
+    let unended = legs.matches("\"ended_ms\":null").count();
+    expect(&mut wrong, "both ended", ended - unended == 2, &legs);
+    wrong
+}
