@@ -35,7 +35,7 @@ pub struct Module {
 
 static MODULE: Lazy<RwLock<Option<Arc<Module>>>> = Lazy::new(RwLock::default);
 
-/// The loaded module; `None` before load and from the beginning of unload.
+/// The loaded module; `None` before load and from the end of its last call at unload.
 fn module() -> Option<Arc<Module>> {
     MODULE.read().clone()
 }
@@ -237,6 +237,8 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         // Until here hooks still find the calls that are ending.
         MODULE.write().take();
         module.shared.timer.stop();
+        // Not before: until here hooks tell the calls how their legs end.
+        *MODULE.write() = None;
         free_subclass(NAME, SUBCLASS);
         if ended {
             return ffi::SWITCH_STATUS_SUCCESS;

@@ -244,3 +244,41 @@ pub fn old_switch(stand: &Stand) -> Wrong {
     }
     wrong
 }
+
+/// … also of a caller who has media, whose thread reads it while others ring.
+pub fn forced_unload_with_media(stand: &Stand) -> Wrong {
+    let mut wrong = Wrong::new();
+    for ringback in ["", "%(2000,4000,440,480)"] {
+        stand.register(&[phone("1002", Behaviour::Rings)]);
+        let caller = stand.library.caller("1001", true);
+        stand.library.begin();
+        if !ringback.is_empty() {
+            stand.library.set_variable(caller, "ringback", ringback);
+        }
+        stand.library.hangs_up(caller, 8000 * slowness() as i64, -1);
+        let variables = std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let plan = Some(&b"user/1002"[..]);
+                stand.library.application(caller, APPLICATION, plan);
+                stand.library.finish(caller)
+            });
+            std::thread::sleep(Duration::from_millis(120 * slowness()));
+            // As after an application of a hook of his.
+            let library = &stand.library;
+            library.set_variable(caller, "current_application", "log");
+            let began = Instant::now();
+            let done = stand.library.unload(true);
+            expect(&mut wrong, "unload", done.is_ok(), &done);
+            let took = began.elapsed();
+            let soon = took < Duration::from_secs(3) * slowness() as u32;
+            expect(&mut wrong, "the unload's time", soon, &took);
+            running.join().expect("the call's thread")
+        });
+        let course = stand.collect(variables);
+        wrong.extend(course.leftovers.iter().cloned());
+        if let Err(error) = stand.load() {
+            wrong.push(format!("load: {error}"));
+        }
+    }
+    wrong
+}

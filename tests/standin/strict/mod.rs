@@ -96,6 +96,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_forced_unload_while_ringing", |stand| {
             lifetime::forced_unload(stand, Behaviour::Rings)
         }),
+        Test::new(
+            "strict_forced_unload_of_a_caller_with_media",
+            lifetime::forced_unload_with_media,
+        ),
         Test::new("strict_forced_unload_while_joined", |stand| {
             lifetime::forced_unload(stand, Behaviour::Answers(50))
         }),
