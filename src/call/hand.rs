@@ -115,6 +115,7 @@ impl Hand<'_> {
                     self.term = call.mailbox.term();
                 }
             }
+            Command::Alert(leg) => self.alert(leg),
             Command::Join(leg) if self.stands_in => self.desk.winner = Some(leg),
             Command::Join(leg) => {
                 // The others are hung up after the caller is answered, unless that takes long.
@@ -264,6 +265,7 @@ impl Hand<'_> {
             before.originated();
             session.set("picked_up_uuid", Some(&before.uuid()));
         }
+        // Or he would be taken for somebody else's, and left up with nobody, should he lose.
         session.is_originated();
         session.answer();
         session.run_hooks("pickup");
