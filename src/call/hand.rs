@@ -449,7 +449,15 @@ pub fn stood_in<T>(call: &Arc<Call>, long: impl FnOnce() -> T) -> T {
         };
         hand.work();
     });
-    let done = long();
-    call.mailbox.next_term();
-    done
+    let _back = Back(call);
+    long()
+}
+
+/// The caller's thread is back, also after a panic: the desk is free for it at once.
+struct Back<'a>(&'a Call);
+
+impl Drop for Back<'_> {
+    fn drop(&mut self) {
+        self.0.mailbox.next_term();
+    }
 }
