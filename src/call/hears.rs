@@ -170,6 +170,7 @@ impl Hand<'_> {
             caller.ring();
         }
         mailbox.ends();
+        caller.may_play();
         self.desk.served |=
             began.elapsed() < LATE_THREAD && caller.variable("timer_name").is_some();
         // A file without a sound in it is over at once: do not spin on it.

@@ -88,7 +88,8 @@ impl Mailbox {
             Waits::No | Waits::Asleep => return,
             Waits::Reads | Waits::Plays => self.caller.lock(),
         };
-        if let Some(caller) = &*caller {
+        // He may have gone on meanwhile: nothing that he does now shall end.
+        if let Some(caller) = caller.as_ref().filter(|_| self.inner.lock().waits == waits) {
             if waits == Waits::Plays {
                 caller.stop_playing();
             }
@@ -121,7 +122,9 @@ impl Mailbox {
         empty
     }
 
+    /// Whoever wakes the caller's thread has done so when this returns.
     pub fn ends(&self) {
+        let _nobody_wakes = self.caller.lock();
         self.inner.lock().waits = Waits::No;
     }
 

@@ -897,7 +897,7 @@ impl Channel<'_> {
     }
 
     /// Whoever plays next shall not end by a [`Channel::stop_playing`] of before.
-    fn may_play(&self) {
+    pub fn may_play(&self) {
         self.clear_flag(ffi::CF_BREAK);
     }
 
