@@ -107,9 +107,15 @@ const HAPPENINGS: &[&str] = &[
     "extend",
     "cancel",
     "two operators at once",
+    "early media",
+    "left unanswered",
+    "could not be made",
+    "hung up before it was dialled",
+    "spared",
 ];
 
-/// All laws at once over many calls: `RING_SOAK_CALLS` says how many.
+/// All laws at once over many calls: `RING_SOAK_CALLS` says how many, `RING_SOAK_FIRST` the seed of
+/// the first.
 #[test]
 fn soak() {
     let usual = if cfg!(debug_assertions) {
@@ -117,17 +123,12 @@ fn soak() {
     } else {
         300_000
     };
-    let calls = std::env::var("RING_SOAK_CALLS")
-        .ok()
-        .and_then(|calls| calls.parse().ok());
-    let calls: u64 = calls.unwrap_or(usual);
+    let number = |name| std::env::var(name).ok().and_then(|it| it.parse().ok());
+    let calls: u64 = number("RING_SOAK_CALLS").unwrap_or(usual);
+    let first: u64 = number("RING_SOAK_FIRST").unwrap_or(0);
     let (began, mut events) = (Instant::now(), 0);
     let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
     let mut broken: BTreeMap<Law, (u64, u64, String)> = BTreeMap::new();
-    let first: u64 = std::env::var("SEED")
-        .ok()
-        .and_then(|it| it.parse().ok())
-        .unwrap_or(0);
     for seed in first..first + calls {
         let played = Switch::new(&mut Dice::seeded(seed), false).run();
         events += played.events;

@@ -277,7 +277,7 @@ impl Ring {
         if it.state != LegState::Answered {
             return;
         }
-        if it.plan.confirm.is_none() {
+        if it.plan.confirm.is_none() || self.winner() == Some(leg) {
             self.answers(leg);
         } else if self.undecided() && it.hung_up.is_none() {
             self.ask(leg);
@@ -324,9 +324,6 @@ impl Ring {
             return;
         }
         self.wins(leg);
-        if let Some(early) = early.filter(|&early| self.legs[early].hung_up.is_none()) {
-            self.hang_up(early, Cause::LOSE_RACE);
-        }
     }
 
     fn wins(&mut self, leg: LegId) {

@@ -153,7 +153,9 @@ impl Ring {
     /// that was not carried out before the answer was read is none any more.
     pub fn spares(&self, leg: LegId) -> bool {
         let it = &self.legs[leg];
-        it.hung_up.is_none() || it.timed_out && self.undecided() && !it.unconfirmed()
+        let early = self.cancelled.is_none() && self.tentative().is_some();
+        let may_win = self.end.is_none() || early;
+        it.hung_up.is_none() || it.timed_out && may_win && !it.unconfirmed()
     }
 
     /// No other leg has rung in this one's stage so far, nor does another part beside it.

@@ -399,7 +399,8 @@ impl Referee {
     /// The part's legs that ring or are still to start.
     fn open(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
         let legs = self.legs.iter();
-        legs.filter(move |leg| leg.part == part && !leg.ended)
+        let never = |leg: &LegSeen| leg.cut && leg.commanded.is_none();
+        legs.filter(move |leg| leg.part == part && !leg.ended && !never(leg))
     }
 
     pub fn after(&mut self, now: u64, event: &Event, commands: &[Command], ring: &Ring) {

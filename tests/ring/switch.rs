@@ -85,9 +85,6 @@ impl<'d> Switch<'d> {
         let parts: Vec<_> = (0..parts)
             .map(|_| (dice.settings(), 1 + dice.below(4) as usize))
             .collect();
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("{parts:#?}");
-        }
         Switch {
             chorus: dice.maybe(3, |dice| 500 + dice.time(2_000)),
             parts: parts.len() as u64,
@@ -295,9 +292,6 @@ impl<'d> Switch<'d> {
         self.referee.before(self.now, &event, &self.ring);
         let commands = self.ring.handle(ms(self.now), event.clone());
         self.referee.after(self.now, &event, &commands, &self.ring);
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("{} {event:?} -> {commands:?}", self.now);
-        }
         let next = self.ring.next_deadline();
         if let Some(next) = next.filter(|_| std::mem::replace(&mut self.armed, next) != next) {
             *self.ticks.entry(next).or_default() += 1;
