@@ -60,6 +60,10 @@ impl Hand<'_> {
     }
 }
 
+/// Endpoints that make a leg themselves. Others, as `lcr/`, have core dial again, and by
+/// `forked_dial` they do not wait for whom they dial.
+const MAKE_LEGS: [&str; 5] = ["sofia", "loopback", "null", "error", "pickup"];
+
 fn handle(
     caller: &dyn Caller,
     globals: &Variables,
@@ -68,6 +72,13 @@ fn handle(
 ) -> Option<DialHandle> {
     let mut globals = settings::for_core(caller, globals);
     globals.0.retain(|it| !is_of_the_winner(&it.name));
+    let endpoint = contact.dial_string.split('/').next().unwrap_or_default();
+    if !MAKE_LEGS
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(endpoint))
+    {
+        globals.set("forked_dial", "true");
+    }
     let pair = |name: &'_ str, value: &'_ str| (name.to_owned(), value.to_owned());
     let ours = |name: &str| OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
     let own = contact.variables.iter();
