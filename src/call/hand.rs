@@ -35,12 +35,22 @@ impl Hand<'_> {
                 continue;
             } else if self.desk.decision.is_some() || self.desk.winner.is_some() {
                 return;
+            } else if self.stands_in && self.talks() && self.call.mailbox.stays_away(self.term) {
+                return;
             } else if let Some(leg) = self.desk.dials.pop_front() {
                 self.dial(leg);
             } else {
                 self.wait();
             }
         }
+    }
+
+    /// The winner, joined with the caller, has answered: nothing is left to command.
+    fn talks(&self) -> bool {
+        self.call.look(|ring| {
+            let winner = ring.winner();
+            winner.is_some_and(|leg| ring.legs()[leg].answered.is_some())
+        })
     }
 
     /// Read what has come.
@@ -448,6 +458,11 @@ pub fn stood_in<T>(call: &Arc<Call>, long: impl FnOnce() -> T) -> T {
             term,
         };
         hand.work();
+        drop(hand);
+        // What has come in the last moment; later whoever brings it does so.
+        if ours.mailbox.is_away() {
+            ours.write_down();
+        }
     });
     let _back = Back(call);
     long()

@@ -67,6 +67,7 @@ pub fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId) -> Joined {
         }
         drop(hand);
         stood_in(call, || caller.bridge(session));
+        call.mailbox.set_away(false);
     }
     let mut hand = call.hand(caller);
     hand.read_mail();

@@ -153,6 +153,17 @@ impl Mailbox {
         self.inner.lock().term
     }
 
+    /// Nobody stands in any more for the caller's thread, which talks. False: it is back.
+    pub fn stays_away(&self, term: u64) -> bool {
+        let mut inner = self.inner.lock();
+        inner.away |= inner.term == term;
+        inner.away
+    }
+
+    pub fn is_away(&self) -> bool {
+        self.inner.lock().away
+    }
+
     pub fn set_away(&self, away: bool) {
         self.inner.lock().away = away;
     }

@@ -1076,3 +1076,24 @@ pub fn leaves_both(stand: &Stand) -> Wrong {
     expect(&mut wrong, "both ended", ended - unended == 2, &legs);
     wrong
 }
+
+/// A phone that was joined in early media has answered: while the two talk no thread waits.
+pub fn nobody_stands_by(stand: &Stand) -> Wrong {
+    stand.register(&[phone("1002", Behaviour::AnnouncesThenAnswers(300))]);
+    let hands = || {
+        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+        let names = tasks.filter_map(|task| std::fs::read(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with(b"cti-hand")).count()
+    };
+    let (mut wrong, course) = during_a_call(stand, "user/1002", 2000 * slowness() as i64, || {
+        let mut wrong = Wrong::new();
+        let before = hands();
+        expect(&mut wrong, "early media", before == 1, &before);
+        let gone = wait_until(Duration::from_millis(1200), || hands() == 0);
+        expect(&mut wrong, "the thread has ended", gone, &hands());
+        wrong
+    });
+    let result = course.seen.variable("cti_result");
+    expect(&mut wrong, "result", result == Some("answered"), &result);
+    wrong
+}

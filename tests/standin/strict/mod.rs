@@ -81,6 +81,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_ring_hook_takes_long", calls::ring_hook_takes_long),
         Test::new("strict_ended_while_taken", calls::ended_while_taken),
         Test::new("strict_leaves_both", calls::leaves_both),
+        Test::new("strict_nobody_stands_by", calls::nobody_stands_by),
         Test::new("strict_reload_50_times", lifetime::reload_idle),
         Test::new("strict_load_fails_half_way", lifetime::load_fails_half_way),
         Test::new("strict_old_switch", lifetime::old_switch),
