@@ -209,7 +209,7 @@ impl Hand<'_> {
             session.hear_no_messages(self.call.shared.hooks.messages);
             session.originated();
             self.desk.originated.ended(leg, &session);
-            if self.call.hears.keeps_reports {
+            if self.call.hears.keeps_reports && !self.talks() {
                 self.desk.over.push(session);
             }
         }

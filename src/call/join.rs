@@ -53,6 +53,8 @@ pub fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId) -> Joined {
     let answered = session.answered();
     let mut told = None;
     if answered {
+        // Of a call that was answered nobody is told the CDRs of those that failed.
+        call.hand(caller).desk.over.clear();
         session.hear_no_messages(call.shared.hooks.messages);
         told = Some(verdict::answered(call, caller, leg));
         call.mailbox.set_away(true);
