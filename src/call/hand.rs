@@ -33,9 +33,10 @@ impl Hand<'_> {
             self.read_mail();
             if !self.desk.orders.is_empty() {
                 continue;
-            } else if self.desk.decision.is_some() || self.desk.winner.is_some() {
-                return;
-            } else if self.stands_in && self.talks() && self.call.mailbox.stays_away(self.term) {
+            } else if self.desk.decision.is_some()
+                || self.desk.winner.is_some()
+                || self.stands_in && self.talks() && self.call.mailbox.stays_away(self.term)
+            {
                 return;
             } else if let Some(leg) = self.desk.dials.pop_front() {
                 self.dial(leg);
