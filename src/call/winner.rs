@@ -22,6 +22,7 @@ impl Hand<'_> {
         if let Some(alone) = self.call.globals_of(leg).get("import") {
             import(self.caller, peer, alone);
         }
+        peer.await_codec();
         codec::inherit(self.caller, peer);
         let adopted = self.caller.adopt(peer);
         self.run_hooks_of_the_winner(leg, peer);
