@@ -75,10 +75,10 @@ impl Hand<'_> {
         true
     }
 
-    /// Others may ring beside a leg in early media from now on.
+    /// Others may ring beside the leg that is joined in early media from now on. A join that is
+    /// over has given back what was lent, and nobody would give back more.
     pub fn lend_for_company(&mut self) {
-        let early = self.call.look(|ring| ring.tentative().is_some());
-        if early && self.desk.loan.is_none() {
+        if self.desk.early.is_some() && self.desk.loan.is_none() {
             self.lend();
         }
     }
