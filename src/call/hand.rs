@@ -38,6 +38,8 @@ impl Hand<'_> {
                 || self.stands_in && self.talks() && self.call.mailbox.stays_away(self.term)
             {
                 return;
+            } else if self.has_lost_caller() {
+                self.feed(Event::CallerGone);
             } else if let Some(leg) = self.desk.dials.pop_front() {
                 self.dial(leg);
             } else {
@@ -81,7 +83,7 @@ impl Hand<'_> {
                 return;
             }
             // Nobody is answered for a caller who has left, nor looked up.
-            if !self.stands_in && self.is_gone() && !self.call.look(|ring| ring.over()) {
+            if self.has_lost_caller() {
                 self.feed(Event::CallerGone);
             }
         }
@@ -106,6 +108,11 @@ impl Hand<'_> {
     pub fn is_gone(&mut self) -> bool {
         self.desk.transferred |= self.caller.is_transferred_early();
         !self.caller.ready() && !self.desk.transferred
+    }
+
+    /// He has left, on his own thread, and the call is not over yet.
+    fn has_lost_caller(&mut self) -> bool {
+        !self.stands_in && self.is_gone() && !self.call.look(|ring| ring.over())
     }
 
     /// The leg is up and in our hands, or joined with the caller.
@@ -235,7 +242,9 @@ impl Hand<'_> {
                     seen.push(Event::Ended { leg, cause });
                 }
             } else if let Some(uuid) = session.swapped_for() {
-                swapped.push((leg, uuid));
+                if !self.call.look(|ring| ring.over()) {
+                    swapped.push((leg, uuid));
+                }
             } else if session.answered() {
                 seen.push(Event::Answered(leg));
             } else if session.taken_away() {
@@ -303,11 +312,10 @@ impl Hand<'_> {
         if !self.caller.ready() && !self.is_gone() {
             return self.sleep(BACKSTOP);
         }
+        if self.has_lost_caller() {
+            return self.feed(Event::CallerGone);
+        }
         if self.is_gone() {
-            let over = call.look(|ring| ring.over());
-            if !over {
-                return self.feed(Event::CallerGone);
-            }
             return self.sleep(OFTEN);
         }
         if !call.mailbox.is_empty() {
