@@ -10,6 +10,8 @@ pub struct Installed {
     pub binary: PathBuf,
     /// The directory of mod_sofia.so and the others.
     pub modules: PathBuf,
+    /// The dialplan that FreeSWITCH brings, where it was installed with one.
+    pub dialplan: Option<PathBuf>,
 }
 
 pub fn freeswitch() -> Result<Installed, String> {
@@ -52,7 +54,16 @@ fn below(prefix: &Path) -> Option<Installed> {
     .map(|place| prefix.join(place))
     .into_iter()
     .find(|modules| modules.join("mod_sofia.so").is_file())?;
-    binary.is_file().then_some(Installed { binary, modules })
+    let conf = ["etc/freeswitch", "conf", "share/freeswitch/conf/vanilla"];
+    let conf = conf.map(|place| prefix.join(place));
+    // Debian's packages have it outside of their prefix.
+    let conf = conf.into_iter().chain([PathBuf::from("/etc/freeswitch")]);
+    let dialplan = conf.map(|conf| conf.join("dialplan/default.xml"));
+    binary.is_file().then_some(Installed {
+        binary,
+        modules,
+        dialplan: dialplan.into_iter().find(|file| file.is_file()),
+    })
 }
 
 fn pkg_config_prefix() -> Option<PathBuf> {

@@ -9,6 +9,7 @@ mod hostile;
 mod lifetime;
 mod operator;
 mod ringing;
+mod stock;
 
 use super::run::Rig;
 use crate::scenarios::Phone;
@@ -64,6 +65,11 @@ pub const CHECKS: &[Check] = &[
         name: "conf_55555_per_target_variables",
         when: When::SlotZero,
         run: |rig, slot| conf::extension(rig, slot, &conf::VARIABLES),
+    },
+    Check {
+        name: "stock_dialplan_rings_as_before",
+        when: When::SlotZero,
+        run: stock::rings_as_before,
     },
     Check {
         name: "conf_cti_conf_is_read",
