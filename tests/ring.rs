@@ -8,3 +8,5 @@ mod cases;
 mod story;
 #[path = "ring/table.rs"]
 mod table;
+#[path = "ring/times.rs"]
+mod times;

@@ -38,7 +38,7 @@ impl Ring {
         self.now = self.now.max(now);
         match event {
             Event::Begin => (0..self.parts.len()).for_each(|part| match self.end {
-                None => self.begin_stage(part, 0),
+                None => self.begin(part),
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
@@ -86,14 +86,21 @@ impl Ring {
         std::mem::take(&mut self.commands)
     }
 
+    fn begin(&mut self, part: PartId) {
+        match self.parts[part].settings.delay {
+            Time::ZERO => self.begin_stage(part, 0),
+            delay => self.parts[part].phase = Phase::Sleeping(self.now + delay),
+        }
+    }
+
     pub(super) fn begin_stage(&mut self, part: PartId, stage: usize) {
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
         // A phone of an earlier stage may win in early media while this one is looked up.
-        let limit = it.settings.stage_limit(stage + 1 == it.stages);
-        it.stage_deadline = Some(self.now + limit);
+        let limit = it.settings.stage_limit(stage + 1 == it.stages, Time::ZERO);
+        it.stage_deadline = limit.map(|limit| self.now + limit);
         if stage == 0 {
             it.attempt_began = self.now;
         }
@@ -137,7 +144,8 @@ impl Ring {
         let last = stage + 1 == it.stages;
         it.phase = Phase::Ringing;
         it.first = first;
-        it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
+        let limit = it.settings.stage_limit(last, Time::ZERO);
+        it.stage_deadline = limit.map(|limit| self.now + limit);
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
         it.early_media = it
             .settings
@@ -167,12 +175,20 @@ impl Ring {
             self.never_dialled(alive, false);
         } else {
             // If nobody rings at once, the earliest late starter does: core's rule too.
-            let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
+            let plans = alive.iter().map(|&leg| &self.legs[leg].plan);
+            let delays = plans
+                .filter(|plan| plan.held.is_zero())
+                .map(|plan| plan.delay);
             let shift = delays.min().filter(|_| !beside).unwrap_or_default();
             for &leg in &alive {
-                let delay = self.legs[leg].plan.delay - shift;
+                let plan = &self.legs[leg].plan;
+                let delay = match plan.held {
+                    Time::ZERO => plan.delay - shift,
+                    held => held + plan.delay,
+                };
                 self.legs[leg].at = Some(self.now + delay);
             }
+            self.stretch(part);
             for leg in alive {
                 if self.legs[leg].at == Some(self.now) {
                     self.dial(leg);
@@ -213,6 +229,8 @@ impl Ring {
         if let Some(it) = self.legs.get_mut(leg).filter(begins) {
             it.started = true;
             it.dialled = Some(now);
+            let part = it.part;
+            self.stretch(part);
         }
     }
 
@@ -412,13 +430,15 @@ impl Ring {
         {
             return;
         }
-        let waits = |leg: &&mut Leg| leg.part == part && leg.state == LegState::Waiting;
-        let starts = legs.filter_map(|leg| leg.at.filter(|_| leg.state == LegState::Waiting));
+        let waits = |leg: &Leg| {
+            leg.part == part && leg.state == LegState::Waiting && leg.plan.held.is_zero()
+        };
+        let starts = legs.filter(|leg| waits(leg)).filter_map(|leg| leg.at);
         let Some(earliest) = starts.min() else {
             return;
         };
         let early = earliest.saturating_sub(self.now);
-        for leg in self.legs.iter_mut().filter(waits) {
+        for leg in self.legs.iter_mut().filter(|leg| waits(leg)) {
             leg.at = leg.at.map(|at| at - early);
         }
     }

@@ -27,6 +27,8 @@ pub type LegId = usize;
 /// What the bridge found behind one contact of the stage that is about to ring.
 #[derive(Debug, Clone, Default)]
 pub struct NewLeg {
+    /// `[originate_delay_start]`: so much later than its stage, whoever rings.
+    pub held: Duration,
     /// `[leg_delay_start]`, `[leg_timeout]`, `[leg_progress_timeout]`.
     pub delay: Duration,
     pub timeout: Option<Duration>,
@@ -191,7 +193,8 @@ enum Phase {
     Ringing,
     /// Its time is over; waiting for the last leg to end.
     Ending,
-    /// Between two attempts of `originate_retries`.
+    /// Before its first stage (`originate_delay_start`), or between two attempts
+    /// (`originate_retries`).
     Sleeping(Time),
     Done,
 }

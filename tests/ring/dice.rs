@@ -96,7 +96,11 @@ impl Dice {
     pub fn settings(&mut self) -> Settings {
         Settings {
             timeout: self.maybe(3, |dice| ms(400 + dice.time(20_000))),
-            stage_timeout: self.maybe(2, |dice| ms(100 + dice.time(8_000))),
+            delay: ms(self.lag(2_000)),
+            stage_timeout: self.maybe(2, |dice| {
+                let none = dice.one_in(8);
+                ms(if none { 0 } else { 100 + dice.time(8_000) })
+            }),
             progress_timeout: self.maybe(5, |dice| ms(50 + dice.time(2_000))),
             missed: if self.one_in(3) {
                 Missed::Never
@@ -159,6 +163,7 @@ impl Dice {
             }
         });
         NewLeg {
+            held: ms(self.lag(1_500)),
             delay: self
                 .maybe(3, |dice| ms(dice.time(3_000)))
                 .unwrap_or_default(),

@@ -230,6 +230,7 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             let time = || ms(value.parse().expect("a time"));
             match key {
+                "held" => leg.held = time(),
                 "delay" => leg.delay = time(),
                 "timeout" => leg.timeout = Some(time()),
                 "progress" => leg.progress_timeout = Some(time()),
@@ -264,6 +265,9 @@ fn read_settings(text: &str) -> Settings {
         let time = || ms(value.parse().expect("a time"));
         match key {
             "timeout" => settings.timeout = Some(time()),
+            "delay" => settings.delay = time(),
+            "default" => settings.stage_default = time(),
+            "last" => settings.last_stage_default = time(),
             "stage" => settings.stage_timeout = Some(time()),
             "progress" => settings.progress_timeout = Some(time()),
             "missed" => settings.missed = Missed::Never,

@@ -621,6 +621,28 @@ scenarios! {
         ends: answered("1003", 2);
         rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
     }
+    deadline_by_default_leaves_a_leg_its_own "[leg_timeout=21]user/1002|user/1003" {
+        phones: "1002" Answers(20_400), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(20_400);
+    }
+    deadline_of_a_leg_in_cores_words "<cti_timeout=3700ms>user/1002:_:[originate_delay_start=1200][originate_timeout=2]user/1003" {
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(3700), "1003" NoAnswer, exactly(1200) => exactly(3200);
+    }
+    deadline_of_a_leg_whose_part_begins_later "user/1002:_:{originate_delay_start=1500,leg_timeout=1}user/1003|user/1004" {
+        phones: "1002" Rejects(486, 100), "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" NoAnswer, exactly(1500) => exactly(2500),
+            "1004" Joined, (2500, 2950) => (2800, 3500);
+    }
+    deadline_0_is_no_limit "{cti_stage_timeout=0,cti_timeout=2500ms}user/1002|user/1003" {
+        given: "call_timeout" = "1";
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(2500);
+    }
     deadline_of_the_plan_outranks_the_callers "{cti_stage_timeout=1}user/1002|user/1003" {
         given: "cti_stage_timeout" = "3", "call_timeout" = "2";
         phones: "1002" Rings, "1003" Answers(300);
