@@ -331,7 +331,12 @@ impl Ring {
         let early = self.tentative().filter(|_| self.cancelled.is_none());
         if let Some(end) = self.end.filter(|_| early.is_none()) {
             if self.legs[leg].hung_up.is_none() {
-                let cause = self.cancelled.unwrap_or(end.tells());
+                let user = self.declined(end);
+                let told = match user.is_some() && self.legs[leg].plan.user == user {
+                    true => Cause::LOSE_RACE,
+                    false => end.tells(),
+                };
+                let cause = self.cancelled.unwrap_or(told);
                 self.legs[leg].cut = true;
                 self.hang_up(leg, cause);
             }
@@ -401,6 +406,7 @@ impl Ring {
         if it.hung_up.is_none() && settings.single_reject.matches(cause) {
             let hang_up_caller = settings.hang_up_on_single_reject;
             return self.end_call(End::SingleReject {
+                by: leg,
                 cause,
                 hang_up_caller,
             });
@@ -500,6 +506,12 @@ impl Ring {
             return;
         }
         self.end = Some(end);
+        if let Some(user) = self.declined(end) {
+            self.hang_up_all(
+                |leg| leg.plan.user.as_ref() == Some(&user),
+                Cause::LOSE_RACE,
+            );
+        }
         self.hang_up_all(|_| true, end.tells());
         for part in 0..self.parts.len() {
             // Whoever is still looked up will not ring.
@@ -507,6 +519,16 @@ impl Ring {
                 self.parts[part].phase = Phase::Ending;
             }
             self.stage_over(part);
+        }
+    }
+
+    /// The user who has declined the call for everybody: his other devices have missed nothing.
+    fn declined(&self, end: End) -> Option<String> {
+        match end {
+            End::SingleReject { by, cause, .. } if cause.is_rejection() || cause.is_busy() => {
+                self.legs[by].plan.user.clone()
+            }
+            _ => None,
         }
     }
 
@@ -685,6 +707,7 @@ impl Ring {
             Some(End::SingleReject {
                 cause,
                 hang_up_caller,
+                ..
             }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
                 let (outcome, cause) = self.most_telling();

@@ -46,6 +46,8 @@ pub struct NewLeg {
     pub dead: Option<Cause>,
     /// A device of its user's that registers while the stage rings will join it.
     pub may_register: bool,
+    /// Whose device it is.
+    pub user: Option<String>,
 }
 
 /// What becomes of a leg's own deadline while it is being confirmed.
@@ -225,6 +227,7 @@ enum End {
     Cancelled(Cause),
     /// `fail_on_single_reject` or `hangup_on_single_reject`.
     SingleReject {
+        by: LegId,
         cause: Cause,
         hang_up_caller: bool,
     },

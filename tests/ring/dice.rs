@@ -179,6 +179,11 @@ impl Dice {
             idle: self.one_in(12),
             may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(8),
             dead,
+            user: match self.below(4) {
+                2 => Some("one".to_owned()),
+                3 => Some("another".to_owned()),
+                _ => None,
+            },
         }
     }
 }

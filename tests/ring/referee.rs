@@ -131,8 +131,8 @@ enum Ended {
     Won(LegId),
     CallerGone,
     Cancelled(Cause),
-    /// By one phone, and whether the caller is hung up for it.
-    Rejected(Cause, bool),
+    /// By one phone.
+    Rejected(Cause, LegId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -629,8 +629,7 @@ impl Referee {
             let own = hung_up.is_none() && !undialled && !seen.cut;
             let settings = &self.parts[leg.part].settings;
             if own && settings.single_reject.matches(leg.cause) {
-                let hang_up = settings.hang_up_on_single_reject;
-                self.ended = Some(Ended::Rejected(leg.cause, hang_up));
+                self.ended = Some(Ended::Rejected(leg.cause, id));
             }
         }
     }
@@ -923,8 +922,16 @@ impl Referee {
             }
             Some(Ended::CallerGone) => return is(cause == Cause::ORIGINATOR_CANCEL, Reason::Cut),
             Some(Ended::Cancelled(by)) => return is(cause == by, Reason::Cut),
-            Some(Ended::Rejected(..)) => {
-                return is(cause == Cause::NO_ANSWER || cause == missed, Reason::Cut);
+            Some(Ended::Rejected(why, by)) => {
+                let declined = why.is_rejection() || why.is_busy();
+                let user = self.legs[by].plan.user.as_ref();
+                let same = declined && user.is_some() && user == leg.plan.user.as_ref();
+                let told = if same {
+                    Cause::LOSE_RACE
+                } else {
+                    Cause::NO_ANSWER
+                };
+                return is(cause == told, Reason::Cut);
             }
             _ => {}
         }
@@ -1050,7 +1057,9 @@ impl Referee {
                 return ((Outcome::Cancelled, Cause::ORIGINATOR_CANCEL), false);
             }
             Some(Ended::Cancelled(cause)) => return ((Outcome::Cancelled, cause), false),
-            Some(Ended::Rejected(cause, hang_up)) => {
+            Some(Ended::Rejected(cause, by)) => {
+                let settings = &self.parts[self.legs[by].part].settings;
+                let hang_up = settings.hang_up_on_single_reject;
                 return ((Outcome::of(cause), cause), hang_up);
             }
             Some(Ended::Won(_)) | None => {}

@@ -230,6 +230,7 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             let time = || ms(value.parse().expect("a time"));
             match key {
+                "user" => leg.user = Some(value.to_owned()),
                 "held" => leg.held = time(),
                 "delay" => leg.delay = time(),
                 "timeout" => leg.timeout = Some(time()),

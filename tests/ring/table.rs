@@ -295,6 +295,21 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    begin          -> dial a b
         100  ended a REJECTED -> hangup b NO_ANSWER
         110  ended b NO_ANSWER -> finish rejected REJECTED"),
+    ("… and to the other devices of who has declined it is no missed call", "a/user=x,b/user=x,c/user=y,d", "reject=any", "
+        0    begin          -> dial a b c d
+        100  ended a REJECTED -> hangup b LOSE_RACE; hangup c d NO_ANSWER
+        101  answered b
+        110  ended b LOSE_RACE
+        111  ended c NO_ANSWER
+        112  ended d NO_ANSWER -> finish rejected REJECTED
+        legs a failed REJECTED; b failed LOSE_RACE; c failed NO_ANSWER; d failed NO_ANSWER"),
+    ("… also in a stage that rings beside, also by a busy", "a/user=x|b/user=x,c", "reject=any progressive stage=1000", "
+        0    begin          -> dial a
+        1000 tick           -> dial b c
+        1100 ended b BUSY   -> hangup a LOSE_RACE; hangup c NO_ANSWER"),
+    ("… but who could not be reached has declined nothing", "a/user=x,b/user=x", "reject=any", "
+        0    begin          -> dial a b
+        100  ended a NO_RESPONSE -> hangup b NO_ANSWER"),
     ("… and an answer after that is too late", "a,b|c", "reject=any", "
         0    begin          -> dial a b
         100  ended a REJECTED -> hangup b NO_ANSWER

@@ -1100,6 +1100,13 @@ scenarios! {
         ends: failed("rejected", "CALL_REJECTED", 1);
         rings: "1002" ItsOwn(603), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
     }
+    single_reject_is_no_missed_call_on_the_users_other_device "user/1002,user/1003" {
+        given: "fail_on_single_reject" = "CALL_REJECTED";
+        phones: "1002" Rejects(603, 300), "1002-mobile" Rings, "1003" Rings;
+        ends: failed("rejected", "CALL_REJECTED", 1);
+        rings: "1002" ItsOwn(603), NOW => soon(300), "1002-mobile" Elsewhere, NOW => soon(300),
+            "1003" NoAnswer, NOW => soon(300);
+    }
     single_reject_fails "user/1002,user/1003|user/1004" {
         given: "fail_on_single_reject" = "true";
         phones: "1002" Rejects(603, 300), "1003" Rings, "1004" Answers(100);
