@@ -100,7 +100,6 @@ fn explain_part(
             EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
             EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
             EarlyMedia::Core => "early media passes both ways",
-            EarlyMedia::Silent => "only an answer counts; a 183 is not told of",
         };
         let _ = writeln!(
             said,

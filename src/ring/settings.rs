@@ -14,9 +14,6 @@ pub enum EarlyMedia {
     Relay,
     /// As core's `bridge`: early media joins the two (both ways).
     Core,
-    /// As [`EarlyMedia::Ignore`], but a 183 alone is no ringing either: core's
-    /// `ignore_early_media=true`.
-    Silent,
 }
 
 /// `cti_missed`.

@@ -181,9 +181,9 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
 /// the second; a `false` leaves the choice to us.
 fn early_media_written(lookup: &dyn Fn(&str) -> Option<String>) -> Option<EarlyMedia> {
     match lookup("ignore_early_media").as_deref() {
-        Some("ring_ready") => Some(EarlyMedia::Ignore),
-        Some("consume") => Some(EarlyMedia::Silent),
-        Some(value) if is_true(value) => Some(EarlyMedia::Silent),
+        // A phone that sends only a 183 rings all the same, and the caller hears so (promise 3).
+        Some("ring_ready" | "consume") => Some(EarlyMedia::Ignore),
+        Some(value) if is_true(value) => Some(EarlyMedia::Ignore),
         _ => lookup("bridge_early_media")
             .filter(|value| is_true(value))
             .map(|_| EarlyMedia::Relay),

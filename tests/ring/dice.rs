@@ -107,11 +107,10 @@ impl Dice {
             } else {
                 Missed::Auto
             },
-            early_media: self.maybe(3, |dice| match dice.below(4) {
+            early_media: self.maybe(3, |dice| match dice.below(3) {
                 0 => EarlyMedia::Ignore,
                 1 => EarlyMedia::Relay,
-                2 => EarlyMedia::Core,
-                _ => EarlyMedia::Silent,
+                _ => EarlyMedia::Core,
             }),
             continue_on_timeout: self.maybe(4, |dice| dice.one_in(2)),
             single_reject: match self.below(10) {

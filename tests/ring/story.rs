@@ -292,7 +292,6 @@ fn read_settings(text: &str) -> Settings {
                     "ignore" => EarlyMedia::Ignore,
                     "relay" => EarlyMedia::Relay,
                     "core" => EarlyMedia::Core,
-                    "silent" => EarlyMedia::Silent,
                     _ => panic!("{value:?} is no early media"),
                 })
             }

@@ -455,11 +455,6 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  media a        -> join a; hangup b LOSE_RACE
         105  ended b LOSE_RACE
         legs a open; b loser LOSE_RACE"),
-    ("ignore_early_media=true: a 183 alone is no ringing either", "a,b", "early=silent", "
-        0    begin          -> dial a b
-        100  media a
-        hears nobody
-        200  ringing b      -> alert b"),
     ("originate_continue_on_timeout=false ends the part at its first timeout", "a|b", "continue=false stage=1000 attempts=3", "
         0    begin          -> dial a
         1000 tick           -> hangup a NO_ANSWER

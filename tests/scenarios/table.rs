@@ -290,6 +290,11 @@ scenarios! {
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(800);
     }
+    sequence_announcement_not_ignored_then_failure "{ignore_early_media=false}user/1002|user/1003" {
+        phones: "1002" AnnouncesThenRejects(503, 500), "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(503), NOW => soon(500), "1003" Joined, soon(500) => (900, 1800);
+    }
     sequence_fork_then_one "{cti_stage_timeout=1.5}user/1002,user/1003|user/1004" {
         phones: "1002" Rings, "1003" Rings, "1004" Answers(400);
         ends: answered("1004", 2);
