@@ -4,6 +4,8 @@
 
 #[path = "ring/cases.rs"]
 mod cases;
+#[path = "ring/causes.rs"]
+mod causes;
 #[path = "ring/story.rs"]
 mod story;
 #[path = "ring/table.rs"]

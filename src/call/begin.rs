@@ -39,6 +39,7 @@ fn refuse(shared: &Shared, caller: &Session<'_>, text: &str, error: &str) {
     verdict::refused(caller, shared, error);
     event::refused(&uuid, text, error, verdict::REFUSED);
     caller.handle_cause(verdict::REFUSED);
+    verdict::goes_on(caller);
 }
 
 fn ring(shared: &Arc<Shared>, calls: &Calls, caller: &Session<'_>, plan: Plan, text: &str) {
@@ -224,4 +225,5 @@ fn finish(
     } else {
         caller.handle_cause(cause);
     }
+    verdict::goes_on(caller);
 }

@@ -69,7 +69,7 @@ impl Table {
     }
 
     /// The commands that follow; a look-up is answered in the same moment, unless the row is slow.
-    fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
+    pub fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
         let mut said = Vec::new();
         for command in self.ring.handle(ms(now), event) {
             if let Command::Resolve { part, stage } = command {

@@ -365,6 +365,37 @@ scenarios! {
         rings: "1002" ItsOwn(486), NOW => soon(100);
     }
 
+    // … is what core keeps of the call, too, whoever failed last
+
+    cause_is_cores_too "user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(603, 300);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(603), NOW => soon(300);
+        shows: "hangup_cause" = "USER_BUSY", "last_bridge_hangup_cause" = "USER_BUSY",
+            "last_bridge_proto_specific_hangup_cause" = "sip:486";
+    }
+    cause_is_cores_too_after_stages "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Rings, "1003" AnnouncesThenRejects(404, 300);
+        ends: failed("no_answer", "NO_ANSWER", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" ItsOwn(404), (1000, 1400) => (1300, 2000);
+        shows: "went_on" = "true", "last_bridge_hangup_cause" = "NO_ANSWER",
+            "originate_disposition" = "NO_ANSWER", "last_bridge_proto_specific_hangup_cause" = "";
+    }
+    cause_is_cores_too_where_the_dialplan_goes_on "user/1002|user/1003" {
+        given: "continue_on_fail" = "true";
+        phones: "1002" Rejects(486, 100), "1003" Rejects(404, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(404), soon(100) => (200, 1100);
+        shows: "went_on" = "true", "last_bridge_hangup_cause" = "USER_BUSY",
+            "last_bridge_proto_specific_hangup_cause" = "";
+    }
+    cause_of_the_winners_end "user/1002,user/1003" {
+        phones: "1002" Answers(300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300), "1003" Elsewhere, NOW => soon(300);
+        shows: "last_bridge_hangup_cause" = "NORMAL_CLEARING";
+    }
+
     // The caller gives up
 
     caller_cancels_in_stage_1 "user/1002,user/1003" {
