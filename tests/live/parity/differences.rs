@@ -121,6 +121,18 @@ pub const DIFFERENCES: &[Intended] = &[
         },
     },
     Intended {
+        name: "the hops of a `loopback/`",
+        reason: "its far half begins anew with `bridge`, so that a plan that leads to itself never ends",
+        always: true,
+        covers: |found| {
+            let behind = found.who.starts_with("loopback/") && found.core.is_none();
+            let hops = |value: Option<&str>| value.and_then(|value| value.parse::<u32>().ok());
+            let (core, ours) = found.both();
+            found.what == "variable max_forwards" && (behind || hops(ours) < hops(core))
+                || found.what == "INVITE Max-Forwards" && hops(ours) < hops(core)
+        },
+    },
+    Intended {
         name: "hooks run once",
         reason: "`…_on_pre_originate` and `…_on_post_originate` of the caller once a call, those of a leg once a leg; \
                  `bridge` runs them again in the originate of each `user/`, and for each stage",
