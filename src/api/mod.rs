@@ -73,7 +73,10 @@ pub fn run(shared: &Shared, calls: &Calls, line: &str, caller: Option<&Channel<'
 fn status(shared: &Shared, calls: &Calls) -> String {
     let config = shared.config();
     let mut text = format!("+OK {} calls in progress\n", calls.len());
-    let seconds = |time: std::time::Duration| format!("{} s", time.as_secs_f64());
+    let seconds = |time: std::time::Duration| match time.as_secs_f64() {
+        0.0 => "none".to_owned(),
+        seconds => format!("{seconds} s"),
+    };
     let rows = [
         (
             "call-timeout",

@@ -79,10 +79,16 @@ fn handle(
     {
         globals.set("forked_dial", "true");
     }
+    if endpoint.eq_ignore_ascii_case("loopback") {
+        let hops = hops_left(caller, &globals, &contact.variables);
+        globals.set(HOPS, hops.to_string());
+    }
     let pair = |name: &'_ str, value: &'_ str| (name.to_owned(), value.to_owned());
     let ours = |name: &str| OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
     let own = contact.variables.iter();
     let own = own.filter(|it| !ours(&it.name) && !is_of_the_winner(&it.name));
+    let looped = endpoint.eq_ignore_ascii_case("loopback");
+    let own = own.filter(|it| !looped || !it.name.eq_ignore_ascii_case(HOPS));
     let mut own: Vec<_> = own.map(|it| pair(&it.name, &it.value)).collect();
     own.push(pair(LEG_VARIABLE, number));
     let mut handle = DialHandle::new(
@@ -95,6 +101,26 @@ fn handle(
     )?;
     handle.nested_variables = globals.get("origination_nested_vars").is_some_and(is_true);
     Some(handle)
+}
+
+/// Core's name for Max-Forwards.
+const HOPS: &str = "max_forwards";
+
+/// How many hops a leg has. Core counts them for each leg, but the far half of a `loopback/` is a
+/// new caller who would begin anew, and a plan that leads to itself would never end. A plan may
+/// leave it fewer.
+fn hops_left(caller: &dyn Caller, globals: &Variables, own: &Variables) -> i32 {
+    /// As core begins.
+    const MOST: i32 = 70;
+    let read = |value: &str| value.trim().parse().ok();
+    let left = caller
+        .variable(HOPS)
+        .as_deref()
+        .and_then(read)
+        .unwrap_or(MOST)
+        - 1;
+    let asked = own.get(HOPS).or_else(|| globals.get(HOPS)).and_then(read);
+    asked.map_or(left, |asked| left.min(asked))
 }
 
 /// Hooks of a leg that core runs at the end of its originate: for the winner alone, and ours ends

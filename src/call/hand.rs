@@ -5,6 +5,7 @@
 use super::Call;
 use super::desk::{Decision, Hand};
 use super::mailbox::{Mail, Waits};
+use super::verdict;
 use crate::ring::{Cause, Command, Event, LegId, Ring, Time};
 use crate::switch::{LockedSession, Session};
 use crate::tell::event::Announcement;
@@ -216,6 +217,7 @@ impl Hand<'_> {
         if let Some(session) = self.desk.legs.remove(&leg) {
             session.hear_no_messages(self.call.shared.hooks.messages);
             session.originated();
+            verdict::failed_for_now(self.caller);
             self.desk.originated.ended(leg, &session);
             if self.call.hears.keeps_reports && !self.talks() {
                 self.desk.over.push(session);

@@ -218,13 +218,16 @@ impl Call {
         }
     }
 
-    /// What the phone has said, by the leg's own variables.
+    /// What the phone has said, by the leg's own variables. One that was challenged before its
+    /// answer keeps the challenge in them.
     fn note_status(&self, leg: LegId, session: &Session<'_>) {
-        let status = session
-            .variable("sip_invite_failure_status")
-            .or_else(|| session.variable("sip_term_status"));
+        let said = |name: &str| session.variable(name)?.parse().ok();
+        let code = match session.answered() {
+            true => session.is_dialled_by_sip().then_some(200),
+            false => said("sip_invite_failure_status").or_else(|| said("sip_term_status")),
+        };
         if let Some(known) = self.state.lock().known.get_mut(leg.0) {
-            known.sip_code = status.and_then(|status| status.parse().ok());
+            known.sip_code = code;
         }
     }
 

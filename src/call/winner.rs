@@ -64,15 +64,13 @@ impl Hand<'_> {
         self.desk.loan = Some(Loan(values));
     }
 
-    /// Whether anything was lent.
-    pub fn give_back(&mut self) -> bool {
+    pub fn give_back(&mut self) {
         let Some(loan) = self.desk.loan.take() else {
-            return false;
+            return;
         };
         for (name, value) in loan.0.into_iter().rev() {
             self.caller.restore(name, value.as_deref());
         }
-        true
     }
 
     /// Others may ring beside the leg that is joined in early media from now on. A join that is

@@ -99,6 +99,23 @@ impl Ring {
         self.parts[part].phase = Phase::Ending;
     }
 
+    /// A stage whose time nobody has written leaves each of its legs the time of its own. Where
+    /// the stage goes on ringing beside the next one, that one does.
+    pub(super) fn stretch(&mut self, part: PartId) {
+        let it = &self.parts[part];
+        if it.settings.stage_timeout.is_some() || it.goes_on_progressively() {
+            return;
+        }
+        let own = |leg: &Leg| Some(leg.dialled.or(leg.at)? + leg.plan.timeout?);
+        let open =
+            |leg: &&Leg| leg.part == part && leg.state != LegState::Ended && leg.hung_up.is_none();
+        let longest = self.legs.iter().filter(open).filter_map(own).max();
+        let it = &mut self.parts[part];
+        it.stage_deadline = it
+            .stage_deadline
+            .map(|at| longest.map_or(at, |own| at.max(own)));
+    }
+
     fn part_deadlines(&mut self, part: PartId) {
         let now = self.now;
         let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);

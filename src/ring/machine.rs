@@ -38,7 +38,7 @@ impl Ring {
         self.now = self.now.max(now);
         match event {
             Event::Begin => self.part_ids().for_each(|part| match self.end {
-                None => self.begin_stage(part, StageId(0)),
+                None => self.begin(part),
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
@@ -86,14 +86,23 @@ impl Ring {
         std::mem::take(&mut self.commands)
     }
 
+    fn begin(&mut self, part: PartId) {
+        match self.parts[part].settings.delay {
+            Time::ZERO => self.begin_stage(part, StageId(0)),
+            delay => self.parts[part].phase = Phase::Sleeping(self.now + delay),
+        }
+    }
+
     pub(super) fn begin_stage(&mut self, part: PartId, stage: StageId) {
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
         // A phone of an earlier stage may win in early media while this one is looked up.
-        let limit = it.settings.stage_limit(stage.0 + 1 == it.stages);
-        it.stage_deadline = Some(self.now + limit);
+        let limit = it
+            .settings
+            .stage_limit(stage.0 + 1 == it.stages, Time::ZERO);
+        it.stage_deadline = limit.map(|limit| self.now + limit);
         if stage == StageId(0) {
             it.attempt_began = self.now;
         }
@@ -137,7 +146,8 @@ impl Ring {
         let last = stage.0 + 1 == it.stages;
         it.phase = Phase::Ringing;
         it.first = LegId(first);
-        it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
+        let limit = it.settings.stage_limit(last, Time::ZERO);
+        it.stage_deadline = limit.map(|limit| self.now + limit);
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
         it.early_media = it
             .settings
@@ -167,12 +177,20 @@ impl Ring {
             self.never_dialled(alive, false);
         } else {
             // If nobody rings at once, the earliest late starter does: core's rule too.
-            let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
+            let plans = alive.iter().map(|&leg| &self.legs[leg].plan);
+            let delays = plans
+                .filter(|plan| plan.held.is_zero())
+                .map(|plan| plan.delay);
             let shift = delays.min().filter(|_| !beside).unwrap_or_default();
             for &leg in &alive {
-                let delay = self.legs[leg].plan.delay - shift;
+                let plan = &self.legs[leg].plan;
+                let delay = match plan.held {
+                    Time::ZERO => plan.delay - shift,
+                    held => held + plan.delay,
+                };
                 self.legs[leg].at = Some(self.now + delay);
             }
+            self.stretch(part);
             for leg in alive {
                 if self.legs[leg].at == Some(self.now) {
                     self.dial(leg);
@@ -213,6 +231,8 @@ impl Ring {
         if let Some(it) = self.legs.get_mut(leg.0).filter(begins) {
             it.started = true;
             it.dialled = Some(now);
+            let part = it.part;
+            self.stretch(part);
         }
     }
 
@@ -313,7 +333,12 @@ impl Ring {
         let early = self.tentative().filter(|_| self.cancelled.is_none());
         if let Some(end) = self.end.filter(|_| early.is_none()) {
             if self.legs[leg].hung_up.is_none() {
-                let cause = self.cancelled.unwrap_or(end.tells());
+                let user = self.declined(end);
+                let told = match user.is_some() && self.legs[leg].plan.user == user {
+                    true => Cause::LOSE_RACE,
+                    false => end.tells(),
+                };
+                let cause = self.cancelled.unwrap_or(told);
                 self.legs[leg].cut = true;
                 self.hang_up(leg, cause);
             }
@@ -383,6 +408,7 @@ impl Ring {
         if it.hung_up.is_none() && settings.single_reject.matches(cause) {
             let hang_up_caller = settings.hang_up_on_single_reject;
             return self.end_call(End::SingleReject {
+                by: leg,
                 cause,
                 hang_up_caller,
             });
@@ -412,13 +438,15 @@ impl Ring {
         {
             return;
         }
-        let waits = |leg: &&mut Leg| leg.part == part && leg.state == LegState::Waiting;
-        let starts = legs.filter_map(|leg| leg.at.filter(|_| leg.state == LegState::Waiting));
+        let waits = |leg: &Leg| {
+            leg.part == part && leg.state == LegState::Waiting && leg.plan.held.is_zero()
+        };
+        let starts = legs.filter(|leg| waits(leg)).filter_map(|leg| leg.at);
         let Some(earliest) = starts.min() else {
             return;
         };
         let early = earliest.saturating_sub(self.now);
-        for leg in self.legs.iter_mut().filter(waits) {
+        for leg in self.legs.iter_mut().filter(|leg| waits(leg)) {
             leg.at = leg.at.map(|at| at - early);
         }
     }
@@ -480,6 +508,12 @@ impl Ring {
             return;
         }
         self.end = Some(end);
+        if let Some(user) = self.declined(end) {
+            self.hang_up_all(
+                |leg| leg.plan.user.as_ref() == Some(&user),
+                Cause::LOSE_RACE,
+            );
+        }
         self.hang_up_all(|_| true, end.tells());
         for part in self.part_ids() {
             // Whoever is still looked up will not ring.
@@ -487,6 +521,16 @@ impl Ring {
                 self.parts[part].phase = Phase::Ending;
             }
             self.stage_over(part);
+        }
+    }
+
+    /// The user who has declined the call for everybody: his other devices have missed nothing.
+    fn declined(&self, end: End) -> Option<String> {
+        match end {
+            End::SingleReject { by, cause, .. } if cause.is_rejection() || cause.is_busy() => {
+                self.legs[by].plan.user.clone()
+            }
+            _ => None,
         }
     }
 
@@ -665,6 +709,7 @@ impl Ring {
             Some(End::SingleReject {
                 cause,
                 hang_up_caller,
+                ..
             }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
                 let (outcome, cause) = self.most_telling();

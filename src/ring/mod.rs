@@ -27,6 +27,8 @@ pub type Time = Duration;
 /// What the bridge found behind one contact of the stage that is about to ring.
 #[derive(Debug, Clone, Default)]
 pub struct NewLeg {
+    /// `[originate_delay_start]`: so much later than its stage, whoever rings.
+    pub held: Duration,
     /// `[leg_delay_start]`, `[leg_timeout]`, `[leg_progress_timeout]`.
     pub delay: Duration,
     pub timeout: Option<Duration>,
@@ -44,6 +46,8 @@ pub struct NewLeg {
     pub dead: Option<Cause>,
     /// A device of its user's that registers while the stage rings will join it.
     pub may_register: bool,
+    /// Whose device it is.
+    pub user: Option<String>,
 }
 
 /// What becomes of a leg's own deadline while it is being confirmed.
@@ -191,7 +195,8 @@ enum Phase {
     Ringing,
     /// Its time is over; waiting for the last leg to end.
     Ending,
-    /// Between two attempts of `originate_retries`.
+    /// Before its first stage (`originate_delay_start`), or between two attempts
+    /// (`originate_retries`).
     Sleeping(Time),
     Done,
 }
@@ -222,6 +227,7 @@ enum End {
     Cancelled(Cause),
     /// `fail_on_single_reject` or `hangup_on_single_reject`.
     SingleReject {
+        by: LegId,
         cause: Cause,
         hang_up_caller: bool,
     },

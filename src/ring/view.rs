@@ -224,6 +224,16 @@ impl Ring {
         rank(failures).unwrap_or(otherwise)
     }
 
+    /// The leg whose own failure the call's cause is: what its phone has said, the caller is told.
+    pub fn teller(&self, cause: Cause) -> Option<LegId> {
+        let tells = |leg: &Leg| {
+            let own = leg.hung_up.is_none() && !leg.cut && !leg.timed_out;
+            let answered = leg.answered.is_some() && leg.unconfirmed();
+            leg.state == LegState::Ended && own && !answered && leg.cause == cause
+        };
+        self.legs.iter().position(tells).map(LegId)
+    }
+
     /// The parts that an operator's command means; joined in early media, the winner's.
     pub(super) fn steerable_parts(&self) -> Vec<PartId> {
         match self.early_winner() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub call_timeout: Option<Duration>,
+    /// Zero is no limit.
     pub stage_timeout: Duration,
     pub last_stage_timeout: Duration,
     pub missed: Missed,
@@ -100,18 +101,17 @@ impl Config {
         fn time(value: &str, default: &str) -> Result<Duration, String> {
             parse_time(value).map_err(|error| format!("{error}; using {default}"))
         }
-        /// As in a plan, 0 is no time.
-        fn optional(value: &str) -> Result<Option<Duration>, String> {
-            if matches!(value.trim(), "" | "none") {
-                return Ok(None);
-            }
-            Ok(Some(time(value, "none")?).filter(|time| !time.is_zero()))
-        }
-        /// A stage that is over at once would ring nobody.
+        /// As in a plan, 0 is no limit.
         fn limit(value: &str, default: &str) -> Result<Duration, String> {
-            match time(value, default)? {
-                Duration::ZERO => Err(format!("expected a time above 0; using {default}")),
-                time => Ok(time),
+            match value.trim() {
+                "none" => Ok(Duration::ZERO),
+                value => time(value, default),
+            }
+        }
+        fn optional(value: &str) -> Result<Option<Duration>, String> {
+            match value.trim() {
+                "" => Ok(None),
+                value => Ok(Some(limit(value, "none")?).filter(|time| !time.is_zero())),
             }
         }
         let default = Config::default();
@@ -212,13 +212,20 @@ mod tests {
 
     #[test]
     fn no_time_is_no_limit() {
-        for value in ["0", "0ms", "none", ""] {
-            let (config, problems) = read(&[("call-timeout", value), ("wait-register", value)]);
-            assert_eq!(
-                (config, problems),
-                (Config::default(), Vec::new()),
-                "{value:?}"
-            );
+        for value in ["0", "0ms", "none"] {
+            let limits = [
+                "call-timeout",
+                "wait-register",
+                "stage-timeout",
+                "last-stage-timeout",
+            ];
+            let (config, problems) = read(&limits.map(|name| (name, value)));
+            let unlimited = Config {
+                stage_timeout: Duration::ZERO,
+                last_stage_timeout: Duration::ZERO,
+                ..Config::default()
+            };
+            assert_eq!((config, problems), (unlimited, Vec::new()), "{value:?}");
         }
     }
 
@@ -227,7 +234,7 @@ mod tests {
         let bad = [
             ("call-timeout", "-5"),
             ("stage-timeout", "soon"),
-            ("last-stage-timeout", "0"),
+            ("last-stage-timeout", "-1s"),
             ("missed", "perhaps"),
             ("early-media", "loud"),
             ("mode", "backwards"),

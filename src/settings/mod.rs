@@ -35,6 +35,7 @@ pub const OURS: &[&str] = &[
     "leg_required",
     "leg_timeout",
     "originate_continue_on_timeout",
+    "originate_delay_start",
     "originate_retries",
     "originate_retry_min_period_ms",
     "originate_retry_sleep_ms",
@@ -107,14 +108,17 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     let timeout = limit("cti_timeout", config.call_timeout);
     let wait_register = limit("cti_wait_register", config.wait_register);
     let progress_timeout = limit("progress_timeout", None);
-    // The plan's word first, whichever of the three names it takes.
+    // The plan's word first, whichever of the three names it takes; also a 0, which is no limit.
     let names = ["cti_stage_timeout", "originate_timeout", "call_timeout"];
     let written = names.map(|name| (name, globals.get(name).map(str::to_owned)));
     let on_caller = names.map(|name| (name, caller.variable(name)));
     let stage_timeout = written
         .into_iter()
         .chain(on_caller)
-        .find_map(|(name, value)| time(name, value?).filter(not_zero));
+        .find_map(|(name, value)| time(name, value.filter(|value| !value.is_empty())?));
+    // Core reads this one from the plan and the exports alone.
+    let delay = globals.get("originate_delay_start");
+    let delay = delay.and_then(|value| milliseconds("originate_delay_start", value, &mut problems));
     let mut chosen = Chosen(&lookup, &mut problems);
     let missed = chosen.of("cti_missed", "auto or never", config::missed);
     let modes = "sequence or progressive";
@@ -153,6 +157,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     };
     let settings = Settings {
         timeout,
+        delay: delay.unwrap_or_default(),
         stage_timeout,
         stage_default: config.stage_timeout,
         last_stage_default: config.last_stage_timeout,
@@ -176,9 +181,9 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
 /// the second; a `false` leaves the choice to us.
 fn early_media_written(lookup: &dyn Fn(&str) -> Option<String>) -> Option<EarlyMedia> {
     match lookup("ignore_early_media").as_deref() {
-        Some("ring_ready") => Some(EarlyMedia::Ignore),
-        Some("consume") => Some(EarlyMedia::Silent),
-        Some(value) if is_true(value) => Some(EarlyMedia::Silent),
+        // A phone that sends only a 183 rings all the same, and the caller hears so (promise 3).
+        Some("ring_ready" | "consume") => Some(EarlyMedia::Ignore),
+        Some(value) if is_true(value) => Some(EarlyMedia::Ignore),
         _ => lookup("bridge_early_media")
             .filter(|value| is_true(value))
             .map(|_| EarlyMedia::Relay),
@@ -218,6 +223,18 @@ fn time(name: &str, value: &str, problems: &mut Vec<String>) -> Option<Duration>
     parse_time(value).map_err(ignored).ok()
 }
 
+/// Core's own names say milliseconds by a bare number.
+fn milliseconds(name: &str, value: &str, problems: &mut Vec<String>) -> Option<Duration> {
+    let value = value.trim();
+    if value.is_empty() {
+        return None;
+    }
+    match value.ends_with('s') {
+        true => time(name, value, problems),
+        false => time(name, &format!("{value}ms"), problems),
+    }
+}
+
 /// `true`, a list of causes by name or number, or such a list behind a `!`.
 fn reject_rule(value: &str) -> RejectRule {
     let value = value.trim();
@@ -246,10 +263,24 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
             .or_else(|| globals.get(name))
             .filter(|value| !value.is_empty())
     };
-    let mut time = |name: &str| {
-        let time = time(name, lookup(name)?, &mut problems)?;
+    let mut limit = |name: &str, value: Option<&str>| {
+        let time = time(name, value?, &mut problems)?;
         Some(time).filter(|time| !time.is_zero())
     };
+    let mut time = |name: &str| limit(name, lookup(name));
+    let (delay, progress_timeout) = (time("leg_delay_start"), time("leg_progress_timeout"));
+    let timeout = time("leg_timeout");
+    // For one target these are words of core's about the originate of that target alone; among the
+    // globals they are the part's.
+    let own = |name: &str| {
+        contact
+            .variables
+            .get(name)
+            .filter(|value| !value.is_empty())
+    };
+    let alone = limit("originate_timeout", own("originate_timeout"));
+    let held = own("originate_delay_start")
+        .and_then(|value| milliseconds("originate_delay_start", value, &mut problems));
     // Core takes these from the caller, too.
     let asked = |name: &str| {
         let written = lookup(name).map(str::to_owned);
@@ -269,15 +300,17 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         None => Confirm::Kept,
     });
     let leg = NewLeg {
-        delay: time("leg_delay_start").unwrap_or_default(),
-        timeout: time("leg_timeout"),
-        progress_timeout: time("leg_progress_timeout"),
+        held: held.unwrap_or_default(),
+        delay: delay.unwrap_or_default(),
+        timeout: timeout.into_iter().chain(alone).min(),
+        progress_timeout,
         required: lookup("leg_required").is_some_and(is_true),
         confirm,
         confirm_early: asked("group_confirm_early_ok").is_none_or(|value| is_true(&value)),
         idle: contact.dial_string.starts_with("pickup/") && lookup("leg_timeout").is_none(),
         dead: contact.dead,
         may_register: contact.user.is_some(),
+        user: contact.of_user(),
     };
     (leg, problems)
 }

@@ -883,6 +883,12 @@ impl Channel<'_> {
         name.is_some_and(|name| name.starts_with("pickup/"))
     }
 
+    /// An INVITE of ours has made it.
+    pub fn is_dialled_by_sip(&self) -> bool {
+        let is = |name: &str, of: &str| self.variable(name).is_some_and(|it| it.starts_with(of));
+        is("channel_name", "sofia/") && is("direction", "outbound")
+    }
+
     /// Whom somebody has put in this `pickup/` leg's place.
     pub fn swapped_for(&self) -> Option<String> {
         // The flag that says so has another number in some releases.

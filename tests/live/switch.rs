@@ -426,6 +426,12 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   <extension name="by_cti"><condition field="destination_number" expression="^by_cti_(\d+)$">
     <action application="cti_bridge" data="user/$1"/>
   </condition></extension>
+  <extension name="leads_to_itself"><condition field="destination_number" expression="^leads_to_itself$">
+    <action application="cti_bridge" data="loopback/leads_to_itself"/>
+  </condition></extension>
+  <extension name="loops"><condition field="destination_number" expression="^loops_(\d+)$">
+    <action application="cti_bridge" data="user/$1,loopback/loops_$1"/>
+  </condition></extension>
   <extension name="{ELSEWHERE}"><condition field="destination_number" expression="^{ELSEWHERE}$">
     <action application="set" data="reached={ELSEWHERE}"/><action application="answer"/>
     <action application="park"/>

@@ -180,3 +180,23 @@ fn the_clock_never_runs_backwards() {
         1500 tick -> hangup a NO_ANSWER\n3 ended a NO_ANSWER -> dial b\nnext 2500";
     played("a|b", "stage=1000", story);
 }
+
+/// What `cti explain` shows, which knows beforehand how long the legs may ring.
+#[test]
+fn a_stages_time_is_known_beforehand() {
+    for (written, default, longest, limit) in [
+        (None, 20, 0, Some(20)),
+        (None, 20, 25, Some(25)),
+        (None, 0, 25, None),
+        (Some(20), 60, 25, Some(20)),
+        (Some(0), 60, 25, None),
+    ] {
+        let settings = Settings {
+            stage_timeout: written.map(ms),
+            stage_default: ms(default),
+            ..Settings::default()
+        };
+        let said = settings.stage_limit(false, ms(longest));
+        assert_eq!(said, limit.map(ms), "{written:?} {default} {longest}");
+    }
+}

@@ -78,7 +78,7 @@ struct PartSeen {
     resolving: bool,
     /// The first of the legs of the stage that rings.
     first: usize,
-    deadline: u64,
+    deadline: Option<u64>,
     over: Option<u64>,
     progress: Option<u64>,
     /// Nobody is registered; until then the stage is kept open.
@@ -131,8 +131,8 @@ enum Ended {
     Won(LegId),
     CallerGone,
     Cancelled(Cause),
-    /// By one phone, and whether the caller is hung up for it.
-    Rejected(Cause, bool),
+    /// By one phone.
+    Rejected(Cause, LegId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -164,7 +164,7 @@ impl Referee {
             attempt_first: 0,
             resolving: false,
             first: 0,
-            deadline: 0,
+            deadline: None,
             over: settings.timeout.map(|limit| limit.as_millis() as u64),
             progress: None,
             wait: None,
@@ -206,6 +206,8 @@ impl Referee {
                     && !leg.has_rung()
                 {
                     leg.dialled = Some(now);
+                    let part = leg.part;
+                    self.stretch(part);
                 }
             }
             Event::Ringing(leg) | Event::EarlyMedia(leg) => {
@@ -256,10 +258,10 @@ impl Referee {
                         match event {
                             Event::Extend(time) => {
                                 let time = time.as_millis() as u64;
-                                it.deadline += time;
+                                it.deadline = it.deadline.map(|at| at + time);
                                 it.wait = it.wait.map(|at| at + time);
                             }
-                            _ => (it.deadline, it.skipped) = (now, true),
+                            _ => (it.deadline, it.skipped) = (Some(now), true),
                         }
                     }
                 }
@@ -298,6 +300,9 @@ impl Referee {
                     leg.cut = true;
                     leg.plan.dead = None;
                 }
+                if !late && !legs.is_empty() && !hopeless(legs) {
+                    self.stretch(*part);
+                }
             }
             _ => {}
         }
@@ -318,7 +323,7 @@ impl Referee {
             it.attempt_first = first;
         }
         it.first = first;
-        it.deadline = now + it.limit();
+        it.deadline = it.limit().map(|limit| now + limit);
         it.progress = it
             .settings
             .progress_timeout
@@ -331,12 +336,29 @@ impl Referee {
         let absent = legs.iter().filter(unregistered).any(|leg| leg.may_register);
         let wait = it.settings.wait_register.map(|wait| now + millis(wait));
         it.wait = wait.filter(|_| absent && alive.clone().count() == 0);
-        let shift = alive.map(|leg| leg.delay).min().filter(|_| !beside);
+        let shifted = alive.filter(|leg| leg.held.is_zero());
+        let shift = shifted.map(|leg| leg.delay).min().filter(|_| !beside);
         let late = it.ending;
         self.new_legs(now, (part, stage), legs, shift.unwrap_or_default());
         for leg in self.legs[first..].iter_mut().filter(|_| late) {
             leg.plan.dead = None;
         }
+        if !late && !hopeless(legs) {
+            self.stretch(part);
+        }
+    }
+
+    /// A stage time that nobody wrote leaves each leg its own.
+    fn stretch(&mut self, part: PartId) {
+        if self.parts[part].settings.stage_timeout.is_some() || self.parts[part].goes_on() {
+            return;
+        }
+        let own =
+            |leg: &LegSeen| Some(leg.dialled.unwrap_or(leg.starts) + millis(leg.plan.timeout?));
+        let rings = |leg: &&LegSeen| leg.hung_up.is_none() && leg.plan.dead.is_none();
+        let longest = self.open(part).filter(rings).filter_map(own).max();
+        let it = &mut self.parts[part];
+        it.deadline = it.deadline.map(|at| at.max(longest.unwrap_or(0)));
     }
 
     /// Nobody has told it to end, or it has answered since.
@@ -356,7 +378,11 @@ impl Referee {
             part: of.0,
             stage: of.1,
             plan: plan.clone(),
-            starts: now + plan.delay.saturating_sub(shift).as_millis() as u64,
+            starts: now
+                + match plan.held {
+                    Duration::ZERO => millis(plan.delay.saturating_sub(shift)),
+                    held => millis(held + plan.delay),
+                },
             commanded: None,
             dialled: None,
             started: false,
@@ -471,7 +497,7 @@ impl Referee {
             }
             let it = &mut self.parts[part];
             let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
-            it.last |= late || now >= it.deadline && stops;
+            it.last |= late || past(it.deadline, now) && stops;
             if early.is_some() || !it.goes_on() {
                 it.ending = true;
                 self.time_over_for(part);
@@ -603,8 +629,7 @@ impl Referee {
             let own = hung_up.is_none() && !undialled && !seen.cut;
             let settings = &self.parts[leg.part].settings;
             if own && settings.single_reject.matches(leg.cause) {
-                let hang_up = settings.hang_up_on_single_reject;
-                self.ended = Some(Ended::Rejected(leg.cause, hang_up));
+                self.ended = Some(Ended::Rejected(leg.cause, LegId(id)));
             }
         }
     }
@@ -629,7 +654,7 @@ impl Referee {
     fn stage_time_over(&self, now: u64, part: PartId) -> bool {
         let it = &self.parts[part];
         let silent = !self.newest(part).any(LegSeen::has_rung);
-        now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent)
+        past(it.deadline, now) || past(it.over, now) || (past(it.progress, now) && silent)
     }
 
     /// The legs of the part's newest stage.
@@ -741,7 +766,7 @@ impl Referee {
                     .map(PartId)
                     .any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
-                let (expected, hang_up) = self.result(ring);
+                let (expected, hang_up) = self.result(now, ring);
                 let told = (*outcome, *cause) == expected && *hang_up_caller == hang_up;
                 self.law(Law::TrueResult, told, || {
                     format!("{} not {expected:?}", say(""))
@@ -795,9 +820,11 @@ impl Referee {
             Some(last) => stage.0 == last.0 + 1 && stage.0 < it.stages,
         };
         let next = next && !last && !std::mem::replace(&mut it.resolving, true);
+        let begun = it.stage.is_some() || now >= millis(it.settings.delay);
         it.stage = Some(stage);
         it.wait = None;
-        it.deadline = now + it.limit();
+        it.deadline = it.limit().map(|limit| now + limit);
+        self.law(Law::NeverEarly, begun, || say("the part begins later"));
         self.law(Law::StagesInOrder, next, || say("out of order"));
     }
 
@@ -817,7 +844,7 @@ impl Referee {
         if early > 0 && nobody_rings {
             // All the later ones move with it.
             let known = self.legs[..self.new].iter_mut();
-            for leg in known.filter(|leg| leg.part == part) {
+            for leg in known.filter(|leg| leg.part == part && leg.plan.held.is_zero()) {
                 if leg.commanded.is_none() {
                     leg.starts = leg.starts.saturating_sub(early).max(now);
                 }
@@ -897,8 +924,16 @@ impl Referee {
             }
             Some(Ended::CallerGone) => return is(cause == Cause::ORIGINATOR_CANCEL, Reason::Cut),
             Some(Ended::Cancelled(by)) => return is(cause == by, Reason::Cut),
-            Some(Ended::Rejected(..)) => {
-                return is(cause == Cause::NO_ANSWER || cause == missed, Reason::Cut);
+            Some(Ended::Rejected(why, by)) => {
+                let declined = why.is_rejection() || why.is_busy();
+                let user = self.legs[by].plan.user.as_ref();
+                let same = declined && user.is_some() && user == leg.plan.user.as_ref();
+                let told = if same {
+                    Cause::LOSE_RACE
+                } else {
+                    Cause::NO_ANSWER
+                };
+                return is(cause == told, Reason::Cut);
             }
             _ => {}
         }
@@ -920,7 +955,7 @@ impl Referee {
         let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
         let own = past(leg.deadline(), now)
             || past(since(leg.plan.progress_timeout), now) && !leg.has_rung();
-        let stage = winner && (now >= part.deadline || past(part.over, now));
+        let stage = winner && (past(part.deadline, now) || past(part.over, now));
         if own || stage || leg.timed_out {
             return is(cause == missed, Reason::TimeOver);
         }
@@ -943,7 +978,7 @@ impl Referee {
             let rang = self.newest(leg.part).any(LegSeen::has_rung);
             let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
             if rings || unanswered {
-                let deadline = Some(part.deadline).filter(|_| !part.resolving || unanswered);
+                let deadline = part.deadline.filter(|_| !part.resolving || unanswered);
                 owe(deadline, "a stage's deadline");
                 owe(part.over, "the call's deadline");
             }
@@ -963,6 +998,13 @@ impl Referee {
             if waits && self.ended.is_none() && !part.ending {
                 owe(Some(leg.starts), "a late start");
             }
+        }
+        for part in self.parts.iter().filter(|part| part.stage.is_none()) {
+            let begins = Some(millis(part.settings.delay)).filter(|_| self.ended.is_none());
+            owe(
+                begins.filter(|at| past_not(part.over, *at)),
+                "a part's beginning",
+            );
         }
         let parts = ring.ringing(Duration::ZERO).into_iter();
         for part in parts.filter(|_| self.ended.is_none()) {
@@ -1011,13 +1053,15 @@ impl Referee {
     }
 
     /// Promise 8, from our own notes of who rang and whose time was over.
-    fn result(&self, ring: &Ring) -> ((Outcome, Cause), bool) {
+    fn result(&self, now: u64, ring: &Ring) -> ((Outcome, Cause), bool) {
         match self.ended {
             Some(Ended::CallerGone) => {
                 return ((Outcome::Cancelled, Cause::ORIGINATOR_CANCEL), false);
             }
             Some(Ended::Cancelled(cause)) => return ((Outcome::Cancelled, cause), false),
-            Some(Ended::Rejected(cause, hang_up)) => {
+            Some(Ended::Rejected(cause, by)) => {
+                let settings = &self.parts[self.legs[by].part].settings;
+                let hang_up = settings.hang_up_on_single_reject;
                 return ((Outcome::of(cause), cause), hang_up);
             }
             Some(Ended::Won(_)) | None => {}
@@ -1048,6 +1092,9 @@ impl Referee {
                 Some((_, leg)) => (Outcome::of(leg.cause), leg.cause),
                 None if both().any(|it| dropped(&it)) => {
                     (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
+                }
+                None if self.parts.iter().any(|part| past(part.over, now)) => {
+                    (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
             }
@@ -1123,14 +1170,29 @@ impl PartSeen {
         self.settings.mode == Mode::Progressive && another && !self.last
     }
 
-    fn limit(&self) -> u64 {
+    fn limit(&self) -> Option<u64> {
         let last = self.stage.unwrap_or_default().0 + 1 == self.stages;
-        millis(self.settings.stage_limit(last))
+        let default = match last {
+            true => self.settings.last_stage_default,
+            false => self.settings.stage_default,
+        };
+        let limit = self.settings.stage_timeout.unwrap_or(default);
+        Some(millis(limit)).filter(|limit| *limit > 0)
     }
 }
 
 fn millis(time: Duration) -> u64 {
     time.as_millis() as u64
+}
+
+/// A required one among them cannot ring.
+fn hopeless(legs: &[NewLeg]) -> bool {
+    legs.iter().any(|leg| leg.required && leg.dead.is_some())
+}
+
+/// The call is not over by then.
+fn past_not(over: Option<u64>, at: u64) -> bool {
+    over.is_none_or(|over| at < over)
 }
 
 fn past(deadline: Option<u64>, now: u64) -> bool {

@@ -69,7 +69,7 @@ impl Table {
     }
 
     /// The commands that follow; a look-up is answered in the same moment, unless the row is slow.
-    fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
+    pub fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
         let mut said = Vec::new();
         for command in self.ring.handle(ms(now), event) {
             if let Command::Resolve { part, stage } = command {
@@ -231,6 +231,8 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             let time = || ms(value.parse().expect("a time"));
             match key {
+                "user" => leg.user = Some(value.to_owned()),
+                "held" => leg.held = time(),
                 "delay" => leg.delay = time(),
                 "timeout" => leg.timeout = Some(time()),
                 "progress" => leg.progress_timeout = Some(time()),
@@ -265,6 +267,9 @@ fn read_settings(text: &str) -> Settings {
         let time = || ms(value.parse().expect("a time"));
         match key {
             "timeout" => settings.timeout = Some(time()),
+            "delay" => settings.delay = time(),
+            "default" => settings.stage_default = time(),
+            "last" => settings.last_stage_default = time(),
             "stage" => settings.stage_timeout = Some(time()),
             "progress" => settings.progress_timeout = Some(time()),
             "missed" => settings.missed = Missed::Never,
@@ -288,7 +293,6 @@ fn read_settings(text: &str) -> Settings {
                     "ignore" => EarlyMedia::Ignore,
                     "relay" => EarlyMedia::Relay,
                     "core" => EarlyMedia::Core,
-                    "silent" => EarlyMedia::Silent,
                     _ => panic!("{value:?} is no early media"),
                 })
             }

@@ -62,6 +62,8 @@ pub struct Switch<'d> {
     caller_gone: bool,
     joined: Option<LegId>,
     parts: u64,
+    /// A stage without a limit: its phones may ring for ever, and the caller's patience does not.
+    unlimited: bool,
     /// When all phones that answer do.
     chorus: Option<u64>,
     silent_phones: bool,
@@ -88,6 +90,9 @@ impl<'d> Switch<'d> {
         Switch {
             chorus: dice.maybe(3, |dice| 500 + dice.time(2_000)),
             parts: parts.len() as u64,
+            unlimited: parts
+                .iter()
+                .any(|(settings, _)| settings.stage_timeout == Some(Duration::ZERO)),
             dice,
             referee: Referee::new(&parts),
             ring: Ring::new(parts),
@@ -126,7 +131,14 @@ impl<'d> Switch<'d> {
                 self.operators();
             }
         }
-        while let Some(((at, _), what)) = self.agenda.pop_first() {
+        loop {
+            let Some(((at, _), what)) = self.agenda.pop_first() else {
+                if self.unlimited && !self.caller_gone && self.ring.next_deadline().is_none() {
+                    self.after(1, Happening::CallerHangsUp);
+                    continue;
+                }
+                break;
+            };
             self.now = at;
             self.happens(what);
             if self.fed > 200_000 {
