@@ -7,6 +7,7 @@ mod module;
 
 mod api;
 mod call;
+pub mod groups;
 mod shared;
 
 mod settings;

@@ -1,0 +1,7 @@
+//! Whose turn it is, and who is free: named groups without a switch.
+//! First a table that reads as a specification, then laws over random histories, then single cases.
+
+#[path = "groups/config.rs"]
+mod config;
+#[path = "groups/write.rs"]
+mod write;
