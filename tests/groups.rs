@@ -3,5 +3,7 @@
 
 #[path = "groups/config.rs"]
 mod config;
+#[path = "groups/table.rs"]
+mod table;
 #[path = "groups/write.rs"]
 mod write;

@@ -57,3 +57,8 @@ pub fn group(text: &str) -> Arc<Group> {
     let config = read(&[("g", text)]).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
     Arc::clone(&config.groups["g"])
 }
+
+/// `1` for `user/1`, `ring/x` for that group.
+pub fn short(target: &str) -> &str {
+    target.strip_prefix("user/").unwrap_or(target)
+}
