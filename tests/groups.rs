@@ -3,6 +3,8 @@
 
 #[path = "groups/config.rs"]
 mod config;
+#[path = "groups/members.rs"]
+mod members;
 #[path = "groups/table.rs"]
 mod table;
 #[path = "groups/write.rs"]
