@@ -3,8 +3,12 @@
 
 #[path = "groups/config.rs"]
 mod config;
+#[path = "groups/laws.rs"]
+mod laws;
 #[path = "groups/members.rs"]
 mod members;
+#[path = "groups/memory.rs"]
+mod memory;
 #[path = "groups/table.rs"]
 mod table;
 #[path = "groups/write.rs"]

@@ -4,4 +4,5 @@
 
 pub mod config;
 pub mod members;
+pub mod memory;
 pub mod order;
