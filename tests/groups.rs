@@ -3,6 +3,8 @@
 
 #[path = "groups/config.rs"]
 mod config;
+#[path = "groups/expand.rs"]
+mod expand;
 #[path = "groups/laws.rs"]
 mod laws;
 #[path = "groups/members.rs"]
