@@ -11,6 +11,8 @@ mod laws;
 mod members;
 #[path = "groups/memory.rs"]
 mod memory;
+#[path = "groups/redis.rs"]
+mod redis;
 #[path = "groups/table.rs"]
 mod table;
 #[path = "groups/write.rs"]

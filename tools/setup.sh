@@ -10,6 +10,7 @@ need() { # need COMMAND PACKAGE
 need cc gcc
 need pkg-config pkg-config
 need sipp sip-tester
+need redis-server redis-server
 
 if [ -n "$missing" ]; then
 	echo "setup: installing$missing"

@@ -22,6 +22,7 @@ pub mod config;
 pub mod members;
 pub mod memory;
 pub mod order;
+pub mod redis;
 
 use crate::plan::Target;
 use config::{Config, Group, IdleSince, Step, WhenAllBusy};
