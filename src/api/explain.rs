@@ -3,7 +3,7 @@
 
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
-use crate::ring::{EarlyMedia, Mode};
+use crate::ring::{EarlyMedia, Mode, PartId, StageId};
 use crate::settings;
 use crate::settings::config::Config;
 use crate::switch::Channel;
@@ -37,7 +37,7 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
             let _ = writeln!(
                 said,
                 "part {} of {}, side by side with the others",
-                nth + 1,
+                PartId(nth),
                 plan.parts.len()
             );
         }
@@ -87,7 +87,7 @@ fn explain_part(
         let _ = writeln!(
             said,
             "stage {} of {}: {alive} ring together for {} s; {media}",
-            at + 1,
+            StageId(at),
             part.stages.len(),
             limit.as_secs_f64()
         );
@@ -99,7 +99,7 @@ fn explain_part(
             let _ = writeln!(said, "    note: {line}");
         }
         stages.push(json!({
-            "stage": at + 1,
+            "stage": StageId(at),
             "timeout_ms": ms(limit),
             "early_media": media,
             "legs": legs,

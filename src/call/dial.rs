@@ -17,14 +17,14 @@ impl Hand<'_> {
         let call = self.call;
         let (part, contact) = {
             let state = call.state.lock();
-            let Some(contact) = state.contacts.get(leg) else {
+            let Some(contact) = state.contacts.get(leg.0) else {
                 return;
             };
-            (state.ring.legs()[leg].part, contact.clone())
+            (state.ring.leg(leg).part, contact.clone())
         };
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
-        let number = format!("{}.{leg}", call.serial);
+        let number = format!("{}.{}", call.serial, leg.0);
         let made = handle(
             self.caller.channel(),
             &call.globals[part],
@@ -42,7 +42,7 @@ impl Hand<'_> {
                 session.hear_messages(call.shared.hooks.messages);
                 // What its hooks bring belongs to a leg that is known.
                 let uuid = session.uuid();
-                if let Some(known) = call.state.lock().known.get_mut(leg) {
+                if let Some(known) = call.state.lock().known.get_mut(leg.0) {
                     known.uuid = Some(uuid);
                 }
             }
@@ -110,7 +110,7 @@ fn is_of_the_winner(name: &str) -> bool {
 impl Hand<'_> {
     /// This leg has won: what the plan has run for it then.
     pub fn run_hooks_of_the_winner(&self, leg: LegId, session: &Session<'_>) {
-        let own = match self.call.state.lock().contacts.get(leg) {
+        let own = match self.call.state.lock().contacts.get(leg.0) {
             Some(contact) => contact.variables.clone(),
             None => return,
         };

@@ -50,7 +50,7 @@ impl Hand<'_> {
     fn talks(&self) -> bool {
         self.call.look(|ring| {
             let winner = ring.winner();
-            winner.is_some_and(|leg| ring.legs()[leg].answered.is_some())
+            winner.is_some_and(|leg| ring.leg(leg).answered.is_some())
         })
     }
 
@@ -265,7 +265,7 @@ impl Hand<'_> {
         let Some(session) = LockedSession::locate(uuid) else {
             return;
         };
-        if let Some(known) = self.call.state.lock().known.get_mut(leg) {
+        if let Some(known) = self.call.state.lock().known.get_mut(leg.0) {
             known.uuid = Some(uuid.to_owned());
         }
         if let Some(before) = self.desk.legs.remove(&leg) {

@@ -3,7 +3,7 @@
 //! Core sets variables of its own for each leg; ours come after them.
 
 use super::Call;
-use crate::ring::{Cause, LegId, Outcome};
+use crate::ring::{Cause, LegId, Outcome, StageId};
 use crate::shared::Shared;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
@@ -60,7 +60,7 @@ pub fn refused(caller: &Channel<'_>, shared: &Shared, error: &str) {
 
 /// The winner answered while it rang, and so has the caller: how long was that?
 pub fn caller_answered(call: &Call, leg: LegId) {
-    let answered = call.look(|ring| ring.legs()[leg].answered);
+    let answered = call.look(|ring| ring.leg(leg).answered);
     if let Some(at) = answered {
         let waited = call.age().saturating_sub(at);
         call.shared.metrics.caller_answered(waited);
@@ -72,7 +72,7 @@ pub struct Verdict {
     how: Outcome,
     cause: Cause,
     ring_ms: u64,
-    stage: usize,
+    stage: StageId,
     winner: Option<String>,
     error: Option<String>,
     legs: Vec<LegReport>,
@@ -81,7 +81,7 @@ pub struct Verdict {
 /// The winner answered: before the two are joined, so that it can be read during the call.
 pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) -> Verdict {
     let mut verdict = verdict(call, Outcome::Answered, Cause::SUCCESS);
-    let winner = verdict.legs.get(leg);
+    let winner = verdict.legs.get(leg.0);
     caller.set("cti_winner", winner.map(|winner| winner.target.as_str()));
     caller.set(
         "cti_winner_uuid",

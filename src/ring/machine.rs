@@ -10,8 +10,8 @@ impl Ring {
         let parts = parts.into_iter().map(|(settings, stages)| Part {
             settings,
             stages,
-            stage: 0,
-            first: 0,
+            stage: StageId(0),
+            first: LegId(0),
             attempt: 1,
             attempt_began: Time::ZERO,
             phase: Phase::Resolving,
@@ -37,8 +37,8 @@ impl Ring {
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Command> {
         self.now = self.now.max(now);
         match event {
-            Event::Begin => (0..self.parts.len()).for_each(|part| match self.end {
-                None => self.begin_stage(part, 0),
+            Event::Begin => self.part_ids().for_each(|part| match self.end {
+                None => self.begin_stage(part, StageId(0)),
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
@@ -50,7 +50,7 @@ impl Ring {
             Event::Ended { leg, cause } => {
                 // Nothing is known yet of what was not dialled.
                 let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
-                if self.legs.get(leg).is_some_and(dialled) {
+                if self.legs.get(leg.0).is_some_and(dialled) {
                     let part = self.legs[leg].part;
                     self.leg_ended(leg, cause);
                     self.stage_over(part);
@@ -86,22 +86,22 @@ impl Ring {
         std::mem::take(&mut self.commands)
     }
 
-    pub(super) fn begin_stage(&mut self, part: PartId, stage: usize) {
+    pub(super) fn begin_stage(&mut self, part: PartId, stage: StageId) {
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
         // A phone of an earlier stage may win in early media while this one is looked up.
-        let limit = it.settings.stage_limit(stage + 1 == it.stages);
+        let limit = it.settings.stage_limit(stage.0 + 1 == it.stages);
         it.stage_deadline = Some(self.now + limit);
-        if stage == 0 {
+        if stage == StageId(0) {
             it.attempt_began = self.now;
         }
         self.commands.push(Command::Resolve { part, stage });
     }
 
     fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
-        let Some(it) = self.parts.get(part) else {
+        let Some(it) = self.parts.get(part.0) else {
             return;
         };
         let (asked, late) = (it.phase == Phase::Resolving, self.is_over(part));
@@ -113,7 +113,7 @@ impl Ring {
         let may_grow = new.iter().any(|leg| leg.may_register);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
         if !asked || self.end.is_some() || late {
             self.never_dialled(legs, late);
             if asked {
@@ -122,7 +122,7 @@ impl Ring {
                 }
                 // Should the winner leave unanswered, it is this stage's turn all the same.
                 if self.winner().is_some_and(|leg| self.may_resume(leg)) {
-                    self.parts[part].stage = stage.saturating_sub(1);
+                    self.parts[part].stage = StageId(stage.0.saturating_sub(1));
                 }
                 self.parts[part].phase = Phase::Ending;
                 self.stage_over(part);
@@ -134,9 +134,9 @@ impl Ring {
         let beside = earlier.any(|leg| leg.part == part && leg.state != LegState::Ended);
         let it = &mut self.parts[part];
         let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
-        let last = stage + 1 == it.stages;
+        let last = stage.0 + 1 == it.stages;
         it.phase = Phase::Ringing;
-        it.first = first;
+        it.first = LegId(first);
         it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
         it.early_media = it
@@ -210,7 +210,7 @@ impl Ring {
     fn started(&mut self, leg: LegId) {
         let now = self.now;
         let begins = |it: &&mut Leg| it.state == LegState::Dialled && !it.started;
-        if let Some(it) = self.legs.get_mut(leg).filter(begins) {
+        if let Some(it) = self.legs.get_mut(leg.0).filter(begins) {
             it.started = true;
             it.dialled = Some(now);
         }
@@ -219,7 +219,7 @@ impl Ring {
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
         let now = self.now;
         let goes_on = |it: &&mut Leg| it.dialled.is_some() && it.state != LegState::Ended;
-        let Some(it) = self.legs.get_mut(leg).filter(goes_on) else {
+        let Some(it) = self.legs.get_mut(leg.0).filter(goes_on) else {
             return;
         };
         it.started = true;
@@ -257,7 +257,7 @@ impl Ring {
             let core = it.early_media == EarlyMedia::Core && it.state == LegState::EarlyMedia;
             core && it.hung_up.is_none()
         };
-        if self.end.is_some() || !self.legs.get(leg).is_some_and(counts) {
+        if self.end.is_some() || !self.legs.get(leg.0).is_some_and(counts) {
             return;
         }
         let plan = &self.legs[leg].plan;
@@ -269,9 +269,9 @@ impl Ring {
     }
 
     fn answered(&mut self, leg: LegId) {
-        let before = self.legs.get(leg).map(|it| it.answered);
+        let before = self.legs.get(leg.0).map(|it| it.answered);
         self.leg_reached(leg, LegState::Answered);
-        let Some(it) = self.legs.get(leg).filter(|_| before == Some(None)) else {
+        let Some(it) = self.legs.get(leg.0).filter(|_| before == Some(None)) else {
             return;
         };
         if it.state != LegState::Answered {
@@ -291,7 +291,7 @@ impl Ring {
     }
 
     fn confirmed(&mut self, leg: LegId) {
-        let Some(it) = self.legs.get(leg).filter(|it| it.asked) else {
+        let Some(it) = self.legs.get(leg.0).filter(|it| it.asked) else {
             return;
         };
         if self.winner() == Some(leg) {
@@ -342,7 +342,7 @@ impl Ring {
         let (won, tentative) = (self.winner(), self.tentative());
         let Some(it) = self
             .legs
-            .get_mut(leg)
+            .get_mut(leg.0)
             .filter(|leg| leg.state != LegState::Ended)
         else {
             return;
@@ -454,7 +454,7 @@ impl Ring {
         match self.cancelled {
             Some(cause) => self.end_call(End::Cancelled(cause)),
             // Every part has waited for this.
-            None => (0..self.parts.len()).for_each(|part| self.stage_over(part)),
+            None => self.part_ids().for_each(|part| self.stage_over(part)),
         }
     }
 
@@ -481,7 +481,7 @@ impl Ring {
         }
         self.end = Some(end);
         self.hang_up_all(|_| true, end.tells());
-        for part in 0..self.parts.len() {
+        for part in self.part_ids() {
             // Whoever is still looked up will not ring.
             if self.parts[part].phase == Phase::Resolving {
                 self.parts[part].phase = Phase::Ending;
@@ -498,7 +498,7 @@ impl Ring {
     /// Whatever rings or is still to start, but the winner.
     fn hang_up_all(&mut self, which: impl Fn(&Leg) -> bool, cause: Cause) {
         let winner = self.winner();
-        for leg in 0..self.legs.len() {
+        for leg in self.leg_ids() {
             let it = &mut self.legs[leg];
             let starts = it.state != LegState::Waiting || it.at.is_some();
             let open = starts && it.state != LegState::Ended && it.hung_up.is_none();
@@ -516,7 +516,7 @@ impl Ring {
     /// The newest stage's time is over: the next one takes its place, or joins it.
     pub(super) fn stage_time_over(&mut self, part: PartId) {
         if self.parts[part].goes_on_progressively() && !self.is_over(part) {
-            let next = self.parts[part].stage + 1;
+            let next = StageId(self.parts[part].stage.0 + 1);
             return self.begin_stage(part, next);
         }
         self.time_over_for(part);
@@ -539,7 +539,7 @@ impl Ring {
     }
 
     fn drop_leg(&mut self, leg: LegId) {
-        if leg >= self.legs.len() || !self.droppable(leg) {
+        if leg.0 >= self.legs.len() || !self.droppable(leg) {
             return;
         }
         let cause = Cause::ORIGINATOR_CANCEL;
@@ -552,15 +552,15 @@ impl Ring {
     }
 
     /// Added legs ring beside what rings already.
-    fn added(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>) {
+    fn added(&mut self, part: PartId, stage: StageId, new: Vec<NewLeg>) {
         let first = self.legs.len();
-        if part >= self.parts.len() {
+        if part.0 >= self.parts.len() {
             return;
         }
         let takes = self.takes(part, stage);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
         if legs.is_empty() || !takes {
             return self.never_dialled(legs, false);
         }
@@ -577,7 +577,7 @@ impl Ring {
     }
 
     /// A leg that was required has failed: its stage rings for nothing.
-    fn cancel_stage(&mut self, part: PartId, stage: usize) {
+    fn cancel_stage(&mut self, part: PartId, stage: StageId) {
         // To the others it is a missed call.
         let cause = self.parts[part].settings.missed.cause();
         if self.parts[part].stage == stage {
@@ -627,8 +627,8 @@ impl Ring {
             return self.part_done(part);
         }
         let it = &mut self.parts[part];
-        if it.stage + 1 < it.stages && !it.last {
-            let next = it.stage + 1;
+        if it.stage.0 + 1 < it.stages && !it.last {
+            let next = StageId(it.stage.0 + 1);
             self.begin_stage(part, next);
         } else if it.attempt < it.settings.attempts
             && it
@@ -643,7 +643,7 @@ impl Ring {
             if until > self.now {
                 it.phase = Phase::Sleeping(until);
             } else {
-                self.begin_stage(part, 0);
+                self.begin_stage(part, StageId(0));
             }
         } else {
             self.part_done(part);
@@ -692,7 +692,7 @@ impl End {
 }
 
 impl Leg {
-    fn new(part: PartId, stage: usize, plan: NewLeg) -> Leg {
+    fn new(part: PartId, stage: StageId, plan: NewLeg) -> Leg {
         Leg {
             part,
             stage,

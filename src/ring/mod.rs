@@ -9,11 +9,13 @@
 mod cause;
 mod deadlines;
 mod machine;
+mod number;
 mod outcome;
 mod settings;
 mod view;
 
 pub use cause::Cause;
+pub use number::{LegId, PartId, StageId};
 pub use outcome::{Failure, Outcome, rank};
 pub use settings::{EarlyMedia, Missed, Mode, RejectRule, Settings};
 
@@ -21,8 +23,6 @@ use std::time::Duration;
 
 /// Time since the call began.
 pub type Time = Duration;
-pub type PartId = usize;
-pub type LegId = usize;
 
 /// What the bridge found behind one contact of the stage that is about to ring.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +95,7 @@ pub enum Event {
     /// These legs join a stage that rings: an operator's, or a device that has registered late.
     Added {
         part: PartId,
-        stage: usize,
+        stage: StageId,
         legs: Vec<NewLeg>,
     },
 }
@@ -103,7 +103,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Find the contacts of this stage now and answer with `Event::Resolved`.
-    Resolve { part: PartId, stage: usize },
+    Resolve { part: PartId, stage: StageId },
     /// Make this leg's channel and send its INVITE.
     Dial(LegId),
     /// The leg has answered: ask whoever it is to confirm that.
@@ -148,7 +148,7 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub struct Leg {
     pub part: PartId,
-    pub stage: usize,
+    pub stage: StageId,
     pub state: LegState,
     pub dialled: Option<Time>,
     pub ringing: Option<Time>,
@@ -178,7 +178,7 @@ pub struct Leg {
 #[derive(Debug, Clone)]
 pub struct Ringing {
     pub part: PartId,
-    pub stage: usize,
+    pub stage: StageId,
     pub stages: usize,
     pub stage_left: Option<Duration>,
     pub call_left: Option<Duration>,
@@ -200,7 +200,7 @@ enum Phase {
 struct Part {
     settings: Settings,
     stages: usize,
-    stage: usize,
+    stage: StageId,
     /// The first leg of the stage that rings.
     first: LegId,
     attempt: u32,

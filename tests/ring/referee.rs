@@ -3,8 +3,8 @@
 
 use super::ms;
 use mod_cti::ring::{
-    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, Ring,
-    Role, Settings,
+    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, PartId,
+    Ring, Role, Settings, StageId,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,21 +63,21 @@ pub struct Referee {
     caller_rings: bool,
     busy: (u64, u32),
     /// The first of the legs that came with the event.
-    new: LegId,
+    new: usize,
     pub faults: Vec<Fault>,
 }
 
 struct PartSeen {
     settings: Settings,
     stages: usize,
-    stage: Option<usize>,
+    stage: Option<StageId>,
     attempt: u32,
     attempt_began: u64,
     /// The first of the attempt's legs.
-    attempt_first: LegId,
+    attempt_first: usize,
     resolving: bool,
     /// The first of the legs of the stage that rings.
-    first: LegId,
+    first: usize,
     deadline: u64,
     over: Option<u64>,
     progress: Option<u64>,
@@ -94,8 +94,8 @@ struct PartSeen {
 }
 
 struct LegSeen {
-    part: usize,
-    stage: usize,
+    part: PartId,
+    stage: StageId,
     plan: NewLeg,
     starts: u64,
     /// When it was told to be dialled.
@@ -200,7 +200,7 @@ impl Referee {
                 self.stage_begins(now, *part, legs, ring.legs().len());
             }
             Event::Started(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended)
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended)
                     && leg.commanded.is_some()
                     && !std::mem::replace(&mut leg.started, true)
                     && !leg.has_rung()
@@ -209,24 +209,24 @@ impl Referee {
                 }
             }
             Event::Ringing(leg) | Event::EarlyMedia(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.rang = true;
                 }
             }
             Event::Answered(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.picked_up.get_or_insert(now);
                     leg.answered |= leg.plan.confirm.is_none() || leg.confirmed;
                 }
             }
             Event::Confirmed(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.confirmed |= leg.asked;
                     leg.answered |= leg.asked && leg.picked_up.is_some();
                 }
             }
             Event::Ended { leg, cause } => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.told = Some(*cause);
                 }
             }
@@ -250,7 +250,7 @@ impl Referee {
                 let goes_on = |leg: &LegId| extends || self.legs[*leg].cancelled.is_none();
                 let winner = self.in_early_media(ring).filter(goes_on);
                 let winner = winner.map(|leg| self.legs[leg].part);
-                for part in 0..self.parts.len() {
+                for part in (0..self.parts.len()).map(PartId) {
                     if self.rings(part) || winner == Some(part) {
                         let it = &mut self.parts[part];
                         match event {
@@ -270,7 +270,7 @@ impl Referee {
                     Some(Ended::Won(winner)) => self.early.is_some() || winner == *leg,
                     Some(_) => false,
                 };
-                if let Some(leg) = self.legs.get_mut(*leg) {
+                if let Some(leg) = self.legs.get_mut(leg.0) {
                     let open = goes_on && !leg.ended && leg.hung_up.is_none();
                     leg.dropped |= open && !leg.answered;
                 }
@@ -303,10 +303,10 @@ impl Referee {
         }
     }
 
-    fn stage_begins(&mut self, now: u64, part: usize, legs: &[NewLeg], first: LegId) {
+    fn stage_begins(&mut self, now: u64, part: PartId, legs: &[NewLeg], first: usize) {
         let beside = self.open(part).next().is_some();
         let it = &mut self.parts[part];
-        let stage = it.stage.unwrap_or(0);
+        let stage = it.stage.unwrap_or_default();
         if self.ended.is_some() || !it.resolving {
             // Nobody waits for them any more.
             it.resolving = false;
@@ -314,7 +314,7 @@ impl Referee {
             return self.never_dialled(first);
         }
         it.resolving = false;
-        if stage == 0 {
+        if stage == StageId(0) {
             it.attempt_first = first;
         }
         it.first = first;
@@ -344,14 +344,14 @@ impl Referee {
         self.legs[leg].hung_up.is_none()
     }
 
-    fn never_dialled(&mut self, first: LegId) {
+    fn never_dialled(&mut self, first: usize) {
         for leg in &mut self.legs[first..] {
             leg.plan.dead = None;
             leg.cut = true;
         }
     }
 
-    fn new_legs(&mut self, now: u64, of: (usize, usize), legs: &[NewLeg], shift: Duration) {
+    fn new_legs(&mut self, now: u64, of: (PartId, StageId), legs: &[NewLeg], shift: Duration) {
         self.legs.extend(legs.iter().map(|plan| LegSeen {
             part: of.0,
             stage: of.1,
@@ -377,7 +377,7 @@ impl Referee {
     }
 
     /// Its stage rings: what an operator's command means.
-    fn rings(&self, part: usize) -> bool {
+    fn rings(&self, part: PartId) -> bool {
         let it = &self.parts[part];
         let open = self.open(part).next().is_some() || it.wait.is_some();
         let early = self.early.is_some_and(|leg| {
@@ -391,13 +391,13 @@ impl Referee {
     /// The winner, if it may still be steered: nobody has answered.
     fn in_early_media(&self, ring: &Ring) -> Option<LegId> {
         let winner = ring.winner()?;
-        let early = ring.legs()[winner].state == LegState::EarlyMedia;
+        let early = ring.leg(winner).state == LegState::EarlyMedia;
         let leaves = self.early != Some(winner) && self.legs[winner].hung_up.is_some();
         Some(winner).filter(|_| early && !leaves)
     }
 
     /// The part's legs that ring or are still to start.
-    fn open(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+    fn open(&self, part: PartId) -> impl Iterator<Item = &LegSeen> {
         let legs = self.legs.iter();
         let never = |leg: &LegSeen| leg.cut && leg.commanded.is_none();
         legs.filter(move |leg| leg.part == part && !leg.ended && !never(leg))
@@ -421,7 +421,7 @@ impl Referee {
         self.due(now, ring);
         let mut ringing = ring.ringing(ms(now));
         ringing.retain(|_| self.ended.is_none());
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let idle = self.open(part).next().is_none();
             let given_up = matches!(self.ended, Some(end) if !matches!(end, Ended::Won(_)));
             let it = &mut self.parts[part];
@@ -448,7 +448,7 @@ impl Referee {
             Event::Ended { leg, .. } => Some(*leg),
             _ => None,
         };
-        let ends = ends.filter(|&leg| self.legs.get(leg).is_some_and(|leg| !leg.ended));
+        let ends = ends.filter(|&leg| self.legs.get(leg.0).is_some_and(|leg| !leg.ended));
         if let Some(leg) = ends {
             self.legs[leg].ended = true;
         }
@@ -459,7 +459,7 @@ impl Referee {
     }
 
     fn times_pass(&mut self, now: u64, early: Option<LegId>) {
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let late = past(self.parts[part].over, now);
             if self.parts[part].resolving && late {
                 let it = &mut self.parts[part];
@@ -479,7 +479,7 @@ impl Referee {
         }
     }
 
-    fn time_over_for(&mut self, part: usize) {
+    fn time_over_for(&mut self, part: PartId) {
         let open = |leg: &&mut LegSeen| {
             leg.part == part && !leg.ended && !leg.cut && !leg.dropped && leg.hung_up.is_none()
         };
@@ -493,7 +493,7 @@ impl Referee {
         let (Event::Answered(id) | Event::Confirmed(id)) = event else {
             return;
         };
-        let Some(leg) = self.legs.get_mut(*id).filter(|leg| leg.answered) else {
+        let Some(leg) = self.legs.get_mut(id.0).filter(|leg| leg.answered) else {
             return;
         };
         if leg.ended || std::mem::replace(&mut leg.counted, true) {
@@ -508,12 +508,12 @@ impl Referee {
         if self.ended == Some(Ended::Won(*id)) {
             self.early = None;
             let losers = |leg: &LegSeen| leg.commanded.is_some() && !leg.ended;
-            let open = |(it, leg): (LegId, &LegSeen)| {
+            let open = |(it, leg): (usize, &LegSeen)| {
                 let told = Command::HangUp {
-                    leg: it,
+                    leg: LegId(it),
                     cause: Cause::LOSE_RACE,
                 };
-                losers(leg) && it != *id && leg.hung_up.is_none() && !commands.contains(&told)
+                losers(leg) && it != id.0 && leg.hung_up.is_none() && !commands.contains(&told)
             };
             let open = self.legs.iter().enumerate().any(open);
             return self.law(Law::AnswersCount, !open, || {
@@ -538,12 +538,12 @@ impl Referee {
             return;
         }
         let mut over = true;
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let it = &self.parts[part];
             let Some(stage) = it.stage else { return };
             let waits = self.open(part).next().is_some() || it.wait.is_some() || it.resolving;
             let late = past(it.over, now);
-            let next = stage + 1 < it.stages && !it.last && !late;
+            let next = stage.0 + 1 < it.stages && !it.last && !late;
             let in_time = |limit| it.idle.unwrap_or(now) <= millis(limit);
             let in_time = it.settings.retry_timeout.is_none_or(in_time);
             let again = it.attempt < it.settings.attempts && in_time && !late && !it.last;
@@ -610,7 +610,7 @@ impl Referee {
     }
 
     /// Why a stage may be cancelled now, if nothing has ended the call.
-    fn why(&self, now: u64, part: usize, stage: usize, ring: &Ring) -> Option<Why> {
+    fn why(&self, now: u64, part: PartId, stage: StageId, ring: &Ring) -> Option<Why> {
         let it = &self.parts[part];
         let legs = || {
             let both = ring.legs().iter().zip(&self.legs).skip(it.attempt_first);
@@ -626,14 +626,14 @@ impl Referee {
         self.stage_time_over(now, part).then_some(Why::TimeOver)
     }
 
-    fn stage_time_over(&self, now: u64, part: usize) -> bool {
+    fn stage_time_over(&self, now: u64, part: PartId) -> bool {
         let it = &self.parts[part];
         let silent = !self.newest(part).any(LegSeen::has_rung);
         now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent)
     }
 
     /// The legs of the part's newest stage.
-    fn newest(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+    fn newest(&self, part: PartId) -> impl Iterator<Item = &LegSeen> {
         let it = &self.parts[part];
         let legs = self.legs[it.first..].iter();
         legs.filter(move |leg| (leg.part, Some(leg.stage)) == (part, it.stage))
@@ -647,7 +647,7 @@ impl Referee {
         | Command::Join(leg)
         | Command::HangUp { leg, .. } = command
         {
-            let known = *leg < self.legs.len();
+            let known = leg.0 < self.legs.len();
             self.law(Law::KnownIds, known, || say("no such leg"));
             if !known {
                 return;
@@ -678,7 +678,7 @@ impl Referee {
                 let seen = &self.legs[*leg];
                 let fresh = seen.commanded.is_none()
                     && seen.plan.dead.is_none()
-                    && *leg >= self.parts[part].attempt_first;
+                    && leg.0 >= self.parts[part].attempt_first;
                 self.law(Law::KnownIds, fresh, || say("not this one"));
                 if fresh {
                     self.dial(now, *leg);
@@ -737,7 +737,9 @@ impl Referee {
                     .iter()
                     .any(|it| it.commanded.is_some() && !it.ended);
                 self.law(Law::NothingLeft, !open, || say("somebody rings"));
-                let waits = (0..self.parts.len()).any(|part| self.waits(now, part, ring));
+                let waits = (0..self.parts.len())
+                    .map(PartId)
+                    .any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
                 let (expected, hang_up) = self.result(ring);
                 let told = (*outcome, *cause) == expected && *hang_up_caller == hang_up;
@@ -748,13 +750,13 @@ impl Referee {
         }
     }
 
-    fn resolve(&mut self, now: u64, part: usize, stage: usize, ring: &Ring) {
+    fn resolve(&mut self, now: u64, part: PartId, stage: StageId, ring: &Ring) {
         let over = self.ended.is_some() || self.verdict.is_some();
         let say = |what: &str| format!("{now}: resolve {part}.{stage}: {what}");
         self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
         let open = self.open(part).next().is_some();
         let it = &self.parts[part];
-        let beside = it.settings.mode == Mode::Progressive && stage > 0;
+        let beside = it.settings.mode == Mode::Progressive && stage > StageId(0);
         self.law(Law::StagesInOrder, !open || beside, || {
             say("the stage before still rings")
         });
@@ -768,7 +770,7 @@ impl Referee {
             say("the stage before has its time")
         });
         let it = &mut self.parts[part];
-        if stage == 0 && it.stage.is_some() {
+        if stage == StageId(0) && it.stage.is_some() {
             let (idle, began) = (it.idle.unwrap_or(now), it.attempt_began);
             let settings = &it.settings;
             let slept = now >= idle + millis(settings.retry_sleep);
@@ -780,17 +782,17 @@ impl Referee {
             self.law(Law::NothingAfterTheEnd, in_time, || say("too late to try"));
         }
         let it = &mut self.parts[part];
-        if stage == 0 {
+        if stage == StageId(0) {
             it.attempt_began = now;
         }
         let last = it.last;
         let next = match it.stage {
-            None => stage == 0,
-            Some(last) if stage == 0 => {
+            None => stage == StageId(0),
+            Some(last) if stage == StageId(0) => {
                 it.attempt += 1;
-                last + 1 == it.stages && it.attempt <= it.settings.attempts
+                last.0 + 1 == it.stages && it.attempt <= it.settings.attempts
             }
-            Some(last) => stage == last + 1 && stage < it.stages,
+            Some(last) => stage.0 == last.0 + 1 && stage.0 < it.stages,
         };
         let next = next && !last && !std::mem::replace(&mut it.resolving, true);
         it.stage = Some(stage);
@@ -800,7 +802,7 @@ impl Referee {
     }
 
     /// Nothing has ended the time in which a device may register.
-    fn waits(&self, now: u64, part: usize, ring: &Ring) -> bool {
+    fn waits(&self, now: u64, part: PartId, ring: &Ring) -> bool {
         let it = &self.parts[part];
         let why = it.stage.and_then(|stage| self.why(now, part, stage, ring));
         it.wait.is_some_and(|at| at > now) && self.ended.is_none() && why.is_none()
@@ -823,13 +825,13 @@ impl Referee {
         }
         let starts = self.legs[leg].starts;
         self.law(Law::NeverEarly, starts <= now, || {
-            format!("{now}: {leg} starts {starts}")
+            format!("{now}: {leg:?} starts {starts}")
         });
         (self.legs[leg].commanded, self.legs[leg].dialled) = (Some(now), Some(now));
     }
 
     fn hang_up(&mut self, now: u64, leg: LegId, cause: Cause, ring: &Ring) {
-        let say = |what: &str| format!("{now}: hang up {leg} {cause:?}: {what}");
+        let say = |what: &str| format!("{now}: hang up {leg:?} {cause:?}: {what}");
         let it = &self.legs[leg];
         let rings = it.commanded.is_some() && !it.ended && it.hung_up.is_none();
         self.law(Law::HangUpsAreDue, rings, || say("it does not ring"));
@@ -932,8 +934,8 @@ impl Referee {
         for (id, leg) in self.legs.iter().enumerate() {
             let part = &self.parts[leg.part];
             let rings = self.ended.is_none() && leg.commanded.is_some();
-            let won =
-                self.ended == Some(Ended::Won(id)) && ring.legs()[id].state != LegState::Ended;
+            let won = self.ended == Some(Ended::Won(LegId(id)))
+                && ring.legs()[id].state != LegState::Ended;
             let unanswered = won && !leg.answered;
             if leg.ended || leg.hung_up.is_some() {
                 continue;
@@ -1079,7 +1081,7 @@ impl Referee {
             }
             let is_winner = leg.role == Some(Role::Winner);
             // Joined in early media, it has won nothing unless it answers.
-            let has_won = winner == Some(id) && leg.answered.is_some();
+            let has_won = winner == Some(LegId(id)) && leg.answered.is_some();
             self.law(Law::TrueRoles, is_winner == has_won, say);
             let loser = leg.role == Some(Role::Loser);
             self.law(Law::TrueRoles, !loser || winner.is_some(), say);
@@ -1087,7 +1089,7 @@ impl Referee {
             let never = self.parts[leg.part].settings.missed == Missed::Never;
             let lost = self.legs[id].hung_up == Some(Cause::LOSE_RACE) && !never;
             let lost = lost && winner.is_some();
-            let joined = winner == Some(id);
+            let joined = winner == Some(LegId(id));
             self.law(Law::TrueRoles, !lost || loser || joined, say);
             let told = self.legs[id].told == Some(Cause::ORIGINATOR_CANCEL);
             let gone = told && self.ended == Some(Ended::CallerGone);
@@ -1117,12 +1119,12 @@ impl LegSeen {
 impl PartSeen {
     /// Progressively: when its time is over, the newest stage rings on beside the next.
     fn goes_on(&self) -> bool {
-        let another = self.stage.is_some_and(|stage| stage + 1 < self.stages);
+        let another = self.stage.is_some_and(|stage| stage.0 + 1 < self.stages);
         self.settings.mode == Mode::Progressive && another && !self.last
     }
 
     fn limit(&self) -> u64 {
-        let last = self.stage.unwrap_or(0) + 1 == self.stages;
+        let last = self.stage.unwrap_or_default().0 + 1 == self.stages;
         millis(self.settings.stage_limit(last))
     }
 }

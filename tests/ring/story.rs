@@ -2,8 +2,8 @@
 //! to the ring machine, and writes down what the machine commands.
 
 use mod_cti::ring::{
-    Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed, Mode, NewLeg, RejectRule,
-    Ring, Settings,
+    Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed, Mode, NewLeg, PartId,
+    RejectRule, Ring, Settings, StageId,
 };
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub struct Table {
     pub ring: Ring,
     /// Whose leg each id is.
     names: Vec<String>,
-    stage: Vec<usize>,
+    stage: Vec<StageId>,
     slow: bool,
 }
 
@@ -53,7 +53,7 @@ impl Table {
         let slow = settings.contains("slow");
         let settings = read_settings(settings);
         let parts = plan.iter().map(|stages| (settings.clone(), stages.len()));
-        let (ring, stage) = (Ring::new(parts.collect()), vec![0; plan.len()]);
+        let (ring, stage) = (Ring::new(parts.collect()), vec![StageId(0); plan.len()]);
         Table {
             plan,
             ring,
@@ -65,7 +65,7 @@ impl Table {
 
     fn leg(&self, name: &str) -> LegId {
         let found = self.names.iter().rposition(|known| known == name);
-        found.unwrap_or_else(|| panic!("no leg {name:?} yet"))
+        LegId(found.unwrap_or_else(|| panic!("no leg {name:?} yet")))
     }
 
     /// The commands that follow; a look-up is answered in the same moment, unless the row is slow.
@@ -84,7 +84,7 @@ impl Table {
         said
     }
 
-    fn found(&mut self, now: u64, part: usize) -> Vec<Command> {
+    fn found(&mut self, now: u64, part: PartId) -> Vec<Command> {
         let (names, legs) = self.plan[part][self.stage[part]].iter().cloned().unzip();
         let names: Vec<String> = names;
         self.names.extend(names);
@@ -99,7 +99,7 @@ impl Table {
             let leg = |leg: &LegId| self.names[*leg].clone();
             let (verb, what, how) = match command {
                 Command::Resolve { part, stage } => {
-                    ("resolve", format!("{part}.{stage}"), String::new())
+                    ("resolve", format!("{}.{}", part.0, stage.0), String::new())
                 }
                 Command::Dial(id) => ("dial", leg(id), String::new()),
                 Command::Confirm(id) => ("confirm", leg(id), String::new()),
@@ -136,7 +136,7 @@ impl Table {
     fn legs(&self, expected: &str) -> String {
         let told = expected.split(';').map(|one| {
             let name = one.split_whitespace().next().unwrap_or("");
-            let leg = &self.ring.legs()[self.leg(name)];
+            let leg = self.ring.leg(self.leg(name));
             match leg.state {
                 LegState::Ended => {
                     let role = format!("{:?}", leg.role.expect("an ended leg has a role"));
@@ -175,13 +175,14 @@ impl Table {
                                 read_legs(legs).into_iter().unzip();
                             self.names.extend(names);
                             let ringing = self.ring.ringing(ms(now));
-                            let stage = ringing.first().map_or(0, |part| part.stage - 1);
+                            let stage = ringing.first().map_or(StageId(0), |part| part.stage);
                             let at = added.split_once('@');
-                            let stage = at.map_or(stage, |(_, at)| at.parse().expect("a stage"));
-                            let part = 0;
+                            let stage =
+                                at.map_or(stage, |(_, at)| StageId(at.parse().expect("a stage")));
+                            let part = PartId(0);
                             self.feed(now, Event::Added { part, stage, legs })
                         }
-                        ["found", part] => self.found(now, part.parse().expect("a part")),
+                        ["found", part] => self.found(now, PartId(part.parse().expect("a part"))),
                         ref words => {
                             let event = self.event(words);
                             self.feed(now, event)

@@ -3,7 +3,7 @@
 //! who type, and a thread that keeps the deadlines.
 
 use super::{Dice, Fault, Law, Referee, ms};
-use mod_cti::ring::{Cause, Command, Event, LegId, NewLeg, PartId, Ring};
+use mod_cti::ring::{Cause, Command, Event, LegId, NewLeg, PartId, Ring, StageId};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ enum Happening {
     /// An operator.
     Types,
     /// A device of a user of this stage.
-    Registers(PartId, usize),
+    Registers(PartId, StageId),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -173,18 +173,21 @@ impl<'d> Switch<'d> {
                 ("cancel", Event::Cancel(cause))
             }
             3 => {
-                let part = self.dice.below(self.parts) as usize;
+                let part = PartId(self.dice.below(self.parts) as usize);
                 let ringing = self.ring.ringing(ms(self.now));
                 let ringing = ringing.iter().find(|it| it.part == part);
                 // The one that rings, as the operator saw it; seldom another.
                 let seen = self.dice.below(20) as usize;
-                let stage = ringing.map_or(seen, |it| it.stage - 1 + seen / 19);
+                let stage = StageId(ringing.map_or(seen, |it| it.stage.0 + seen / 19));
                 let legs = self.dice.legs();
                 ("add", Event::Added { part, stage, legs })
             }
             _ => {
                 let legs = self.ring.legs().len() as u64;
-                ("drop", Event::Drop(self.dice.below(legs + 1) as usize))
+                (
+                    "drop",
+                    Event::Drop(LegId(self.dice.below(legs + 1) as usize)),
+                )
             }
         };
         let before = self.ring.next_deadline();
@@ -198,7 +201,7 @@ impl<'d> Switch<'d> {
     }
 
     /// It joins its stage, if that still rings; a second one has registered meanwhile.
-    fn registers(&mut self, part: PartId, stage: usize) {
+    fn registers(&mut self, part: PartId, stage: StageId) {
         let legs = 1 + self.dice.below(2);
         let legs = (0..legs).map(|_| NewLeg {
             dead: None,
@@ -276,7 +279,7 @@ impl<'d> Switch<'d> {
             self.after(lag, Happening::Feed(event.clone()));
         }
         if self.dice.one_in(80) {
-            let unknown = 1_000_000 + self.dice.below(3) as usize;
+            let unknown = LegId(1_000_000 + self.dice.below(3) as usize);
             let event = match self.dice.below(5) {
                 0 => Event::Ringing(unknown),
                 1 => Event::Answered(unknown),
@@ -389,7 +392,7 @@ impl<'d> Switch<'d> {
         if phone.answered {
             self.note("answered too late");
             if self.ring.winner() == Some(leg) && self.referee.rings_on(leg) {
-                let fault = format!("{}: the winner {leg} is hung up", self.now);
+                let fault = format!("{}: the winner {leg:?} is hung up", self.now);
                 self.referee.faults.push((Law::AnswersCount, fault));
             }
         }
@@ -417,7 +420,7 @@ impl<'d> Switch<'d> {
             );
         } else {
             if self.dice.one_in(2) {
-                let (it, at) = (&self.ring.legs()[leg], self.dice.time(3_000));
+                let (it, at) = (self.ring.leg(leg), self.dice.time(3_000));
                 let (part, stage) = (it.part, it.stage);
                 self.after(at, Happening::Registers(part, stage));
             }
