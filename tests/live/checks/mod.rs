@@ -11,6 +11,7 @@ mod operator;
 mod ringing;
 
 use super::run::Rig;
+pub use crate::harness::Verdict;
 use crate::scenarios::Phone;
 
 pub use operator::*;
@@ -29,14 +30,6 @@ pub enum When {
     SlotZero,
     /// After everything else, alone on the switch.
     Alone,
-}
-
-#[derive(Debug, Default)]
-pub struct Verdict {
-    pub wrong: Vec<String>,
-    pub note: String,
-    /// What it needs and is not there.
-    pub skipped: Option<String>,
 }
 
 pub const CHECKS: &[Check] = &[
