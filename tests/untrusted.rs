@@ -15,12 +15,8 @@ const RESTORES: &[(&str, &str, &str)] = &[
     (
         "src/call/shield.rs",
         "give_back",
-        "the caller's own originate hooks and cancel key, when the ringing is over",
-    ),
-    (
-        "src/call/winner.rs",
-        "give_back",
-        "the caller's own failure_causes and the like, after a join in early media",
+        "the caller's own originate hooks and cancel key, when the ringing is over, and its \
+         failure_causes and the like, after a join in early media",
     ),
 ];
 

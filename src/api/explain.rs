@@ -5,7 +5,7 @@ use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
 use crate::ring::{EarlyMedia, Mode, PartId, StageId};
 use crate::settings;
-use crate::settings::config::Config;
+use crate::settings::config::{Config, Kind, MODE};
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use crate::switch::text::{self, field, one_line};
@@ -145,7 +145,7 @@ fn explain_part(
     json!({
         "timeout_ms": settings.timeout.map(ms),
         "delay_ms": ms(settings.delay),
-        "mode": settings.mode.name(),
+        "mode": MODE.show(&settings.mode),
         "late_join": late_join,
         "wait_register_ms": settings.wait_register.map(ms),
         "notes": problems,

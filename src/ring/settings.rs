@@ -42,15 +42,6 @@ pub enum Mode {
     Progressive,
 }
 
-impl Mode {
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Sequence => "sequence",
-            Mode::Progressive => "progressive",
-        }
-    }
-}
-
 /// `fail_on_single_reject`: which causes of one leg end the whole call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RejectRule {

@@ -6,6 +6,7 @@ use super::esl::{Packet, url_encode};
 use super::phones::{Leg, Phones};
 use super::switch::{DOMAIN, Switch, from_slot, in_slot};
 use super::{find, sip, switch};
+use crate::harness::module;
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ impl Found {
     pub fn look(application: &str) -> Result<Found, String> {
         let installed = find::freeswitch()?;
         // Core's own application runs without our module as well.
-        let module = match find::module() {
+        let module = match module() {
             Ok(module) => Some(module),
             Err(_) if application == "bridge" => None,
             Err(missing) => return Err(missing),

@@ -13,6 +13,7 @@ mod stock;
 mod truth;
 
 use super::run::Rig;
+pub use crate::harness::Verdict;
 use crate::scenarios::Phone;
 
 pub use operator::*;
@@ -31,14 +32,6 @@ pub enum When {
     SlotZero,
     /// After everything else, alone on the switch.
     Alone,
-}
-
-#[derive(Debug, Default)]
-pub struct Verdict {
-    pub wrong: Vec<String>,
-    pub note: String,
-    /// What it needs and is not there.
-    pub skipped: Option<String>,
 }
 
 pub const CHECKS: &[Check] = &[
