@@ -383,7 +383,8 @@ impl Ring {
         let unanswered = won == Some(leg) && it.answered.is_none();
         let lost = won.is_some() && tentative.is_none();
         let given_up = cause == Cause::ORIGINATOR_CANCEL || self.cancelled.is_some();
-        let called_off = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
+        let ended = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
+        let called_off = ended || self.cancelled.is_some();
         it.role = Some(if unanswered && given_up {
             Role::Cancelled
         } else if unanswered {

@@ -222,7 +222,8 @@ impl Referee {
                 }
             }
             Event::Confirmed(leg) => {
-                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
+                let counts = |leg: &&mut LegSeen| !leg.ended && leg.hung_up.is_none();
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(counts) {
                     leg.confirmed |= leg.asked;
                     leg.answered |= leg.asked && leg.picked_up.is_some();
                 }
@@ -243,7 +244,7 @@ impl Referee {
                 }
                 self.ended.get_or_insert(Ended::CallerGone);
             }
-            Event::Cancel(cause) => match self.in_early_media(ring) {
+            Event::Cancel(cause) => match self.in_early_media(ring).or(self.early) {
                 Some(leg) => drop(self.legs[leg].cancelled.get_or_insert(*cause)),
                 None => drop(self.ended.get_or_insert(Ended::Cancelled(*cause))),
             },
@@ -273,8 +274,8 @@ impl Referee {
                     Some(_) => false,
                 };
                 if let Some(leg) = self.legs.get_mut(leg.0) {
-                    let open = goes_on && !leg.ended && leg.hung_up.is_none();
-                    leg.dropped |= open && !leg.answered;
+                    let told = leg.ended || leg.timed_out || leg.hung_up.is_some();
+                    leg.dropped |= goes_on && !told && !leg.answered;
                 }
             }
             Event::Added { part, stage, legs } => {
@@ -339,9 +340,13 @@ impl Referee {
         let shifted = alive.filter(|leg| leg.held.is_zero());
         let shift = shifted.map(|leg| leg.delay).min().filter(|_| !beside);
         let late = it.ending;
+        if late {
+            self.time_over_for(part, None);
+        }
         self.new_legs(now, (part, stage), legs, shift.unwrap_or_default());
         for leg in self.legs[first..].iter_mut().filter(|_| late) {
             leg.plan.dead = None;
+            leg.timed_out = true;
         }
         if !late && !hopeless(legs) {
             self.stretch(part);
@@ -454,7 +459,8 @@ impl Referee {
             if it.resolving && given_up {
                 (it.resolving, it.ending) = (false, true);
             }
-            it.wait = it.wait.filter(|_| ringing.iter().any(|it| it.part == part));
+            let rings = ringing.iter().any(|it| it.part == part);
+            it.wait = it.wait.filter(|&at| rings && at > now);
             if idle && !it.resolving && it.wait.is_none() {
                 it.idle.get_or_insert(now);
             }
@@ -478,36 +484,63 @@ impl Referee {
         if let Some(leg) = ends {
             self.legs[leg].ended = true;
         }
-        self.times_pass(now, early);
+        // What a required leg that fails takes with it has not, either.
+        let dead = self.legs[self.new..].iter();
+        let dead = dead.filter(|leg| leg.plan.dead.is_some());
+        let mut failed = ends.map(|leg| &self.legs[leg]).into_iter().chain(dead);
+        let failed = failed.find(|leg| leg.plan.required && !leg.cut && self.ended.is_none());
+        let failed = failed.map(|leg| (leg.part, leg.stage));
+        // Joined in early media, nothing has a time any more once that leg is told to end.
+        let leaves = early.is_some_and(|leg| {
+            let it = &self.legs[leg];
+            it.ended || (it.hung_up.is_some() || it.dropped) && !matches!(event, Event::Skip)
+        });
+        if ends.is_some() && self.ended.is_none() {
+            for id in 0..self.legs.len() {
+                let leg = &self.legs[id];
+                let rings = !leg.ended && leg.hung_up.is_none();
+                let alone = rings && self.left_alone(leg);
+                self.legs[id].cut |= alone;
+            }
+        }
+        if !leaves {
+            self.times_pass(now, early, failed);
+        }
         if let Some(leg) = ends {
             self.legs[leg].ended = false;
         }
     }
 
-    fn times_pass(&mut self, now: u64, early: Option<LegId>) {
+    fn times_pass(&mut self, now: u64, early: Option<LegId>, failed: Option<(PartId, StageId)>) {
         for part in (0..self.parts.len()).map(PartId) {
             let late = past(self.parts[part].over, now);
             if self.parts[part].resolving && late {
                 let it = &mut self.parts[part];
                 (it.resolving, it.ending, it.last) = (false, true, true);
-                self.time_over_for(part);
+                self.time_over_for(part, None);
             }
             if !self.rings(part) || !self.stage_time_over(now, part) {
                 continue;
             }
+            let failed = failed.filter(|failed| failed.0 == part);
             let it = &mut self.parts[part];
+            if failed.is_some() && it.settings.mode == Mode::Sequence {
+                continue;
+            }
             let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
             it.last |= late || past(it.deadline, now) && stops;
             if early.is_some() || !it.goes_on() {
                 it.ending = true;
-                self.time_over_for(part);
+                self.time_over_for(part, failed);
             }
         }
     }
 
-    fn time_over_for(&mut self, part: PartId) {
+    fn time_over_for(&mut self, part: PartId, failed: Option<(PartId, StageId)>) {
+        let told = |leg: &LegSeen| leg.cut || leg.dropped || leg.hung_up.is_some();
         let open = |leg: &&mut LegSeen| {
-            leg.part == part && !leg.ended && !leg.cut && !leg.dropped && leg.hung_up.is_none()
+            let spared = failed == Some((leg.part, leg.stage));
+            leg.part == part && !leg.ended && !told(leg) && !spared
         };
         for leg in self.legs.iter_mut().filter(open) {
             leg.timed_out = true;
@@ -594,8 +627,10 @@ impl Referee {
                 continue;
             }
             let (part, stage) = (leg.part, leg.stage);
-            if self.parts[part].stage == Some(stage) {
-                self.parts[part].wait = None;
+            let it = &mut self.parts[part];
+            if it.stage == Some(stage) {
+                it.wait = None;
+                it.ending |= it.settings.mode == Mode::Sequence && !it.resolving;
             }
             let rings = self
                 .open(part)
@@ -885,6 +920,17 @@ impl Referee {
         }
     }
 
+    /// It rings at nobody, and nobody rings any more beside whom it could be taken.
+    fn left_alone(&self, leg: &LegSeen) -> bool {
+        let part = &self.parts[leg.part];
+        let newest = |it: &&LegSeen| Some(it.stage) == part.stage;
+        let waited_for = |it: &&LegSeen| !part.goes_on() || newest(it);
+        let legs = || self.legs.iter().filter(|it| it.part == leg.part);
+        let rang = legs().filter(newest).any(|it| !it.plan.idle);
+        let mut waited = legs().filter(waited_for);
+        leg.plan.idle && waited_for(&leg) && waited.all(|it| it.plan.idle || it.ended) && rang
+    }
+
     /// Why this leg may be hung up now, with this cause.
     fn reason(
         &self,
@@ -910,7 +956,8 @@ impl Referee {
             return Err("it has won");
         }
         let cancelled = early.and_then(|early| early.cancelled).or(leg.cancelled);
-        if let Some(by) = cancelled {
+        // The bridge ends the winner when the caller leaves; the winner's time may be over first.
+        if let Some(by) = cancelled.filter(|&by| by == cause || !winner) {
             let reason = if winner {
                 Reason::Operator
             } else {
@@ -937,16 +984,8 @@ impl Referee {
             }
             _ => {}
         }
-        let alone = |it: &LegSeen| it.plan.idle || it.ended;
-        if leg.plan.idle && early.is_none() && cause == Cause::NO_ANSWER {
-            // Nobody rings any more beside whom it could be taken.
-            let newest = |it: &&LegSeen| Some(it.stage) == part.stage;
-            let legs = || self.legs.iter().filter(|it| it.part == leg.part);
-            let waited_for = |it: &&LegSeen| !part.goes_on() || newest(it);
-            let rang = legs().filter(newest).any(|it| !it.plan.idle);
-            if waited_for(&leg) && legs().filter(waited_for).all(alone) && rang {
-                return Ok(Reason::Cut);
-            }
+        if early.is_none() && cause == Cause::NO_ANSWER && self.left_alone(leg) {
+            return Ok(Reason::Cut);
         }
         let why = self.why(now, leg.part, leg.stage, ring);
         if why == Some(Why::Required) && early.is_none() {
@@ -963,7 +1002,7 @@ impl Referee {
     }
 
     /// What is still to be done at its time: deadlines and late starts.
-    fn owed(&self, ring: &Ring) -> Vec<(u64, &'static str)> {
+    fn owed(&self, now: u64, ring: &Ring) -> Vec<(u64, &'static str)> {
         let mut owed = Vec::new();
         let mut owe = |at: Option<u64>, what| owed.extend(at.map(|at| (at, what)));
         for (id, leg) in self.legs.iter().enumerate() {
@@ -1000,7 +1039,8 @@ impl Referee {
             }
         }
         for part in self.parts.iter().filter(|part| part.stage.is_none()) {
-            let begins = Some(millis(part.settings.delay)).filter(|_| self.ended.is_none());
+            let waits = self.ended.is_none() && !past(part.over, now);
+            let begins = Some(millis(part.settings.delay)).filter(|_| waits);
             owe(
                 begins.filter(|at| past_not(part.over, *at)),
                 "a part's beginning",
@@ -1018,7 +1058,7 @@ impl Referee {
 
     /// Nothing that is due is left undone.
     fn due(&mut self, now: u64, ring: &Ring) {
-        let left = self.owed(ring).into_iter().find(|(at, _)| *at <= now);
+        let left = self.owed(now, ring).into_iter().find(|(at, _)| *at <= now);
         self.law(Law::NeverLate, left.is_none(), || {
             format!("{now}: {left:?}")
         });
@@ -1027,7 +1067,7 @@ impl Referee {
     /// The deadline thread will come in time for whatever is still to be done.
     pub fn wakes(&mut self, now: u64, ring: &Ring, ticks: &BTreeMap<Duration, u32>) {
         let next = ring.next_deadline();
-        let first = self.owed(ring).into_iter().min();
+        let first = self.owed(now, ring).into_iter().min();
         let asked = first.is_none_or(|(at, _)| next.is_some_and(|next| next <= ms(at)));
         self.law(Law::WokenInTime, asked, || {
             format!("{now}: {first:?}, but the next deadline is {next:?}")
