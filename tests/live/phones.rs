@@ -135,6 +135,8 @@ impl Leg {
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     pub responses: Vec<(Instant, u16)>,
+    /// Of the last reply to its INVITE.
+    pub reason: Option<String>,
     pub answered: Option<Instant>,
     /// A final response other than 2xx, a BYE, or our own hang-up confirmed.
     pub over: Option<Instant>,
@@ -847,6 +849,7 @@ impl Inner {
                     return;
                 };
                 call.responses.push((at, status));
+                call.reason = message.header("Reason").map(str::to_string);
                 let line = state.lines.get(&call.user).map(Arc::as_ref);
                 hears_of(line, &mut call.sdps, at, &message);
                 let to = message.header("To").unwrap_or("");

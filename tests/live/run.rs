@@ -66,6 +66,9 @@ pub struct Course {
     pub legs: Vec<(String, String, Leg)>,
     pub variables: Vec<(String, String)>,
     pub answered: Option<Instant>,
+    /// What the caller's INVITE was replied with, and the Reason in the last reply; one who was called has none.
+    pub replies: Vec<u16>,
+    pub reason: String,
     pub bridged: Option<String>,
     pub phones: Vec<Phone>,
     pub slot: usize,
@@ -226,9 +229,12 @@ impl Rig {
                 .then(|| event.get("Other-Leg-Unique-ID").map(str::to_string))
                 .flatten()
         });
+        let call = self.phones.call(&uuid).unwrap_or_default();
         Ok(Course {
             uuid,
             began,
+            replies: call.responses.iter().map(|(_, status)| *status).collect(),
+            reason: call.reason.unwrap_or_default(),
             legs: legs
                 .into_iter()
                 .map(named)
@@ -523,6 +529,13 @@ impl Course {
                 .collect(),
             variables: self.variables.iter().map(back).collect(),
             joined: self.joined(),
+            hears: self
+                .replies
+                .iter()
+                .copied()
+                .filter(|status| *status > 100)
+                .collect(),
+            reason: self.reason.clone(),
         }
     }
 

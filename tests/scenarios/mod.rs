@@ -152,6 +152,8 @@ pub struct Expect {
     /// Headers that must be on the INVITE of a phone: phone, header, value.
     /// `From-User` and `From-Name` stand for the two parts of the From header.
     pub headers: &'static [(&'static str, &'static str, &'static str)],
+    /// The statuses that the caller gets, in their order and without 100; empty if the row does not ask.
+    pub hears: &'static [u16],
     /// Other ends that are as right as this one: in a race either side may win.
     pub or: &'static [Expect],
 }
@@ -196,6 +198,10 @@ pub struct Seen {
     pub variables: Vec<(String, String)>,
     /// The phone whose leg was bridged.
     pub joined: Option<String>,
+    /// The statuses that the caller got, in their order and without 100. One who was called himself gets none.
+    pub hears: Vec<u16>,
+    /// The Reason in the caller's last reply.
+    pub reason: String,
 }
 
 #[derive(Debug, Clone)]
@@ -254,6 +260,10 @@ fn differences(expect: &Expect, seen: &Seen) -> Vec<String> {
     );
     for (name, value) in expect.variables {
         same(name, value, seen.variable(name));
+    }
+    if !expect.hears.is_empty() && expect.hears != seen.hears {
+        let (expected, got) = (expect.hears, &seen.hears);
+        wrong.push(format!("the caller hears {got:?}, expected {expected:?}"));
     }
     let mut left: Vec<&SeenRing> = seen.rings.iter().collect();
     for ring in expect.rings {

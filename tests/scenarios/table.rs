@@ -49,6 +49,7 @@ const fn failed(result: &'static str, cause: &'static str, stage: u32) -> Expect
         rings: &[],
         variables: &[],
         headers: &[],
+        hears: &[],
         or: &[],
     }
 }
@@ -65,7 +66,8 @@ macro_rules! rings {
 }
 
 /// `name "plan" { … }`, in this order: `caller` (else it waits), `given` (variables of the caller), `phones`,
-/// `ends`, `rings` (phone, what it was told, from => to), `shows` (variables), `headers`, `or` (other right ends).
+/// `ends`, `rings` (phone, what it was told, from => to), `shows` (variables), `headers`, `hears` (the caller's replies),
+/// `or` (other right ends).
 macro_rules! scenarios {
     ($($(#[$note:meta])* $name:ident $plan:literal {
         $(caller: $caller:expr;)?
@@ -75,6 +77,7 @@ macro_rules! scenarios {
         rings: $($ring:literal $told:expr, $from:expr => $to:expr),*;
         $(shows: $($shown:literal = $shown_value:literal),+;)?
         $(headers: $($at:literal $header:literal = $header_value:literal),+;)?
+        $(hears: $($heard:literal),+;)?
         $(or: $($or:expr),+;)?
     })*) => {
         pub const SCENARIOS: &[Scenario] = &[$(Scenario {
@@ -92,6 +95,7 @@ macro_rules! scenarios {
                 rings: rings![$($ring $told, $from => $to),*],
                 variables: &[$($(($shown, $shown_value)),+)?],
                 headers: &[$($(($at, $header, $header_value)),+)?],
+                hears: &[$($($heard),+)?],
                 or: &[$($($or),+)?],
                 ..$ends
             },
@@ -108,6 +112,7 @@ scenarios! {
         rings: "1002" Elsewhere, NOW => soon(800), "1003" Joined, NOW => soon(800);
         shows: "cti_winner" = "user/1003", "cti_stages" = "1", "DIALSTATUS" = "ANSWER",
             "originate_disposition" = "SUCCESS";
+        hears: 180, 200;
     }
     fork_first_answers "user/1002,user/1003" {
         phones: "1002" Answers(600), "1003" Rings;
@@ -139,12 +144,14 @@ scenarios! {
         rings: "1002" NoAnswer, NOW => exactly(2000), "1003" NoAnswer, NOW => exactly(2000);
         shows: "DIALSTATUS" = "NOANSWER", "originate_disposition" = "NO_ANSWER",
             "originate_failed_cause" = "NO_ANSWER", "cti_winner" = "";
+        hears: 180, 480;
     }
     fork_all_busy "user/1002,user/1003" {
         phones: "1002" Rejects(486, 100), "1003" Rejects(486, 300);
         ends: failed("busy", "USER_BUSY", 1);
         rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), NOW => soon(300);
         shows: "DIALSTATUS" = "BUSY", "originate_disposition" = "USER_BUSY";
+        hears: 486;
     }
     fork_all_reject "user/1002,user/1003" {
         phones: "1002" Rejects(603, 100), "1003" RingsThenRejects(603, 500);
@@ -370,6 +377,7 @@ scenarios! {
         ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
         rings: "1002" CallerGone, NOW => soon(1000), "1003" CallerGone, NOW => soon(1000);
         shows: "DIALSTATUS" = "CANCEL";
+        hears: 180, 487;
     }
     caller_cancels_in_stage_1_of_2 "user/1002|user/1003" {
         caller: HangsUpAfter(1000);
@@ -669,6 +677,7 @@ scenarios! {
         phones: "1002" AnnouncesThenAnswers(800);
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(800);
+        hears: 183, 200;
     }
     early_media_in_the_last_stage_then_busy "user/1002" {
         phones: "1002" AnnouncesThenRejects(486, 600);
@@ -785,6 +794,23 @@ scenarios! {
         ends: answered("1003", 1);
         rings: "1002" Elsewhere, NOW => soon(300), "1003" Joined, NOW => soon(300);
         headers: "1002" "From-User" = "1001", "1003" "From-User" = "1001";
+    }
+    callers_headers_on_every_leg "user/1002,[leg_delay_start=0.4]user/1003:_:user/1004|user/1005" {
+        given: "sip_h_X-Own" = "a word", "max_forwards" = "20";
+        phones: "1002" Rings, "1003" Rings, "1004" Rejects(486, 100), "1005" Answers(900);
+        ends: answered("1005", 2);
+        rings: "1002" Elsewhere, NOW => soon(1000), "1003" Elsewhere, exactly(400) => soon(1000),
+            "1004" ItsOwn(486), NOW => soon(100), "1005" Joined, soon(100) => soon(1000);
+        headers: "1002" "X-Own" = "a word", "1003" "X-Own" = "a word", "1004" "X-Own" = "a word", "1005" "X-Own" = "a word",
+            "1002" "Max-Forwards" = "19", "1003" "Max-Forwards" = "19", "1004" "Max-Forwards" = "19",
+            "1005" "Max-Forwards" = "19";
+    }
+    forwards_are_used_up "user/1002,user/1003" {
+        given: "max_forwards" = "1";
+        phones: "1002" Answers(100), "1003" Answers(100);
+        ends: failed("unreachable", "EXCHANGE_ROUTING_ERROR", 1);
+        rings: ;
+        hears: 483;
     }
     variables_of_the_plan_and_of_a_target "{sip_h_X-All=everybody}[sip_h_X-One=first]user/1002,[sip_h_X-One=second]user/1003" {
         phones: "1002" Rings, "1003" Answers(300);

@@ -46,7 +46,7 @@ pub struct Story {
 pub struct Course {
     pub seen: Seen,
     pub stories: Vec<Story>,
-    /// What the caller was sent (`180`, `183`, `200`) and when; `gone` when he hung up.
+    /// What the caller was sent (`180`, `200`, `486`) and when; `gone` when he hung up.
     pub caller: Vec<(Ms, String)>,
     pub events: Vec<Vec<(String, String)>>,
     pub log: Vec<(u8, String)>,
@@ -184,9 +184,13 @@ impl Stand {
             match field(0) {
                 "R" => course.note(&record),
                 "J" => course.seen.joined = Some(field(1).to_owned()),
-                "C" => course
-                    .caller
-                    .push((field(3).parse().unwrap_or(0), field(2).to_owned())),
+                "C" => {
+                    course.seen.hears.extend(field(2).parse::<u16>());
+                    course.seen.reason = field(4).to_owned();
+                    course
+                        .caller
+                        .push((field(3).parse().unwrap_or(0), field(2).to_owned()));
+                }
                 _ => {}
             }
         }

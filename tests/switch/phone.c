@@ -114,6 +114,17 @@ static int status_cause(int status) {
   return CAUSE_NORMAL_UNSPECIFIED;
 }
 
+/* The other way round, for a caller who is refused. */
+static int cause_status(int cause) {
+  static const int map[][2] = {{1, 404}, {2, 404}, {3, 404}, {17, 486}, {18, 408}, {19, 480}, {20, 480}, {21, 603}, {22, 410},
+                               {23, 410}, {25, 483}, {27, 502}, {28, 484}, {29, 501}, {34, 503}, {38, 503}, {41, 503}, {42, 503},
+                               {44, 503}, {52, 403}, {54, 403}, {57, 403}, {58, 503}, {65, 488}, {69, 501}, {79, 501}, {88, 488},
+                               {102, 504}, {487, 487}, {607, 607}, {808, 484}, {810, 484}, {811, 502}, {812, 484}};
+  for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+    if (map[i][0] == cause) return map[i][1];
+  return 480;
+}
+
 static void fail_leg(switch_core_session_t *session, int status) {
   char text[32];
   snprintf(text, sizeof text, "sip:%d", status);
@@ -174,6 +185,7 @@ static void act_on_session(struct timer *timer) {
   switch (timer->step) {
     case STEP_CALLER_HANGUP:
       caller_told(timer->session, "gone");
+      channel->left = true;
       /* A CANCEL is three signals: it came, the call's state, its end. */
       channel->unheard = channel->flags[CF_ANSWERED] ? 1 : 3;
       channel->unheard_cause = channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL;
@@ -321,6 +333,8 @@ static void headers_of(struct dialog *dialog, switch_channel_t *channel) {
   const char *full = channel_get(channel, "sip_force_full_from"), *host = channel_get(channel, "sip_invite_domain");
   if (full) event_add(dialog->headers, "From", full);
   if (host) event_add(dialog->headers, "From-Host", host);
+  const char *forwards = channel_get(channel, "max_forwards");
+  if (forwards) event_add(dialog->headers, "Max-Forwards", forwards);
   for (struct header *variable = channel->variables->headers; variable; variable = variable->next)
     if (!strncasecmp(variable->name, "sip_h_", 6)) event_add(dialog->headers, variable->name + 6, variable->value);
 }
@@ -397,6 +411,11 @@ void wire_invite(switch_core_session_t *session, struct phone *phone) {
   }
 }
 
+static void reason_of(int cause, char *reason, size_t size) {
+  if (cause == CAUSE_LOSE_RACE || cause == CAUSE_PICKED_OFF) snprintf(reason, size, "SIP;cause=200;text=\"Call completed elsewhere\"");
+  else snprintf(reason, size, "%s;cause=%d;text=\"%s\"", cause < 128 ? "Q.850" : "SIP", cause, cause_name(cause));
+}
+
 /* What the switch sends when a leg hangs up: nothing, BYE or CANCEL with its Reason. */
 void wire_hangup(switch_core_session_t *session) {
   struct dialog *dialog = session->dialog;
@@ -406,10 +425,7 @@ void wire_hangup(switch_core_session_t *session) {
   int cause = session->channel->cause;
   dialog->over = true;
   if (!dialog->headers) return; /* hung up before its INVITE went out */
-  if (cause == CAUSE_LOSE_RACE || cause == CAUSE_PICKED_OFF)
-    snprintf(dialog->reason, sizeof dialog->reason, "SIP;cause=200;text=\"Call completed elsewhere\"");
-  else
-    snprintf(dialog->reason, sizeof dialog->reason, "%s;cause=%d;text=\"%s\"", cause < 128 ? "Q.850" : "SIP", cause, cause_name(cause));
+  reason_of(cause, dialog->reason, sizeof dialog->reason);
   if (dialog->confirmed) {
     /* An acknowledged answer is a call for the phone, unless its BYE says otherwise. */
     dialog->told = cause == CAUSE_LOSE_RACE ? "TooLate" : "Joined";
@@ -449,6 +465,23 @@ struct dialog *wire_dialog(switch_core_session_t *session, struct phone *phone) 
 
 void caller_told(switch_core_session_t *session, const char *what) {
   text_format(&caller_diary, "C\x1f%s\x1f%s\x1f%lld\x1e", session->uuid, what, (long long)(now_ms() - began_ms()));
+}
+
+/* The final reply to a caller who was not answered: of his channel's cause, unless the last leg had a status of its own. */
+void caller_refused(switch_core_session_t *session) {
+  switch_channel_t *channel = session->channel;
+  if (channel->direction != SWITCH_CALL_DIRECTION_INBOUND || channel->flags[CF_ANSWERED]) return;
+  char status[16], reason[96] = "";
+  const char *of_leg = channel_get(channel, "last_bridge_proto_specific_hangup_cause");
+  const char *ignored = channel_get(channel, "sip_ignore_remote_cause");
+  if (channel->left) { /* his CANCEL was replied to when it came */
+    snprintf(status, sizeof status, "487");
+  } else {
+    snprintf(status, sizeof status, "%d", cause_status(channel->cause));
+    if (of_leg && !strncmp(of_leg, "sip:", 4) && !is_true(ignored)) snprintf(status, sizeof status, "%s", of_leg + 4);
+    reason_of(channel->cause, reason, sizeof reason);
+  }
+  text_format(&caller_diary, "C\x1f%s\x1f%s\x1f%lld\x1f%s\x1e", session->uuid, status, (long long)(now_ms() - began_ms()), reason);
 }
 
 static struct timer *for_session(switch_core_session_t *session, int64_t after, enum step step) {

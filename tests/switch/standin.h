@@ -36,6 +36,7 @@ enum {
   CAUSE_SUBSCRIBER_ABSENT = 20,
   CAUSE_CALL_REJECTED = 21,
   CAUSE_REDIRECTION_TO_NEW_DESTINATION = 23,
+  CAUSE_EXCHANGE_ROUTING_ERROR = 25,
   CAUSE_DESTINATION_OUT_OF_ORDER = 27,
   CAUSE_NORMAL_UNSPECIFIED = 31,
   CAUSE_NORMAL_TEMPORARY_FAILURE = 41,
@@ -181,6 +182,7 @@ struct switch_channel {
   int state, running_state;
   int cause;
   bool hangup_claimed;
+  bool left; /* this side hangs up by itself */
   int unheard, unheard_cause; /* signals of a hangup that the session's own thread has not taken in yet */
   uint32_t flags[FLAGS];
   switch_caller_profile_t *profile;
@@ -303,6 +305,7 @@ void wire_hang_up_caller(switch_core_session_t *session, int64_t after);
 void wire_answer_leg(switch_core_session_t *session, int64_t after);
 void wire_hang_up_leg(switch_core_session_t *session, int cause);
 void caller_told(switch_core_session_t *session, const char *what);
+void caller_refused(switch_core_session_t *session);
 const char *directory_domain(void);
 const char *directory_dial_string(const char *user);
 bool directory_has_user(const char *user, const char *domain);

@@ -29,6 +29,7 @@ const ANSWERED: Expect = Expect {
     rings: &[],
     variables: &[],
     headers: &[],
+    hears: &[],
     or: &[],
 };
 
