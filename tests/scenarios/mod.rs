@@ -239,6 +239,109 @@ pub fn check(scenario: &Scenario, seen: &Seen) -> Vec<String> {
     }
 }
 
+/// The status of mod_sofia's for a cause.
+fn status_of(cause: &str) -> u16 {
+    match cause {
+        "UNALLOCATED_NUMBER" | "NO_ROUTE_DESTINATION" => 404,
+        "USER_BUSY" => 486,
+        "NO_USER_RESPONSE" => 408,
+        "CALL_REJECTED" => 603,
+        "EXCHANGE_ROUTING_ERROR" => 483,
+        "DESTINATION_OUT_OF_ORDER" => 502,
+        "INVALID_NUMBER_FORMAT" | "INVALID_GATEWAY" => 484,
+        "REQUESTED_CHAN_UNAVAIL" | "NORMAL_TEMPORARY_FAILURE" | "GATEWAY_DOWN" => 503,
+        "INCOMPATIBLE_DESTINATION" => 488,
+        "RECOVERY_ON_TIMER_EXPIRE" => 504,
+        _ => 480,
+    }
+}
+
+/// Whether a phone's own status says this, too.
+fn means(status: u16, cause: &str) -> bool {
+    let its_own = match status {
+        404 => "UNALLOCATED_NUMBER",
+        480 => "NO_USER_RESPONSE",
+        486 | 600 => "USER_BUSY",
+        401 | 403 | 407 | 603 => "CALL_REJECTED",
+        408 => "RECOVERY_ON_TIMER_EXPIRE",
+        500 | 503 => "NORMAL_TEMPORARY_FAILURE",
+        _ => "",
+    };
+    its_own == cause
+}
+
+/// Where a call that failed says two things. Its cause is the caller's last status and Reason, his `hangup_cause`
+/// and what his last leg left with him; the status may be that of a phone with this cause. If the dialplan goes on,
+/// its end decides, and the failed legs have no say in it. And he is told once that it rings.
+fn untruths(expect: &Expect, seen: &Seen) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let variable = |name| seen.variable(name).unwrap_or("");
+    if seen.hears.iter().filter(|status| **status == 180).count() > 1 {
+        wrong.push(format!(
+            "the caller hears 180 more than once: {:?}",
+            seen.hears
+        ));
+    }
+    let last = seen.hears.last().copied();
+    let cause = expect.cause;
+    let right = match expect.result {
+        "answered" if expect.winner.is_none() => return wrong,
+        "answered" => vec![200],
+        "cancelled" => vec![487],
+        _ => {
+            let own = expect.rings.iter().filter_map(|ring| match ring.told {
+                Told::ItsOwn(status) if means(status, cause) => Some(status),
+                _ => None,
+            });
+            own.chain([status_of(cause)]).collect()
+        }
+    };
+    let went_on = variable(WENT_ON) == "true";
+    let is_right = |status| right.contains(&status) || went_on && status == 480;
+    if let Some(last) = last.filter(|last| !is_right(*last)) {
+        wrong.push(format!(
+            "the caller's last reply is {last}, expected one of {right:?}"
+        ));
+    }
+    if expect.result == "answered" {
+        return wrong;
+    }
+    let mut same = |what: &str, got: &str| {
+        if got != cause {
+            wrong.push(format!("{what} is {got:?}, expected {cause:?}"));
+        }
+    };
+    if !went_on && last.is_some() {
+        same("hangup_cause", variable("hangup_cause"));
+        // His CANCEL was replied to without one.
+        if expect.result != "cancelled" {
+            let named = seen.reason.split("text=\"").nth(1);
+            let named = named.and_then(|rest| rest.strip_suffix('"'));
+            same("the Reason in the caller's last reply", named.unwrap_or(""));
+        }
+    }
+    // Nobody reads these of a caller who has left by himself.
+    if expect.result == "cancelled" {
+        return wrong;
+    }
+    if !expect.rings.is_empty() {
+        same(
+            "last_bridge_hangup_cause",
+            variable("last_bridge_hangup_cause"),
+        );
+    }
+    let status = variable("last_bridge_proto_specific_hangup_cause");
+    let status = status
+        .strip_prefix("sip:")
+        .and_then(|status| status.parse().ok());
+    if let Some(status) = status.filter(|status| !right.contains(status)) {
+        wrong.push(format!(
+            "last_bridge_proto_specific_hangup_cause is of {status}, expected one of {right:?}"
+        ));
+    }
+    wrong
+}
+
 fn differences(expect: &Expect, seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut same = |what: &dyn fmt::Display, expected: &str, got: Option<&str>| {
@@ -265,6 +368,7 @@ fn differences(expect: &Expect, seen: &Seen) -> Vec<String> {
         let (expected, got) = (expect.hears, &seen.hears);
         wrong.push(format!("the caller hears {got:?}, expected {expected:?}"));
     }
+    wrong.extend(untruths(expect, seen));
     let mut left: Vec<&SeenRing> = seen.rings.iter().collect();
     for ring in expect.rings {
         let Some(position) = left.iter().position(|got| got.phone == ring.phone) else {

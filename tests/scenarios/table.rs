@@ -368,6 +368,30 @@ scenarios! {
         ends: failed("busy", "USER_BUSY", 2);
         rings: "1002" ItsOwn(486), NOW => soon(100);
     }
+    cause_busy_then_rejected_in_a_fork "user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(603, 300);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(603), NOW => soon(300);
+        hears: 486;
+    }
+    cause_busy_then_unallocated_in_stages "user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(404, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(404), soon(100) => soon(200);
+        hears: 486;
+    }
+    cause_unallocated_beside_one_that_rings_out "{cti_stage_timeout=1}user/1002,user/1003" {
+        phones: "1002" Rejects(404, 100), "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" ItsOwn(404), NOW => soon(100), "1003" NoAnswer, NOW => exactly(1000);
+        hears: 180, 480;
+    }
+    cause_of_a_lone_phone_keeps_its_status "user/1002" {
+        phones: "1002" Rejects(403, 100);
+        ends: failed("rejected", "CALL_REJECTED", 1);
+        rings: "1002" ItsOwn(403), NOW => soon(100);
+        hears: 403;
+    }
 
     // The caller gives up
 
