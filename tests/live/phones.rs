@@ -5,7 +5,7 @@
 use super::rtp::Line;
 use super::sip::{self, Message};
 use super::switch::{in_slot, slot_of};
-use crate::scenarios::{Behaviour, Reply, says};
+use crate::scenarios::{Behaviour, HANGS_UP, Reply, Sdp, says};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,6 +122,8 @@ pub struct Leg {
     pub sdps: Vec<(Instant, String)>,
     to_tag: String,
     response: Option<String>,
+    /// A reliable reply has no PRACK yet.
+    unheard: bool,
 }
 
 impl Leg {
@@ -614,7 +616,12 @@ impl Inner {
                 }
                 self.send(state, &call_id, &message.answer(200, "none", None, None));
             }
-            _ => self.send(state, &call_id, &message.answer(200, "none", None, None)),
+            method => {
+                if let Some(leg) = state.legs.get_mut(&call_id).filter(|_| method == "PRACK") {
+                    leg.unheard = false;
+                }
+                self.send(state, &call_id, &message.answer(200, "none", None, None));
+            }
         }
     }
 
@@ -686,6 +693,7 @@ impl Inner {
             sdps: vec![(at, message.body.clone())],
             to_tag: format!("p{}", self.number()),
             response: None,
+            unheard: false,
         };
         state.legs.insert(call_id.clone(), leg);
         let (first, then) = match does {
@@ -736,7 +744,13 @@ impl Inner {
 
     /// Nothing is said after the final response.
     fn reply(&self, state: &mut State, call_id: &str, reply: Reply) {
-        if reply.status >= 200 {
+        let unheard = state.legs.get(call_id).is_some_and(|leg| leg.unheard);
+        if reply.status == HANGS_UP {
+            self.leg_hangs_up(state, call_id);
+        } else if unheard && reply.status == 200 {
+            // Who wants a PRACK does not answer without it (RFC 3262).
+            self.final_response(state, call_id, says(0, 504));
+        } else if reply.status >= 200 {
             self.final_response(state, call_id, reply);
         } else if state
             .legs
@@ -769,8 +783,12 @@ impl Inner {
             300..400 => self.moved_to(seat, user, reply),
             _ => format!("<sip:{seat}@{}>", self.own),
         };
-        let sdp = self.sdp(line);
-        let sdp = reply.has_sdp.then_some(sdp.as_str());
+        let sdp = match reply.sdp {
+            Sdp::None => None,
+            Sdp::Good => Some(self.sdp(line)),
+            Sdp::Unusable => Some(sip::unusable_sdp(self.own.port())),
+        };
+        let sdp = sdp.as_deref();
         let has_contact = status < 400 && !contact.is_empty();
         let answer = invite.answer(status, to_tag, has_contact.then_some(&contact), sdp);
         let asks = |name| sip::with_header(&answer, name, CHALLENGE);
@@ -783,17 +801,27 @@ impl Inner {
 
     fn respond(&self, state: &mut State, call_id: &str, reply: Reply) {
         let status = reply.status;
+        let number = self.number();
         let Some(leg) = state.legs.get_mut(call_id) else {
             return;
         };
         let user = state.users.get(&leg.seat);
         let line = user.and_then(|user| state.lines.get(user));
         let line = line.map(Arc::as_ref);
-        if let (true, Some(line)) = (reply.has_sdp, line) {
+        if let (Sdp::Good, Some(line)) = (reply.sdp, line) {
             line.play_to(&leg.invite.body);
         }
         let named = [leg.seat.as_str(), user.map_or("", String::as_str)];
-        let response = self.invite_answer(&leg.invite, reply, &leg.to_tag, named, line);
+        if reply.dialog > 0 {
+            let first = leg.to_tag.split('-').next().unwrap_or("");
+            leg.to_tag = format!("{first}-{}", reply.dialog);
+        }
+        let mut response = self.invite_answer(&leg.invite, reply, &leg.to_tag, named, line);
+        if reply.is_reliable {
+            leg.unheard = true;
+            response = sip::with_header(&response, "RSeq", &number.to_string());
+            response = sip::with_header(&response, "Require", "100rel");
+        }
         leg.response = Some(response.clone());
         if (101..200).contains(&status) {
             leg.rang.get_or_insert(Instant::now());
@@ -801,6 +829,23 @@ impl Inner {
             leg.last = Some((Instant::now(), status));
         }
         self.send(state, call_id, &response);
+    }
+
+    /// A phone ends the call that it has answered.
+    fn leg_hangs_up(&self, state: &mut State, call_id: &str) {
+        let number = self.number();
+        let Some(leg) = state.legs.get(call_id) else {
+            return;
+        };
+        let header = |name| leg.invite.header(name).unwrap_or("");
+        let target = sip::bare_uri(header("Contact"));
+        let (from, to, tag) = (header("To"), header("From"), &leg.to_tag);
+        let own = self.own;
+        let bye = format!(
+            "BYE {target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK-l{number}\r\nMax-Forwards: 70\r\n\
+             From: {from};tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: 1 BYE\r\n"
+        );
+        self.send(state, call_id, &sip::finish(bye, None));
     }
 
     fn final_response(&self, state: &mut State, call_id: &str, reply: Reply) {

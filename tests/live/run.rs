@@ -575,18 +575,17 @@ impl Course {
 pub fn told(leg: &Leg) -> (Told, Instant) {
     let reason = |message: &sip::Message| message.header("Reason").unwrap_or("").to_string();
     if let (Some(at), Some((_, 200))) = (leg.acknowledged, leg.last) {
-        let too_late = leg
-            .bye
-            .as_ref()
-            .is_some_and(|(_, bye)| says_elsewhere(&reason(bye)));
-        return (
-            if too_late {
-                Told::TooLate
-            } else {
-                Told::Joined
-            },
-            at,
-        );
+        let reason = leg.bye.as_ref().map(|(_, bye)| reason(bye));
+        let told = match reason {
+            Some(reason) if says_elsewhere(&reason) => Told::TooLate,
+            Some(reason)
+                if reason.contains("Q.850;cause=88;") || reason.contains("SIP;cause=488;") =>
+            {
+                Told::Incompatible
+            }
+            _ => Told::Joined,
+        };
+        return (told, at);
     }
     if let Some((at, cancel)) = &leg.cancel {
         let reason = reason(cancel);

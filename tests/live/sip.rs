@@ -148,6 +148,14 @@ pub fn sdp(port: u16) -> String {
     )
 }
 
+/// G.729 alone, which nobody here has.
+pub fn unusable_sdp(port: u16) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\na=sendrecv\r\n"
+    )
+}
+
 /// `sip:1002@host` and `"Name" <sip:1002@host>;tag=x` give `1002`.
 pub fn uri_user(value: &str) -> Option<&str> {
     let (_, rest) = value.split_once("sip:")?;

@@ -465,7 +465,7 @@ fn profiles([phones, late]: [u16; 2], carrier: SocketAddr) -> String {
       <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
       <param name="inbound-use-callid-as-uuid" value="true"/>
       <param name="outbound-use-uuid-as-callid" value="true"/>
-      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
+      <param name="enable-timer" value="false"/><param name="enable-100rel" value="true"/><param name="rtp-timer-name" value="soft"/>
     </settings>{gateways}</profile>"#
         )
     };

@@ -74,13 +74,30 @@ pub enum Behaviour {
     Challenges(u16, Ms),
 }
 
+/// No status: a phone's own BYE.
+pub const HANGS_UP: u16 = 0;
+
+/// What a reply says of media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sdp {
+    None,
+    Good,
+    /// A codec that nobody offered.
+    Unusable,
+}
+
 /// One reply of a phone that has more to say than the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply {
     /// So long after the INVITE.
     pub at: Ms,
+    /// With `HANGS_UP` it is a BYE of the phone's, once its answer was acknowledged.
     pub status: u16,
-    pub has_sdp: bool,
+    pub sdp: Sdp,
+    /// Early dialogs of one INVITE have numbers: each is another To tag, as behind a proxy that forks.
+    pub dialog: u8,
+    /// It wants a PRACK (100rel).
+    pub is_reliable: bool,
     /// The Contacts of a redirection, as they are on the wire. `DOMAIN` stands for the users' domain,
     /// `PHONE(1003)` for where this phone of the scenario is: its user part, address and port.
     pub contacts: &'static [&'static str],
@@ -91,9 +108,19 @@ pub const fn says(at: Ms, status: u16) -> Reply {
     Reply {
         at,
         status,
-        has_sdp: status == 183 || status == 200,
+        sdp: match status {
+            183 | 200 => Sdp::Good,
+            _ => Sdp::None,
+        },
+        dialog: 0,
+        is_reliable: false,
         contacts: &["<sip:elsewhere@127.0.0.1>"],
     }
+}
+
+/// The phone hangs up so long after the INVITE.
+pub const fn hangs_up(at: Ms) -> Reply {
+    says(at, HANGS_UP)
 }
 
 /// 302 to these places; none: to nowhere.
@@ -105,6 +132,21 @@ pub const fn moved(at: Ms, contacts: &'static [&'static str]) -> Reply {
 }
 
 impl Reply {
+    pub const fn with(self, sdp: Sdp) -> Reply {
+        Reply { sdp, ..self }
+    }
+
+    pub const fn in_dialog(self, dialog: u8) -> Reply {
+        Reply { dialog, ..self }
+    }
+
+    pub const fn reliably(self) -> Reply {
+        Reply {
+            is_reliable: true,
+            ..self
+        }
+    }
+
     /// The Contacts of a redirection: `place` says where a phone is, `fill` what all other text means.
     pub fn contacts(
         self,
@@ -183,6 +225,8 @@ pub enum Told {
     ItsOwn(u16),
     /// Its 200 was acknowledged, then BYE with LOSE_RACE's Reason.
     TooLate,
+    /// Its 200 was acknowledged, then BYE because nobody can talk so: Q.850 cause 88, or SIP 488.
+    Incompatible,
     /// Nothing more reached it (a dead phone's INVITE simply stops; CANCEL needs a reply first).
     Nothing,
     /// Something no scenario expects: a CANCEL with another Reason or none, a 200 never acknowledged,
@@ -291,6 +335,8 @@ fn untruths(expect: &Expect, seen: &Seen) -> Vec<String> {
         _ => {
             let own = expect.rings.iter().filter_map(|ring| match ring.told {
                 Told::ItsOwn(status) if means(status, cause) => Some(status),
+                // What the SIP stack makes of an answer that it cannot use.
+                Told::Incompatible if means(500, cause) => Some(500),
                 _ => None,
             });
             own.chain([status_of(cause)]).collect()

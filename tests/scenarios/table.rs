@@ -3,7 +3,8 @@
 //! Lower bounds of deadlines are exact (never early); upper bounds leave room for a slow machine.
 
 use super::{
-    Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Told::*, moved, says,
+    Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Sdp, Told::*, hangs_up,
+    moved, says,
 };
 
 // Users 1001 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
@@ -1239,4 +1240,98 @@ scenarios! {
         ends: answered("1004", 1);
         rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, NOW => soon(800);
     }
+
+    // Replies that few phones give
+
+    reply_183_without_sdp_then_answer "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 183).with(Sdp::None), says(600, 200)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+        hears: 180, 200;
+    }
+    reply_183_without_sdp_then_nothing "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 183).with(Sdp::None)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    reply_180_with_sdp_wins_nothing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).with(Sdp::Good)]), "1003" Answers(700);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(700), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    reply_180_with_sdp_keeps_its_deadline "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 180).with(Sdp::Good)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    reply_180_after_183_wins_nothing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 183), says(200, 180)]), "1003" Answers(700);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(700), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    reply_180_after_183_of_a_lone_phone "user/1002" {
+        phones: "1002" Says(&[says(0, 183), says(200, 180), says(600, 200)]);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600);
+    }
+    reply_in_two_early_dialogs "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).in_dialog(1), says(200, 183).in_dialog(2), says(600, 200).in_dialog(2)]),
+            "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    reply_in_three_early_dialogs_then_busy "user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 183).in_dialog(1), says(100, 180).in_dialog(2), says(200, 183).in_dialog(3),
+                says(500, 486).in_dialog(2)]),
+            "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(500), "1003" Joined, soon(500) => soon(800);
+    }
+    reply_reliably_ringing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).reliably(), says(600, 200)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    reply_reliably_announcing "user/1002" {
+        phones: "1002" Says(&[says(0, 183).reliably(), says(600, 200).with(Sdp::None)]);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600);
+    }
+    reply_200_with_unusable_media_beside "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]), "1003" Answers(800);
+        ends: answered("1003", 1);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, NOW => soon(800);
+    }
+    reply_200_with_unusable_media_then_the_next_stage "user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, soon(300) => soon(600);
+    }
+    reply_200_with_unusable_media_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]);
+        ends: failed("unreachable", "INCOMPATIBLE_DESTINATION", 1);
+        rings: "1002" Incompatible, NOW => soon(300);
+        hears: 180, 488;
+    }
+    reply_200_without_sdp_beside "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::None)]), "1003" Answers(800);
+        ends: answered("1003", 1);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, NOW => soon(800);
+    }
+    reply_200_without_sdp_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::None)]);
+        ends: failed("unreachable", "NORMAL_TEMPORARY_FAILURE", 1);
+        rings: "1002" Incompatible, NOW => soon(300);
+        hears: 180, 500;
+    }
+    reply_200_and_then_a_bye "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(400, 200), hangs_up(430)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400);
+        shows: "went_on" = "true";
+    }
+    // Core may see the end of the call before the answer has come to anything: then the other rings on, and
+    // the status of that answer is not the caller's.
 }

@@ -48,7 +48,7 @@ functions! {
     standin_fail(c_int) -> bool;
     standin_version(Text);
     standin_add_phone(Text, Text, c_int, c_int, i64);
-    standin_phone_says(Text, i64, c_int, bool, Text);
+    standin_phone_says(Text, i64, c_int, c_int, Text);
     standin_phone_place(Text) -> *mut c_char;
     standin_add_loopback(Text, i64, Text);
     standin_add_group(Text, Text);
@@ -280,7 +280,7 @@ impl Library {
     }
 
     /// One more reply of a phone that has a list of them; the Contacts of a redirection.
-    pub fn phone_says(&self, name: &str, at: u64, status: u16, has_sdp: bool, contacts: &[String]) {
+    pub fn phone_says(&self, name: &str, at: u64, status: u16, sdp: c_int, contacts: &[String]) {
         let (name, contacts) = (text(name), text(contacts.join("\n")));
         // SAFETY: C strings that the library copies; it ends the process if there is no such phone.
         unsafe {
@@ -288,7 +288,7 @@ impl Library {
                 name.as_ptr(),
                 at as i64,
                 status.into(),
-                has_sdp,
+                sdp,
                 contacts.as_ptr(),
             )
         }

@@ -112,7 +112,7 @@ impl Stand {
             );
             let (at, status) = (reply.at, reply.status);
             self.library
-                .phone_says(phone.name, at, status, reply.has_sdp, &contacts);
+                .phone_says(phone.name, at, status, reply.sdp as i32, &contacts);
         }
     }
 
@@ -227,6 +227,7 @@ impl Course {
             "CallerGone" => Told::CallerGone,
             "ItsOwn" => Told::ItsOwn(status),
             "TooLate" => Told::TooLate,
+            "Incompatible" => Told::Incompatible,
             "Nothing" => Told::Nothing,
             _ => Told::Unclear,
         };

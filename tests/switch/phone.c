@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_REPLY, STEP_CALLER_HANGUP, STEP_KEY, STEP_LEG_ANSWER, STEP_LEG_HANGUP };
+enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_REPLY, STEP_BYE, STEP_CALLER_HANGUP, STEP_KEY, STEP_LEG_ANSWER, STEP_LEG_HANGUP };
 struct timer {
   int64_t at;
   enum step step;
@@ -62,9 +62,9 @@ static struct phone *phone_named(const char *name) {
 }
 
 /* What it says so long after an INVITE, and then; in the order of the calls. */
-void standin_phone_says(const char *name, int64_t at, int status, bool has_sdp, const char *contacts) {
+void standin_phone_says(const char *name, int64_t at, int status, int sdp, const char *contacts) {
   struct reply *reply = calloc(1, sizeof *reply);
-  *reply = (struct reply){.at = at, .status = status, .has_sdp = has_sdp, .contacts = strdup(contacts)};
+  *reply = (struct reply){.at = at, .status = status, .sdp = (enum sdp)sdp, .contacts = strdup(contacts)};
   big_lock();
   struct phone *phone = phone_named(name);
   if (!phone) fatal(__func__, "there is no phone %s", name);
@@ -221,9 +221,17 @@ static void provisional(struct dialog *dialog, const struct reply *reply) {
   switch_channel_t *channel = dialog->session->channel;
   if (reply->status > 100) dialog->ringing = now_ms() - began_ms();
   if (reply->status == 180) channel_ringing(channel);
-  if (!reply->has_sdp) return;
+  if (reply->sdp == NO_SDP) return;
   channel_early(channel);
   early_for_proxy(channel);
+}
+
+/* An answer needs media, in it or before it. */
+static bool usable(const struct phone *phone, const struct reply *answer) {
+  if (answer->sdp != NO_SDP) return answer->sdp == GOOD_SDP;
+  for (const struct reply *reply = phone->replies; reply != answer; reply = reply->next)
+    if (reply->sdp == GOOD_SDP) return true;
+  return false;
 }
 
 static void act(struct timer *timer) {
@@ -233,6 +241,12 @@ static void act(struct timer *timer) {
     return;
   }
   switch_core_session_t *session = dialog->session;
+  if (timer->step == STEP_BYE && dialog->confirmed && session && !dialog->over) {
+    session->core_locks++;
+    channel_hangup(session->channel, SWITCH_CAUSE_NORMAL_CLEARING);
+    session->core_locks--;
+    return;
+  }
   if (dialog->over || dialog->confirmed || !session) return;
   int64_t now = now_ms() - began_ms();
   session->core_locks++; /* the module's hooks are called meanwhile, and the leg may end */
@@ -252,6 +266,22 @@ static void act(struct timer *timer) {
       dialog->answered = dialog->to = now;
       dialog->confirmed = true;
       dialog->status = 200;
+      if (timer->reply && !usable(dialog->phone, timer->reply)) {
+        /* An answer all the same on the wire, and the end of the leg: of the switch's for a wrong SDP, of the SIP stack's for none. */
+        dialog->over = true;
+        dialog->told = "Incompatible";
+        if (timer->reply->sdp == NO_SDP) fail_leg(session, 500);
+        else channel_hangup(session->channel, CAUSE_INCOMPATIBLE_DESTINATION);
+        break;
+      }
+      if (timer->reply && timer->reply->next && !timer->reply->next->status && timer->reply->next->at == timer->reply->at) {
+        /* Its BYE comes with it: the leg ends before its answer has come to anything. */
+        dialog->over = true;
+        dialog->told = "Joined";
+        channel_set(session->channel, "proto_specific_hangup_cause", "sip:200");
+        channel_hangup(session->channel, SWITCH_CAUSE_NORMAL_CLEARING);
+        break;
+      }
       channel_answered(session->channel);
       answer_for_proxy(session->channel);
       break;
@@ -392,7 +422,7 @@ void wire_invite(switch_core_session_t *session, struct phone *phone) {
       break;
     case SAYS:
       for (const struct reply *reply = phone->replies; reply; reply = reply->next) {
-        struct timer *timer = later(reply->at + wire_ms, reply->status == 200 ? STEP_ANSWER : STEP_REPLY);
+        struct timer *timer = later(reply->at + wire_ms, reply->status == 200 ? STEP_ANSWER : reply->status ? STEP_REPLY : STEP_BYE);
         timer->dialog = dialog;
         timer->reply = reply;
       }
@@ -479,6 +509,7 @@ void caller_refused(switch_core_session_t *session) {
   } else {
     snprintf(status, sizeof status, "%d", cause_status(channel->cause));
     if (of_leg && !strncmp(of_leg, "sip:", 4) && !is_true(ignored)) snprintf(status, sizeof status, "%s", of_leg + 4);
+    if (atoi(status) < 300) snprintf(status, sizeof status, "500"); /* the SIP stack answers nobody without media */
     reason_of(channel->cause, reason, sizeof reason);
   }
   text_format(&caller_diary, "C\x1f%s\x1f%s\x1f%lld\x1f%s\x1e", session->uuid, status, (long long)(now_ms() - began_ms()), reason);

@@ -42,6 +42,7 @@ enum {
   CAUSE_NORMAL_TEMPORARY_FAILURE = 41,
   CAUSE_REQUESTED_CHAN_UNAVAIL = 44,
   CAUSE_CHAN_NOT_IMPLEMENTED = 66,
+  CAUSE_INCOMPATIBLE_DESTINATION = 88,
   CAUSE_MANDATORY_IE_MISSING = 96,
   CAUSE_RECOVERY_ON_TIMER_EXPIRE = 102,
   CAUSE_ORIGINATOR_CANCEL = 487,
@@ -267,10 +268,11 @@ bool needs_expansion(const char *in);
 enum behaviour { ANSWERS, RINGS, REJECTS, RINGS_THEN_REJECTS, ANNOUNCES, ANNOUNCES_THEN_ANSWERS, ANNOUNCES_THEN_REJECTS,
                  DEAD, STALE, SAYS, CHALLENGES };
 /* One of the replies that a phone which SAYS has; Contacts of a redirection, one a line. */
+enum sdp { NO_SDP, GOOD_SDP, UNUSABLE_SDP };
 struct reply {
   int64_t at;
-  int status;
-  bool has_sdp;
+  int status; /* 0: it hangs up what it has answered */
+  enum sdp sdp;
   char *contacts;
   struct reply *next;
 };
@@ -339,7 +341,7 @@ bool standin_fail(int nth);
 void standin_version(const char *full);
 const char *standin_unload(bool force);
 void standin_add_phone(const char *name, const char *user, int does, int status, int64_t after);
-void standin_phone_says(const char *name, int64_t at, int status, bool has_sdp, const char *contacts);
+void standin_phone_says(const char *name, int64_t at, int status, int sdp, const char *contacts);
 char *standin_phone_place(const char *name);
 void standin_add_loopback(const char *extension, int64_t after, const char *cause);
 void standin_add_group(const char *name, const char *users);
