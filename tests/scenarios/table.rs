@@ -1334,4 +1334,20 @@ scenarios! {
     }
     // Core may see the end of the call before the answer has come to anything: then the other rings on, and
     // the status of that answer is not the caller's.
+    reply_200_and_a_bye_at_once "{cti_stage_timeout=1.5}user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(400, 200), hangs_up(400)]), "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" Joined, NOW => soon(400), "1003" NoAnswer, NOW => exactly(1500);
+        hears: 180, 480;
+        or: Expect {
+            rings: rings!["1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400)],
+            hears: &[180, 200],
+            ..answered("1002", 1)
+        }, Expect {
+            winner: None,
+            rings: rings!["1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400)],
+            hears: &[180, 200],
+            ..answered("1002", 1)
+        };
+    }
 }
