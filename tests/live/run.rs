@@ -121,6 +121,7 @@ impl Rig {
         })?;
         let phones = Phones::start(socket, switch.sip, DOMAIN)
             .map_err(|error| format!("phones: {error}"))?;
+        phones.switch_of_six(switch.six);
         Ok(Rig {
             switch,
             phones,
@@ -162,7 +163,7 @@ impl Rig {
             self.phones
                 .unregister(&seat(phone), &in_slot(phone.user, slot))?;
         }
-        if order.caller == Caller::IsAnswered {
+        if order.caller.is_answered() {
             self.phones
                 .unregister(&format!("caller{suffix}"), &in_slot("1001", slot))?;
         }
@@ -194,6 +195,15 @@ impl Rig {
         if let Caller::HangsUpAfter(after) = order.caller {
             self.phones
                 .hang_up(&uuid, began + Duration::from_millis(after));
+        }
+        let refresh = match order.caller {
+            Caller::Updates(after) => Some(("UPDATE", after)),
+            Caller::IsAnsweredThenReinvites(after) => Some(("INVITE", after)),
+            _ => None,
+        };
+        if let Some((method, after)) = refresh {
+            let at = began + Duration::from_millis(after);
+            self.phones.refresh(&uuid, method, at);
         }
         let answered = std::thread::scope(|scope| {
             let typing = scope.spawn(|| self.type_commands(beside, slot, &uuid, suffix, began));
@@ -229,6 +239,10 @@ impl Rig {
                 .then(|| event.get("Other-Leg-Unique-ID").map(str::to_string))
                 .flatten()
         });
+        let refreshed = self.phones.refreshed(&uuid);
+        if refresh.is_some() && refreshed != Some(200) {
+            return Err(format!("{refresh:?} of the caller's had {refreshed:?}"));
+        }
         let call = self.phones.call(&uuid).unwrap_or_default();
         Ok(Course {
             uuid,
@@ -251,6 +265,17 @@ impl Rig {
 
     /// The phones that come to be registered during the call, in order of their times.
     fn register_late(&self, order: &Order, slot: usize, suffix: &str, began: Instant) {
+        for phone in order.phones {
+            if let Behaviour::MovesThenAnswers(after, _) = phone.does {
+                let due = began + Duration::from_millis(after);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let seat = format!("{}{suffix}", phone.name);
+                // Should it fail, the scenario shows that it has not moved.
+                let _ = self
+                    .phones
+                    .move_to_second(&seat, &in_slot(phone.user, slot));
+            }
+        }
         for phone in order.phones {
             let Some(at) = phone.does.registers_at() else {
                 continue;
@@ -343,7 +368,7 @@ impl Rig {
                 .replace("FRESH_UUID", &fresh(uuid))
                 .replace("SUFFIX", suffix)
         };
-        if order.caller == Caller::IsAnswered {
+        if order.caller.is_answered() {
             let (application, plan) = match order.dial {
                 Dial::Plan(plan) => (self.application.as_str(), plan),
                 Dial::Compare(plan) => ("bridge", plan),
@@ -394,7 +419,9 @@ impl Rig {
         if matches!(order.dial, Dial::Compare(_)) {
             headers.push(("X-Application".to_string(), "bridge".to_string()));
         }
-        self.phones.dial(uuid, &caller, exten, &headers);
+        let offers = order.caller != Caller::OffersLate;
+        self.phones
+            .dial_with(uuid, &caller, exten, &headers, offers);
         Ok(())
     }
 
@@ -407,7 +434,7 @@ impl Rig {
         suffix: &str,
         limit: Instant,
     ) -> Result<Option<Instant>, String> {
-        if order.caller == Caller::IsAnswered {
+        if order.caller.is_answered() {
             let over =
                 |event: &Packet| event.get("Event-Name") == Some("CHANNEL_BRIDGE") || is_end(event);
             let event = self

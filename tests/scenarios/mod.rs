@@ -32,12 +32,28 @@ pub enum Caller {
     HangsUpAfter(Ms),
     /// Was answered before `cti_bridge` ran, as by `originate user/1001 &cti_bridge(…)`.
     IsAnswered,
+    /// As the last one, and sends a re-INVITE so long after `cti_bridge` began: a hold, a new address.
+    IsAnsweredThenReinvites(Ms),
+    /// Dials in without SDP (late offer): the switch offers, the ACK answers.
+    OffersLate,
+    /// Dials in and sends an UPDATE so long after its call began.
+    Updates(Ms),
+}
+
+impl Caller {
+    pub fn is_answered(self) -> bool {
+        matches!(
+            self,
+            Caller::IsAnswered | Caller::IsAnsweredThenReinvites(_)
+        )
+    }
 }
 
 /// One registered device. A user with two devices has two phones in the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Phone {
-    /// Unique in the scenario; begins with the user: `1002`, `1002-mobile`.
+    /// Unique in the scenario; begins with the user: `1002`, `1002-mobile`. On the wire `1002-tcp` is a phone
+    /// over TCP and `1002-v6` one over IPv6.
     pub name: &'static str,
     pub user: &'static str,
     pub does: Behaviour,
@@ -67,6 +83,9 @@ pub enum Behaviour {
     /// Registers only so long after the call has begun; then 180 at once and 200 after the
     /// second time.
     RegistersThenAnswers(Ms, Ms),
+    /// 180 at once; so long after the INVITE it registers again, as the same instance at another port;
+    /// 200 after the second time.
+    MovesThenAnswers(Ms, Ms),
     /// These replies, whatever they are.
     Says(&'static [Reply]),
     /// This challenge (401, 407) at once; the INVITE that brings credentials then has 180, and

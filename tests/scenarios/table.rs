@@ -1350,4 +1350,79 @@ scenarios! {
             ..answered("1002", 1)
         };
     }
+
+    // Other ways to the phones
+
+    transport_tcp_answers "user/1002,user/1003" {
+        phones: "1002-tcp" Answers(500), "1003" Rings;
+        ends: answered("1002-tcp", 1);
+        rings: "1002-tcp" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    transport_tcp_loses "user/1002,user/1003" {
+        phones: "1002-tcp" Rings, "1003-tcp" Answers(500);
+        ends: answered("1003-tcp", 1);
+        rings: "1002-tcp" Elsewhere, NOW => soon(500), "1003-tcp" Joined, NOW => soon(500);
+    }
+    transport_v6_answers "user/1002,user/1003" {
+        phones: "1002-v6" Answers(500), "1003" Rings;
+        ends: answered("1002-v6", 1);
+        rings: "1002-v6" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    transport_of_three_kinds_in_stages "{cti_stage_timeout=800ms}user/1002|user/1003|user/1004" {
+        phones: "1002-v6" Rejects(486, 100), "1003-tcp" Rings, "1004" Answers(300);
+        ends: answered("1004", 3);
+        rings: "1002-v6" ItsOwn(486), NOW => soon(100), "1003-tcp" NoAnswer, soon(100) => (900, 1700),
+            "1004" Joined, (900, 1700) => (1200, 2200);
+    }
+    transport_of_one_users_devices "user/1002" {
+        phones: "1002-v6" Rings, "1002-tcp" Rings, "1002" Answers(500);
+        ends: answered("1002", 1);
+        rings: "1002-v6" Elsewhere, NOW => soon(500), "1002-tcp" Elsewhere, NOW => soon(500), "1002" Joined, NOW => soon(500);
+    }
+
+    // Callers who do not only wait
+
+    // mod_sofia sends no 180 to a caller without an offer.
+    caller_offers_late_and_is_answered "user/1002,user/1003" {
+        caller: OffersLate;
+        phones: "1002" Rings, "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+    }
+    caller_offers_late_and_all_are_busy "user/1002|user/1003" {
+        caller: OffersLate;
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), soon(100) => soon(200);
+        hears: 486;
+    }
+    caller_updates_while_it_rings "{cti_stage_timeout=1}user/1002|user/1003" {
+        caller: Updates(400);
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1400, 2100);
+        hears: 180, 200;
+    }
+    caller_updates_in_early_media "user/1002" {
+        caller: Updates(400);
+        phones: "1002" AnnouncesThenAnswers(800);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(800);
+        hears: 183, 200;
+    }
+    caller_reinvites_while_it_rings "{cti_stage_timeout=1}user/1002,user/1004|user/1003" {
+        caller: IsAnsweredThenReinvites(400);
+        phones: "1002" Rings, "1004" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1004" NoAnswer, NOW => exactly(1000),
+            "1003" Joined, (1000, 1400) => (1400, 2100);
+    }
+
+    // A device that moves while it rings is the same device
+
+    device_moves_while_it_rings "user/1002,user/1003" {
+        phones: "1002" MovesThenAnswers(300, 800), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(800), "1003" Elsewhere, NOW => soon(800);
+    }
 }

@@ -15,7 +15,9 @@ const TALK: i64 = 50;
 /// The numbers of `enum behaviour` in standin.h, with status and delay.
 fn numbers(does: Behaviour) -> (i32, u16, Ms) {
     match does {
-        Behaviour::Answers(after) | Behaviour::RegistersThenAnswers(_, after) => (0, 0, after),
+        Behaviour::Answers(after)
+        | Behaviour::RegistersThenAnswers(_, after)
+        | Behaviour::MovesThenAnswers(_, after) => (0, 0, after),
         Behaviour::Rings => (1, 0, 0),
         Behaviour::Rejects(status, after) => (2, status, after),
         Behaviour::RingsThenRejects(status, after) => (3, status, after),
@@ -138,16 +140,14 @@ impl Stand {
         let early = |phone: &&Phone| phone.does.registers_at().is_none();
         let early: Vec<Phone> = scenario.phones.iter().filter(early).copied().collect();
         self.register(&early);
-        let caller = self
-            .library
-            .caller("1001", scenario.caller == Caller::IsAnswered);
+        let caller = self.library.caller("1001", scenario.caller.is_answered());
         for (name, value) in scenario.variables {
             self.library.set_variable(caller, name, *value);
         }
         self.library.begin();
         let after = match scenario.caller {
             Caller::HangsUpAfter(after) => after as i64,
-            Caller::Waits | Caller::IsAnswered => -1,
+            _ => -1,
         };
         self.library.hangs_up(caller, after, TALK);
         let found = std::thread::scope(|scope| {
