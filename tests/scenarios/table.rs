@@ -1425,4 +1425,9 @@ scenarios! {
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(800), "1003" Elsewhere, NOW => soon(800);
     }
+    device_moves_while_others_may_join "{cti_late_join=true}user/1002,user/1003" {
+        phones: "1002" MovesThenAnswers(300, 900), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(900), "1003" Elsewhere, NOW => soon(900);
+    }
 }
