@@ -347,10 +347,11 @@ fn untruths(expect: &Expect, seen: &Seen) -> Vec<String> {
     }
     let last = seen.hears.last().copied();
     let cause = expect.cause;
+    let has_left = cause == "ORIGINATOR_CANCEL";
     let right = match expect.result {
         "answered" if expect.winner.is_none() => return wrong,
         "answered" => vec![200],
-        "cancelled" => vec![487],
+        "cancelled" if has_left => vec![487],
         _ => {
             let own = expect.rings.iter().filter_map(|ring| match ring.told {
                 Told::ItsOwn(status) if means(status, cause) => Some(status),
@@ -361,8 +362,14 @@ fn untruths(expect: &Expect, seen: &Seen) -> Vec<String> {
             own.chain([status_of(cause)]).collect()
         }
     };
-    let went_on = variable(WENT_ON) == "true";
-    let is_right = |status| right.contains(&status) || went_on && status == 480;
+    // Voicemail, say, has answered him.
+    let is_answered = expect.hears.last() == Some(&200);
+    let went_on = variable(WENT_ON) == "true" || is_answered;
+    let is_right = |status| match status {
+        200 if is_answered => true,
+        480 if went_on => true,
+        status => right.contains(&status),
+    };
     if let Some(last) = last.filter(|last| !is_right(*last)) {
         wrong.push(format!(
             "the caller's last reply is {last}, expected one of {right:?}"
@@ -379,14 +386,14 @@ fn untruths(expect: &Expect, seen: &Seen) -> Vec<String> {
     if !went_on && last.is_some() {
         same("hangup_cause", variable("hangup_cause"));
         // His CANCEL was replied to without one.
-        if expect.result != "cancelled" {
+        if !has_left {
             let named = seen.reason.split("text=\"").nth(1);
             let named = named.and_then(|rest| rest.strip_suffix('"'));
             same("the Reason in the caller's last reply", named.unwrap_or(""));
         }
     }
     // Nobody reads these of a caller who has left by himself.
-    if expect.result == "cancelled" {
+    if has_left {
         return wrong;
     }
     if !expect.rings.is_empty() {
