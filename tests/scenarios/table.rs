@@ -2,7 +2,10 @@
 //! Every expectation is written from the promises of `cti_bridge`, not from what `bridge` does.
 //! Lower bounds of deadlines are exact (never early); upper bounds leave room for a slow machine.
 
-use super::{Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Told::*};
+use super::{
+    Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Sdp, Told::*, hangs_up,
+    moved, says,
+};
 
 // Users 1001 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
 
@@ -47,6 +50,7 @@ const fn failed(result: &'static str, cause: &'static str, stage: u32) -> Expect
         rings: &[],
         variables: &[],
         headers: &[],
+        hears: &[],
         or: &[],
     }
 }
@@ -63,7 +67,8 @@ macro_rules! rings {
 }
 
 /// `name "plan" { … }`, in this order: `caller` (else it waits), `given` (variables of the caller), `phones`,
-/// `ends`, `rings` (phone, what it was told, from => to), `shows` (variables), `headers`, `or` (other right ends).
+/// `ends`, `rings` (phone, what it was told, from => to), `shows` (variables), `headers`, `hears` (the caller's replies),
+/// `or` (other right ends).
 macro_rules! scenarios {
     ($($(#[$note:meta])* $name:ident $plan:literal {
         $(caller: $caller:expr;)?
@@ -73,6 +78,7 @@ macro_rules! scenarios {
         rings: $($ring:literal $told:expr, $from:expr => $to:expr),*;
         $(shows: $($shown:literal = $shown_value:literal),+;)?
         $(headers: $($at:literal $header:literal = $header_value:literal),+;)?
+        $(hears: $($heard:literal),+;)?
         $(or: $($or:expr),+;)?
     })*) => {
         pub const SCENARIOS: &[Scenario] = &[$(Scenario {
@@ -90,6 +96,7 @@ macro_rules! scenarios {
                 rings: rings![$($ring $told, $from => $to),*],
                 variables: &[$($(($shown, $shown_value)),+)?],
                 headers: &[$($(($at, $header, $header_value)),+)?],
+                hears: &[$($($heard),+)?],
                 or: &[$($($or),+)?],
                 ..$ends
             },
@@ -106,6 +113,7 @@ scenarios! {
         rings: "1002" Elsewhere, NOW => soon(800), "1003" Joined, NOW => soon(800);
         shows: "cti_winner" = "user/1003", "cti_stages" = "1", "DIALSTATUS" = "ANSWER",
             "originate_disposition" = "SUCCESS";
+        hears: 180, 200;
     }
     fork_first_answers "user/1002,user/1003" {
         phones: "1002" Answers(600), "1003" Rings;
@@ -137,12 +145,14 @@ scenarios! {
         rings: "1002" NoAnswer, NOW => exactly(2000), "1003" NoAnswer, NOW => exactly(2000);
         shows: "DIALSTATUS" = "NOANSWER", "originate_disposition" = "NO_ANSWER",
             "originate_failed_cause" = "NO_ANSWER", "cti_winner" = "";
+        hears: 180, 480;
     }
     fork_all_busy "user/1002,user/1003" {
         phones: "1002" Rejects(486, 100), "1003" Rejects(486, 300);
         ends: failed("busy", "USER_BUSY", 1);
         rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), NOW => soon(300);
         shows: "DIALSTATUS" = "BUSY", "originate_disposition" = "USER_BUSY";
+        hears: 486;
     }
     fork_all_reject "user/1002,user/1003" {
         phones: "1002" Rejects(603, 100), "1003" RingsThenRejects(603, 500);
@@ -364,6 +374,30 @@ scenarios! {
         ends: failed("busy", "USER_BUSY", 2);
         rings: "1002" ItsOwn(486), NOW => soon(100);
     }
+    cause_busy_then_rejected_in_a_fork "user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(603, 300);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(603), NOW => soon(300);
+        hears: 486;
+    }
+    cause_busy_then_unallocated_in_stages "user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(404, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(404), soon(100) => soon(200);
+        hears: 486;
+    }
+    cause_unallocated_beside_one_that_rings_out "{cti_stage_timeout=1}user/1002,user/1003" {
+        phones: "1002" Rejects(404, 100), "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" ItsOwn(404), NOW => soon(100), "1003" NoAnswer, NOW => exactly(1000);
+        hears: 180, 480;
+    }
+    cause_of_a_lone_phone_keeps_its_status "user/1002" {
+        phones: "1002" Rejects(403, 100);
+        ends: failed("rejected", "CALL_REJECTED", 1);
+        rings: "1002" ItsOwn(403), NOW => soon(100);
+        hears: 403;
+    }
 
     // … is what core keeps of the call, too, whoever failed last
 
@@ -404,6 +438,7 @@ scenarios! {
         ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
         rings: "1002" CallerGone, NOW => soon(1000), "1003" CallerGone, NOW => soon(1000);
         shows: "DIALSTATUS" = "CANCEL";
+        hears: 180, 487;
     }
     caller_cancels_in_stage_1_of_2 "user/1002|user/1003" {
         caller: HangsUpAfter(1000);
@@ -725,6 +760,7 @@ scenarios! {
         phones: "1002" AnnouncesThenAnswers(800);
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(800);
+        hears: 183, 200;
     }
     early_media_in_the_last_stage_then_busy "user/1002" {
         phones: "1002" AnnouncesThenRejects(486, 600);
@@ -841,6 +877,23 @@ scenarios! {
         ends: answered("1003", 1);
         rings: "1002" Elsewhere, NOW => soon(300), "1003" Joined, NOW => soon(300);
         headers: "1002" "From-User" = "1001", "1003" "From-User" = "1001";
+    }
+    callers_headers_on_every_leg "user/1002,[leg_delay_start=0.4]user/1003:_:user/1004|user/1005" {
+        given: "sip_h_X-Own" = "a word", "max_forwards" = "20";
+        phones: "1002" Rings, "1003" Rings, "1004" Rejects(486, 100), "1005" Answers(900);
+        ends: answered("1005", 2);
+        rings: "1002" Elsewhere, NOW => soon(1000), "1003" Elsewhere, exactly(400) => soon(1000),
+            "1004" ItsOwn(486), NOW => soon(100), "1005" Joined, soon(100) => soon(1000);
+        headers: "1002" "X-Own" = "a word", "1003" "X-Own" = "a word", "1004" "X-Own" = "a word", "1005" "X-Own" = "a word",
+            "1002" "Max-Forwards" = "19", "1003" "Max-Forwards" = "19", "1004" "Max-Forwards" = "19",
+            "1005" "Max-Forwards" = "19";
+    }
+    forwards_are_used_up "user/1002,user/1003" {
+        given: "max_forwards" = "1";
+        phones: "1002" Answers(100), "1003" Answers(100);
+        ends: failed("unreachable", "EXCHANGE_ROUTING_ERROR", 1);
+        rings: ;
+        hears: 483;
     }
     variables_of_the_plan_and_of_a_target "{sip_h_X-All=everybody}[sip_h_X-One=first]user/1002,[sip_h_X-One=second]user/1003" {
         phones: "1002" Rings, "1003" Answers(300);
@@ -1148,5 +1201,298 @@ scenarios! {
         phones: "1002" Rejects(603, 300), "1003" Rings, "1004" Answers(100);
         ends: failed("rejected", "CALL_REJECTED", 1);
         rings: "1002" ItsOwn(603), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
+    }
+
+    // Phones that ask who calls
+
+    challenge_407_with_credentials "[sip_auth_username=pbx,sip_auth_password=none]user/1002,user/1003" {
+        phones: "1002" Challenges(407, 500), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    challenge_401_with_credentials "[sip_auth_username=pbx,sip_auth_password=none]user/1002|user/1003" {
+        phones: "1002" Challenges(401, 500), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500);
+    }
+    challenge_407_without_credentials "user/1002|user/1003" {
+        phones: "1002" Challenges(407, 500), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(407), NOW => NOW, "1003" Joined, NOW => soon(300);
+    }
+    challenge_401_without_credentials_alone "user/1002" {
+        phones: "1002" Challenges(401, 500);
+        ends: failed("unreachable", "MANDATORY_IE_MISSING", 1);
+        rings: "1002" ItsOwn(401), NOW => NOW;
+    }
+
+    // Phones that send the call elsewhere
+
+    redirect_is_fatal_on_demand "{outbound_redirect_fatal=true}user/1002,user/1004|user/1003" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1005@DOMAIN>"])]), "1004" Rejects(486, 300), "1003" Answers(300),
+            "1005" Answers(100);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" ItsOwn(486), NOW => soon(300),
+            "1003" Joined, soon(300) => soon(600);
+    }
+    redirect_to_a_user "user/1002,user/1004" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
+    redirect_to_a_users_phone "user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1003)>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
+    redirect_keeps_the_stages_deadline "{cti_stage_timeout=1.5}user/1002|user/1004" {
+        phones: "1002" Says(&[moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" NoAnswer, soon(400) => exactly(1500),
+            "1004" Joined, (1500, 1900) => (1800, 2500);
+    }
+    redirect_to_a_busy_user_then_the_next_stage "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Rejects(486, 200), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" ItsOwn(486), soon(200) => soon(400),
+            "1004" Joined, soon(400) => soon(700);
+    }
+    redirect_to_the_best_first "user/1002,user/1005" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.3", "<sip:1004@DOMAIN>;q=0.9"])]),
+            "1003" Answers(300), "1004" Rejects(486, 400), "1005" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1004" ItsOwn(486), soon(100) => soon(500),
+            "1003" Joined, soon(500) => soon(800), "1005" Elsewhere, NOW => soon(800);
+    }
+    redirect_to_equal_ones_together "user/1002,user/1005" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.5", "<sip:1004@DOMAIN>;q=0.5"])]),
+            "1003" Rings, "1004" Answers(400), "1005" Rings;
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1003" Elsewhere, soon(100) => soon(500),
+            "1004" Joined, soon(100) => soon(500), "1005" Elsewhere, NOW => soon(500);
+    }
+    redirect_to_nowhere "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &[])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_an_unknown_user "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:9999@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_oneself "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:1002@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_ones_own_contact "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1002)>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_in_a_circle "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>"])]), "1003" Says(&[moved(100, &["<sip:1002@DOMAIN>"])]),
+            "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1003" ItsOwn(302), soon(100) => soon(200),
+            "1004" Joined, soon(200) => soon(500);
+    }
+    redirect_ignored "{cti_redirect=ignore}user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(100), "1004" Answers(800);
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, NOW => soon(800);
+    }
+
+    // Replies that few phones give
+
+    reply_183_without_sdp_then_answer "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 183).with(Sdp::None), says(600, 200)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+        hears: 180, 200;
+    }
+    reply_183_without_sdp_then_nothing "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 183).with(Sdp::None)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    reply_180_with_sdp_wins_nothing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).with(Sdp::Good)]), "1003" Answers(700);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(700), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    reply_180_with_sdp_keeps_its_deadline "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 180).with(Sdp::Good)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    reply_180_after_183_wins_nothing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 183), says(200, 180)]), "1003" Answers(700);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(700), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    reply_180_after_183_of_a_lone_phone "user/1002" {
+        phones: "1002" Says(&[says(0, 183), says(200, 180), says(600, 200)]);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600);
+    }
+    reply_in_two_early_dialogs "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).in_dialog(1), says(200, 183).in_dialog(2), says(600, 200).in_dialog(2)]),
+            "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    reply_in_three_early_dialogs_then_busy "user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 183).in_dialog(1), says(100, 180).in_dialog(2), says(200, 183).in_dialog(3),
+                says(500, 486).in_dialog(2)]),
+            "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(500), "1003" Joined, soon(500) => soon(800);
+    }
+    reply_reliably_ringing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).reliably(), says(600, 200)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    reply_reliably_announcing "user/1002" {
+        phones: "1002" Says(&[says(0, 183).reliably(), says(600, 200).with(Sdp::None)]);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600);
+    }
+    reply_200_with_unusable_media_beside "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]), "1003" Answers(800);
+        ends: answered("1003", 1);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, NOW => soon(800);
+    }
+    reply_200_with_unusable_media_then_the_next_stage "user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, soon(300) => soon(600);
+    }
+    reply_200_with_unusable_media_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]);
+        ends: failed("unreachable", "INCOMPATIBLE_DESTINATION", 1);
+        rings: "1002" Incompatible, NOW => soon(300);
+        hears: 180, 488;
+    }
+    reply_200_without_sdp_beside "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::None)]), "1003" Answers(800);
+        ends: answered("1003", 1);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, NOW => soon(800);
+    }
+    reply_200_without_sdp_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::None)]);
+        ends: failed("unreachable", "NORMAL_TEMPORARY_FAILURE", 1);
+        rings: "1002" Incompatible, NOW => soon(300);
+        hears: 180, 500;
+    }
+    reply_200_and_then_a_bye "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(400, 200), hangs_up(430)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400);
+        shows: "went_on" = "true";
+    }
+    // Core may see the end of the call before the answer has come to anything: then the other rings on, and
+    // the status of that answer is not the caller's.
+    reply_200_and_a_bye_at_once "{cti_stage_timeout=1.5}user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(400, 200), hangs_up(400)]), "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" Joined, NOW => soon(400), "1003" NoAnswer, NOW => exactly(1500);
+        hears: 180, 480;
+        or: Expect {
+            rings: rings!["1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400)],
+            hears: &[180, 200],
+            ..answered("1002", 1)
+        }, Expect {
+            winner: None,
+            rings: rings!["1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400)],
+            hears: &[180, 200],
+            ..answered("1002", 1)
+        };
+    }
+
+    // Other ways to the phones
+
+    transport_tcp_answers "user/1002,user/1003" {
+        phones: "1002-tcp" Answers(500), "1003" Rings;
+        ends: answered("1002-tcp", 1);
+        rings: "1002-tcp" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    transport_tcp_loses "user/1002,user/1003" {
+        phones: "1002-tcp" Rings, "1003-tcp" Answers(500);
+        ends: answered("1003-tcp", 1);
+        rings: "1002-tcp" Elsewhere, NOW => soon(500), "1003-tcp" Joined, NOW => soon(500);
+    }
+    transport_v6_answers "user/1002,user/1003" {
+        phones: "1002-v6" Answers(500), "1003" Rings;
+        ends: answered("1002-v6", 1);
+        rings: "1002-v6" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    transport_of_three_kinds_in_stages "{cti_stage_timeout=800ms}user/1002|user/1003|user/1004" {
+        phones: "1002-v6" Rejects(486, 100), "1003-tcp" Rings, "1004" Answers(300);
+        ends: answered("1004", 3);
+        rings: "1002-v6" ItsOwn(486), NOW => soon(100), "1003-tcp" NoAnswer, soon(100) => (900, 1700),
+            "1004" Joined, (900, 1700) => (1200, 2200);
+    }
+    transport_of_one_users_devices "user/1002" {
+        phones: "1002-v6" Rings, "1002-tcp" Rings, "1002" Answers(500);
+        ends: answered("1002", 1);
+        rings: "1002-v6" Elsewhere, NOW => soon(500), "1002-tcp" Elsewhere, NOW => soon(500), "1002" Joined, NOW => soon(500);
+    }
+
+    // Callers who do not only wait
+
+    // mod_sofia sends no 180 to a caller without an offer.
+    caller_offers_late_and_is_answered "user/1002,user/1003" {
+        caller: OffersLate;
+        phones: "1002" Rings, "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+    }
+    caller_offers_late_and_all_are_busy "user/1002|user/1003" {
+        caller: OffersLate;
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), soon(100) => soon(200);
+        hears: 486;
+    }
+    caller_updates_while_it_rings "{cti_stage_timeout=1}user/1002|user/1003" {
+        caller: Updates(400);
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1400, 2100);
+        hears: 180, 200;
+    }
+    caller_updates_in_early_media "user/1002" {
+        caller: Updates(400);
+        phones: "1002" AnnouncesThenAnswers(800);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(800);
+        hears: 183, 200;
+    }
+    caller_reinvites_while_it_rings "{cti_stage_timeout=1}user/1002,user/1004|user/1003" {
+        caller: IsAnsweredThenReinvites(400);
+        phones: "1002" Rings, "1004" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1004" NoAnswer, NOW => exactly(1000),
+            "1003" Joined, (1000, 1400) => (1400, 2100);
+    }
+
+    // A device that moves while it rings is the same device
+
+    device_moves_while_it_rings "user/1002,user/1003" {
+        phones: "1002" MovesThenAnswers(300, 800), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(800), "1003" Elsewhere, NOW => soon(800);
+    }
+    device_moves_while_others_may_join "{cti_late_join=true}user/1002,user/1003" {
+        phones: "1002" MovesThenAnswers(300, 900), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(900), "1003" Elsewhere, NOW => soon(900);
     }
 }

@@ -203,6 +203,7 @@ static void run_state(switch_core_session_t *session, int state) {
       channel_set(channel, "hangup_cause", cause_name(channel->cause));
       channel_set(channel, "hangup_cause_q850", number);
       wire_hangup(session);
+      if (session->is_caller) caller_refused(session);
       run_handlers(session, HANGUP);
       channel->state = CS_REPORTING;
       break;

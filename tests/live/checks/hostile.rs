@@ -354,10 +354,11 @@ pub fn registers_often(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     forget(rig, SLOW_USER)?;
     let most = most?;
     let mut wrong = Vec::new();
-    if most != 1 {
-        wrong.push(format!("{most} look-ups at once"));
+    // A thread that has looked something up waits 200 ms for more: beside the one at work there may be such a one.
+    if !(1..=2).contains(&most) {
+        wrong.push(format!("{most} look-ups at once, expected 1 or 2"));
     }
-    verdict(wrong, format!("{most} look-up at once"))
+    verdict(wrong, format!("{most} look-ups at once"))
 }
 
 /// S6: a name in Latin-1 and one in GBK, in an exported variable and as the caller's name.
