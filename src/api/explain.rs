@@ -32,6 +32,10 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
     };
     let mut parts = Vec::new();
     let mut said = String::from("+OK\n");
+    let remarks: Vec<String> = plan.remarks.iter().map(ToString::to_string).collect();
+    for remark in &remarks {
+        let _ = writeln!(said, "note: {remark}");
+    }
     for (nth, part) in plan.parts.iter().enumerate() {
         if plan.parts.len() > 1 {
             let _ = writeln!(
@@ -44,7 +48,7 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
         parts.push(explain_part(config, &plan, part, lookup, &mut said));
     }
     if json {
-        let told = json!({ "plan": plan.to_string(), "parts": parts });
+        let told = json!({ "plan": plan.to_string(), "notes": remarks, "parts": parts });
         format!("{}\n", text::json(&told))
     } else {
         said

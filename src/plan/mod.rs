@@ -72,13 +72,24 @@ impl<'a> IntoIterator for &'a Variables {
 }
 
 /// The whole argument of `cti_bridge`. A parsed plan has at least one part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// `<…>`: for all parts.
     pub globals: Variables,
     /// Separated by `:_:`; they run beside one another.
     pub parts: Vec<Part>,
+    /// What was read as nothing, with its place; the first of them.
+    pub remarks: Vec<PlanError>,
 }
+
+/// Two plans are equal when they mean the same, whatever else was written.
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        self.globals == other.globals && self.parts == other.parts
+    }
+}
+
+impl Eq for Plan {}
 
 /// The text between two `:_:`. A parsed part has at least one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
