@@ -218,7 +218,8 @@ fn time(name: &str, value: &str, problems: &mut Vec<String>) -> Option<Duration>
     parse_time(value).map_err(ignored).ok()
 }
 
-/// `true`, a list of causes by name or number, or such a list behind a `!`.
+/// `true`, a list of causes by name or number, or such a list behind a `!`. Core looks for each name
+/// anywhere in the text, so that anything may separate them: `A,B`, `^^:A:B`, `A B`.
 fn reject_rule(value: &str) -> RejectRule {
     let value = value.trim();
     if is_true(value) {
@@ -227,7 +228,8 @@ fn reject_rule(value: &str) -> RejectRule {
     let (but, list) = value
         .strip_prefix('!')
         .map_or((false, value), |list| (true, list));
-    let causes: Vec<_> = list.split(',').filter_map(cause_named).collect();
+    let names = list.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let causes: Vec<_> = names.filter_map(cause_named).collect();
     match (but, causes.is_empty()) {
         (true, _) => RejectRule::AnyBut(causes),
         (false, true) => RejectRule::Never,

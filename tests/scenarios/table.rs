@@ -1065,6 +1065,32 @@ scenarios! {
         rings: "1003" Joined, exactly(800) => soon(1100);
     }
 
+    // What words mean
+
+    single_reject_listed_as_an_array "{fail_on_single_reject=^^:CALL_REJECTED:USER_BUSY}user/1002,user/1003|user/1004" {
+        phones: "1002" Rejects(486, 300), "1003" Rings, "1004" Answers(100);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
+    }
+    single_reject_but_an_array "{fail_on_single_reject=!^^:USER_BUSY:CALL_REJECTED}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, NOW => soon(400);
+    }
+    words_are_read_as_written "[sip_h_X-D=\"Wood's Homes, Inc\"<sip:x@h>,sip_h_X-E=1]user/1002,[sip_h_X-E=it's,sip_h_X-D=that's]user/1003" {
+        phones: "1002" Answers(300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300), "1003" Elsewhere, NOW => soon(300);
+        headers: "1002" "X-D" = "\"Wood's Homes, Inc\"<sip:x@h>", "1002" "X-E" = "1", "1003" "X-E" = "it's",
+            "1003" "X-D" = "that's";
+    }
+    names_are_read_as_written "{origination_caller_id_name='O'Brien, Pat',origination_caller_id_number='123'}user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "From-Name" = "O'Brien, Pat", "1002" "From-User" = "123";
+    }
+
     // What ends core
 
     leg_required_is_kept_from_core "[leg_required=true]user/1002,user/9999,user/1003" {

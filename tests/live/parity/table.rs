@@ -772,6 +772,18 @@ pairs! {
         sees: "caller: variable went_on=true";
         differs: "parts (`:_:`) know the caller";
     }
+
+    // The language: what a name or a value means
+
+    single_reject_listed_as_an_array "{fail_on_single_reject=^^:CALL_REJECTED:USER_BUSY}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 200), "1003" Rings;
+        sees: "1003: gets CANCEL", "caller: gets 486 to INVITE";
+        differs: "`fail_on_single_reject`";
+    }
+    single_reject_but_an_array "{fail_on_single_reject=!^^:USER_BUSY:CALL_REJECTED}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(400);
+        sees: "1002: sends 486 to INVITE", "1003: gets ACK";
+    }
 }
 
 /// How a plan may be written. Every phone rejects after 150 ms, so that every stage is reached.
