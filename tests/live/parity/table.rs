@@ -784,6 +784,20 @@ pairs! {
         phones: "1002" Rejects(486, 100), "1003" Answers(400);
         sees: "1002: sends 486 to INVITE", "1003: gets ACK";
     }
+    // The plan is expanded twice before the application reads it.
+    nested_vars_of_a_fork "{origination_nested_vars=true,sip_h_X-N=\\\\\\${caller_id_number}}user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: INVITE X-N=${caller_id_number}", "1003: INVITE X-N=${caller_id_number}";
+    }
+    nested_vars_of_the_caller "[sip_h_X-N=\\\\\\${caller_id_number}]user/1002" {
+        given: "origination_nested_vars" = "true";
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-N=${caller_id_number}";
+    }
+    no_nested_vars "{sip_h_X-N=\\\\\\${caller_id_number}}user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets ACK", "!1002: INVITE X-N";
+    }
 }
 
 /// How a plan may be written. Every phone rejects after 150 ms, so that every stage is reached.
