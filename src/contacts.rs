@@ -5,6 +5,7 @@
 use crate::plan::directory::{Allowed, Directed, Dropped, directed};
 use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
+use crate::settings;
 use crate::switch::dial::endpoint_exists;
 use crate::switch::text::field;
 use crate::switch::{Channel, Event, session, xml};
@@ -237,6 +238,7 @@ impl Resolver<'_> {
     /// The devices of a user, the members of a group: each once, and no circle is walked.
     fn look_up(&mut self, target: &Target, variables: &Variables) -> Result<(), Cause> {
         let is_user = target.endpoint.eq_ignore_ascii_case("user");
+        let bare = self.path.is_empty() && !settings::recurses(target, self.globals);
         let unusable = if is_user {
             Cause::SUBSCRIBER_ABSENT
         } else {
@@ -260,7 +262,7 @@ impl Resolver<'_> {
         }
         self.path.push(who);
         let done = if is_user {
-            user(&name, &domain, self.caller, self.globals)
+            user(&name, &domain, self.caller, self.globals, bare)
                 .map(|user| self.devices(user, target, variables))
         } else {
             self.members(&name, &domain, target, variables)
@@ -355,11 +357,7 @@ impl Resolver<'_> {
         }
         for inner in targets {
             let mut variables = inner.variables.clone();
-            for layer in layers {
-                layer
-                    .iter()
-                    .for_each(|variable| variables.set(&variable.name, &variable.value));
-            }
+            layers.iter().for_each(|layer| variables.set_all(*layer));
             self.target(&inner, &variables);
         }
     }
@@ -397,7 +395,15 @@ fn for_user(dial_string: &str, id: &str, domain: &str, caller: &dyn Caller) -> S
         .replace("${dialed_domain}", domain)
 }
 
-fn user(name: &str, domain: &str, caller: &dyn Caller, globals: &Variables) -> Result<User, Cause> {
+/// `bare`: the plan's variables stop at the user, and core notes on such a leg whose it is only where
+/// the directory has `dial-var-…` for it.
+fn user(
+    name: &str,
+    domain: &str,
+    caller: &dyn Caller,
+    globals: &Variables,
+    bare: bool,
+) -> Result<User, Cause> {
     let mut request = Event::request().ok_or(Cause::SUBSCRIBER_ABSENT)?;
     request.add("as_channel", "true");
     request.add("action", "user_call");
@@ -426,10 +432,12 @@ fn user(name: &str, domain: &str, caller: &dyn Caller, globals: &Variables) -> R
     let dial_string = dial_string
         .filter(|text| !text.trim().is_empty())
         .ok_or(Cause::MANDATORY_IE_MISSING)?;
-    variables.set("dialed_user", &id);
-    variables.set("dialed_domain", domain);
-    if !dial_string.contains("presence_id=") {
-        variables.set("presence_id", format!("{id}@{domain}"));
+    if !bare || !variables.is_empty() {
+        variables.set("dialed_user", &id);
+        variables.set("dialed_domain", domain);
+        if !dial_string.contains("presence_id=") {
+            variables.set("presence_id", format!("{id}@{domain}"));
+        }
     }
     user.variables
         .iter()

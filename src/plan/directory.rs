@@ -2,7 +2,7 @@
 //! Its author is trusted, what its `${…}` come to is not: a phone chose its contact, a caller his
 //! name, a web server its reply. So the text is read first and filled in afterwards, as data.
 
-use super::{Limits, PlanError, Target, Variables, inert, parse};
+use super::{Limits, PlanError, Target, Variable, Variables, inert, parse};
 use std::fmt;
 
 /// What the replies of a dial string's `${…}` may bring.
@@ -142,11 +142,16 @@ pub fn directed(
         .collect();
     for (part, target) in targets {
         let mut variables = Variables::default();
-        for layer in [&target.variables, &plan.globals, &part.globals] {
-            for variable in layer {
-                variables.set(&variable.name, template.value(&variable.value));
-            }
-        }
+        let layers = [&target.variables, &plan.globals, &part.globals];
+        let filled: Vec<Variable> = layers
+            .into_iter()
+            .flatten()
+            .map(|variable| Variable {
+                name: variable.name.clone(),
+                value: template.value(&variable.value),
+            })
+            .collect();
+        variables.set_all(&filled);
         let written = target.dial_string();
         if let Some(group) = template.group(&written) {
             let group = Target {
@@ -259,9 +264,7 @@ impl List<'_> {
         let plan = parse(&whole, &Limits::default()).ok().filter(|_| known)?;
         let target = plan.parts.first()?.stages.first()?.targets.first()?;
         let mut variables = target.variables.clone();
-        for variable in &self.variables {
-            variables.set(&variable.name, &variable.value);
-        }
+        variables.set_all(&self.variables);
         Some(variables)
     }
 }

@@ -9,6 +9,7 @@ mod parse;
 mod print;
 pub mod time;
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 pub use inert::inert;
@@ -49,6 +50,28 @@ impl Variables {
         self.0
             .retain(|variable| !variable.name.eq_ignore_ascii_case(name));
         value
+    }
+
+    /// Removes every value of all these names.
+    pub fn remove_all<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        let names: HashSet<String> = names.into_iter().map(str::to_ascii_lowercase).collect();
+        if !names.is_empty() {
+            self.0
+                .retain(|variable| !names.contains(&variable.name.to_ascii_lowercase()));
+        }
+    }
+
+    /// Sets all of these, in their order; the time is linear.
+    pub fn set_all<'v>(&mut self, others: impl IntoIterator<Item = &'v Variable>) {
+        let others: Vec<&Variable> = others.into_iter().collect();
+        self.remove_all(others.iter().map(|it| it.name.as_str()));
+        let mut last: HashMap<String, usize> = HashMap::new();
+        for (at, variable) in others.iter().enumerate() {
+            last.insert(variable.name.to_ascii_lowercase(), at);
+        }
+        let mut kept: Vec<usize> = last.into_values().collect();
+        kept.sort_unstable();
+        self.0.extend(kept.into_iter().map(|at| others[at].clone()));
     }
 
     /// The variables as written, duplicates included.

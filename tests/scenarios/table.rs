@@ -527,6 +527,27 @@ scenarios! {
         ends: answered("1003", 1);
         rings: "1003" Joined, NOW => soon(600);
     }
+    uuid_of_a_fork "{origination_uuid=c7120000-0000-4000-8000-000000000001}user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    uuid_of_stages "{origination_uuid=c7120000-0000-4000-8000-000000000002}user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, (100, 550) => (300, 1000);
+    }
+    uuid_of_two_devices "[origination_uuid=c7120000-0000-4000-8000-000000000003]user/1002" {
+        phones: "1002" Rings, "1002-mobile" Answers(400);
+        ends: answered("1002-mobile", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1002-mobile" Joined, NOW => soon(400);
+    }
+    uuid_of_the_first_that_can_be_made "{origination_uuid=c7120000-0000-4000-8000-000000000004}user/9999,user/1003" {
+        phones: "1003" Answers(200);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(200);
+        shows: "cti_winner_uuid" = "c7120000-0000-4000-8000-000000000004";
+    }
     group_unknown "group/nobody|user/1003" {
         phones: "1003" Answers(400);
         ends: answered("1003", 2);
@@ -1089,6 +1110,30 @@ scenarios! {
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(300);
         headers: "1002" "From-Name" = "O'Brien, Pat", "1002" "From-User" = "123";
+    }
+    local_beats_global_where_alone "{sip_h_X-A=g}[sip_h_X-A=l]user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "l";
+    }
+    global_beats_local_in_company "{sip_h_X-A=g}[sip_h_X-A=l]user/1002|user/1003" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "g";
+    }
+    variables_stop_at_the_user "{user_recurse_variables=false,sip_h_X-A=g,origination_caller_id_number=42}user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "", "1002" "From-User" = "42";
+    }
+    variables_stop_at_the_group "{group_recurse_variables=false,sip_h_X-A=g}group/team1000" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "";
     }
 
     // What ends core

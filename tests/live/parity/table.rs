@@ -798,6 +798,30 @@ pairs! {
         phones: "1002" Answers(200), "1003" Rings;
         sees: "1002: gets ACK", "!1002: INVITE X-N";
     }
+    local_beats_global_alone "{sip_h_X-A=global}[sip_h_X-A=local]user/1002" {
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-A=local";
+    }
+    global_beats_local_at_an_endpoint "{sip_h_X-A=global}[sip_h_X-A=local]sofia/phones/1002@PHONES" {
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-A=global";
+    }
+    global_beats_local_in_stages "{sip_h_X-A=global}[sip_h_X-A=local]user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(200);
+        sees: "1002: INVITE X-A=global";
+    }
+    variables_not_recursed "{user_recurse_variables=false,sip_h_X-A=1,origination_caller_id_number=5550001}[sip_h_X-B=2]user/1002" {
+        phones: "1002" Answers(200);
+        sees: "1002: gets INVITE";
+    }
+    variables_not_recursed_in_a_fork "{user_recurse_variables=false,sip_h_X-A=1,origination_caller_id_number=5550001}[sip_h_X-B=2]user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets INVITE";
+    }
+    directory_variables_alone "user/1005" {
+        phones: "1005" Answers(200);
+        sees: "1005: gets INVITE";
+    }
 }
 
 /// How a plan may be written. Every phone rejects after 150 ms, so that every stage is reached.
