@@ -69,19 +69,31 @@ fn explain_part(
         let _ = writeln!(said, "  note: {problem}");
     }
     let mut stages = Vec::new();
-    for (at, stage) in part.stages.iter().enumerate() {
+    let mut turns = Vec::new();
+    for stage in &part.stages {
         let contacts::Resolved {
             contacts: found,
             dropped,
             ..
         } = contacts::resolve(stage, lookup, &globals, config.allowed());
+        let last = found.iter().map(|contact| contact.turn).max();
+        let (mut found, mut dropped) = (found, dropped);
+        for turn in 0..=last.unwrap_or(0) {
+            let (now, later) = found.into_iter().partition(|it: &Contact| it.turn == turn);
+            found = later;
+            turns.push((now, std::mem::take(&mut dropped)));
+        }
+    }
+    let count = turns.len();
+    for (at, (found, dropped)) in turns.into_iter().enumerate() {
+        let found: Vec<Contact> = found;
         let alive = found.iter().filter(|contact| contact.dead.is_none());
         let alive = alive.count();
-        let last = at + 1 == part.stages.len();
+        let last = at + 1 == count;
         let may_grow = late_join && found.iter().any(|contact| contact.user.is_some());
         let limit = settings.stage_limit(last);
         let company = alive > 1 || plan.parts.len() > 1;
-        let joined = settings.mode == Mode::Progressive && part.stages.len() > 1;
+        let joined = settings.mode == Mode::Progressive && count > 1;
         let media = match settings.early_media_of(!company && !joined, last && !may_grow) {
             EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
             EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
@@ -92,7 +104,7 @@ fn explain_part(
             said,
             "stage {} of {}: {alive} ring together for {} s; {media}",
             at + 1,
-            part.stages.len(),
+            count,
             limit.as_secs_f64()
         );
         let legs: Vec<_> = found
@@ -110,7 +122,7 @@ fn explain_part(
             "dropped": dropped,
         }));
     }
-    if settings.mode == Mode::Progressive && part.stages.len() > 1 {
+    if settings.mode == Mode::Progressive && count > 1 {
         said.push_str("a stage whose time is over goes on ringing beside the next\n");
     }
     if let Some(wait) = settings.wait_register {

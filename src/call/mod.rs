@@ -76,6 +76,8 @@ pub struct State {
     ring: Ring,
     contacts: Vec<Contact>,
     known: Vec<Known>,
+    /// For each part and each stage of the machine's: which stage of the plan, and whose turn there.
+    turns: Vec<Vec<(usize, usize)>>,
     armed: Option<Time>,
     /// Why the plan is refused after all, found out when one of its stages began.
     refused: Option<String>,
@@ -91,6 +93,9 @@ impl std::ops::Deref for Call {
 impl Call {
     fn new(setting: Setting, ring: Ring, shared: Arc<Shared>) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let parts = setting.plan.parts.iter();
+        let turns = parts.map(|part| (0..part.stages.len()).map(|stage| (stage, 0)).collect());
+        let turns = turns.collect();
         Arc::new_cyclic(|ours| Call {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             setting,
@@ -104,6 +109,7 @@ impl Call {
                 ring,
                 contacts: Vec::new(),
                 known: Vec::new(),
+                turns,
                 armed: None,
                 refused: None,
             }),
@@ -231,6 +237,13 @@ impl Call {
         state.known.get(leg).and_then(|known| known.uuid.clone())
     }
 
+    /// The stage of the plan that a stage of the machine's is, and whose turn it is there.
+    fn turn_of(&self, (part, stage): (PartId, usize)) -> (usize, usize) {
+        let state = self.state.lock();
+        let turn = state.turns.get(part).and_then(|turns| turns.get(stage));
+        turn.copied().unwrap_or_default()
+    }
+
     fn globals_of(&self, leg: LegId) -> &Variables {
         &self.globals[self.look(|ring| ring.legs()[leg].part)]
     }
@@ -286,6 +299,17 @@ impl State {
     fn open_since(&self, first: LegId) -> usize {
         let legs = self.ring.legs().iter().skip(first);
         legs.filter(|leg| leg.state != LegState::Ended).count()
+    }
+
+    /// The contacts of this stage have so many turns: what is more than is known follows at once.
+    fn have_turns(&mut self, part: PartId, stage: usize, turns: usize) -> Event {
+        let rows = &mut self.turns[part];
+        let (planned, turn) = rows[stage];
+        let known = rows.iter().filter(|(other, _)| *other == planned).count();
+        let more = turns.saturating_sub(known);
+        let next = stage - turn + known;
+        rows.splice(next..next, (known..turns).map(|turn| (planned, turn)));
+        Event::Turns { part, more }
     }
 
     /// The contacts of a stage. One that an earlier stage still rings does not ring twice.

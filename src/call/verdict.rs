@@ -3,7 +3,7 @@
 //! Core sets variables of its own for each leg; ours come after them.
 
 use super::Call;
-use crate::ring::{Cause, LegId, Outcome};
+use crate::ring::{Cause, LegId, Outcome, Ring};
 use crate::shared::Shared;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
@@ -30,14 +30,8 @@ pub fn began(caller: &Channel<'_>, call: &Call) {
         }
     }
     forget(caller);
-    caller.set("cti_stages", Some(&stages(call).to_string()));
+    caller.set("cti_stages", Some(&call.look(Ring::stages).to_string()));
     caller.set("cti_stage", Some("1"));
-}
-
-/// Of the part that has most.
-fn stages(call: &Call) -> usize {
-    let stages = call.plan.parts.iter().map(|part| part.stages.len());
-    stages.max().unwrap_or(0)
 }
 
 fn forget(caller: &Channel<'_>) {
@@ -73,6 +67,7 @@ pub struct Verdict {
     cause: Cause,
     ring_ms: u64,
     stage: usize,
+    stages: usize,
     winner: Option<String>,
     error: Option<String>,
     legs: Vec<LegReport>,
@@ -114,6 +109,7 @@ fn verdict(call: &Call, how: Outcome, cause: Cause) -> Verdict {
         cause,
         ring_ms: call.age().as_millis() as u64,
         stage: call.look(|ring| ring.stage()),
+        stages: call.look(Ring::stages),
         winner: None,
         error: None,
         legs: call.legs(),
@@ -129,6 +125,7 @@ impl Verdict {
 
     fn tell(&self, caller: &Channel<'_>) {
         caller.set("cti_stage", Some(&self.stage.to_string()));
+        caller.set("cti_stages", Some(&self.stages.to_string()));
         caller.set("cti_ring_ms", Some(&self.ring_ms.to_string()));
         caller.set("cti_legs", Some(&json(&self.legs)));
         outcome(caller, self.how, self.cause);
@@ -157,7 +154,7 @@ impl Verdict {
         let who = self
             .winner
             .map_or(String::new(), |winner| format!(" by {winner}"));
-        let (stage, stages) = (self.stage, stages(call));
+        let (stage, stages) = (self.stage, self.stages);
         tracing::info!(
             uuid = call.uuid.as_str(),
             "cti_bridge: {result}{who} after {ring_ms} ms, stage {stage} of {stages}, {cause}"

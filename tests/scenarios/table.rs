@@ -16,6 +16,12 @@ pub const LOOPBACKS: &[(&str, Result<Ms, &str>)] =
 /// Users with a `dial-var-…` param in the directory: user, variable, value.
 pub const DIAL_VARIABLES: &[(&str, &str, &str)] = &[("1005", "sip_h_X-Desk", "window")];
 
+/// Users with a `dial-string` of their own in the directory: his devices, and then somebody else's.
+pub const DIAL_STRINGS: &[(&str, &str)] = &[(
+    "1007",
+    "${sofia_contact(*/${dialed_user}@${dialed_domain})}|user/1003",
+)];
+
 /// At once, on a slow machine.
 const NOW: (Ms, Ms) = (0, 400);
 const LONG: (Ms, Ms) = (0, 60_000);
@@ -526,6 +532,60 @@ scenarios! {
         phones: "1003" Answers(600), "1004" Rings;
         ends: answered("1003", 1);
         rings: "1003" Joined, NOW => soon(600);
+    }
+    group_one_by_one "group/team1000+F|user/1004" {
+        phones: "1002" Rejects(486, 200), "1003" Rejects(486, 200), "1004" Answers(200);
+        ends: answered("1004", 3);
+        rings: "1002" ItsOwn(486), NOW => soon(200), "1003" ItsOwn(486), (200, 650) => (400, 1100),
+            "1004" Joined, (400, 1100) => (600, 1550);
+        shows: "cti_stages" = "3";
+    }
+    group_one_by_one_by_time "{cti_stage_timeout=600ms}group/team1000+F" {
+        phones: "1002" Rings, "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(600), "1003" Joined, (600, 1050) => (800, 1500);
+        shows: "cti_winner" = "group/team1000+F", "cti_stages" = "2";
+    }
+    group_in_parts "group/team1000+E" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    group_all_at_once "group/team1000+FA" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    group_one_by_one_again "{originate_retries=2,originate_retry_sleep_ms=500}group/team1000+F" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), (100, 550) => (200, 1000),
+            "1002" ItsOwn(486), (700, 1600) => (800, 2000), "1003" ItsOwn(486), (800, 2000) => (900, 2500);
+        shows: "cti_stages" = "2";
+    }
+    directory_then_somebody_else "user/1007|user/1004" {
+        phones: "1007" Rejects(486, 200), "1003" Rejects(486, 200), "1004" Answers(200);
+        ends: answered("1004", 3);
+        rings: "1007" ItsOwn(486), NOW => soon(200), "1003" ItsOwn(486), (200, 650) => (400, 1100),
+            "1004" Joined, (400, 1100) => (600, 1550);
+        shows: "cti_stages" = "3";
+    }
+    directory_turns_in_a_fork "user/1007,user/1004" {
+        phones: "1007" Rejects(486, 200), "1003" Answers(200), "1004" Rejects(486, 400);
+        ends: answered("1003", 2);
+        rings: "1007" ItsOwn(486), NOW => soon(200), "1004" ItsOwn(486), NOW => soon(400),
+            "1003" Joined, (400, 900) => (600, 1350);
+        shows: "cti_winner" = "user/1007";
+    }
+    directory_turns_join_progressively "{cti_mode=progressive,cti_stage_timeout=500ms}user/1007" {
+        phones: "1007" Rings, "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1007" Elsewhere, NOW => (800, 1500), "1003" Joined, (500, 950) => (800, 1500);
+    }
+    directory_turn_of_one_unregistered "user/1007" {
+        phones: "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1003" Joined, NOW => soon(200);
     }
     uuid_of_a_fork "{origination_uuid=c7120000-0000-4000-8000-000000000001}user/1002,user/1003" {
         phones: "1002" Rings, "1003" Answers(400);
