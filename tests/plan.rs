@@ -316,6 +316,30 @@ fn what_a_block_says_in_vain_is_told_of_with_its_place() {
     assert_eq!(plan.remarks.len(), 8);
 }
 
+#[test]
+fn thousands_of_variables_are_put_together_in_linear_time() {
+    let block = |value: &str| {
+        let entries = (0..8000).map(|nth| format!("v{nth}={value}"));
+        format!("{{{}}}user/1", entries.collect::<Vec<_>>().join(","))
+    };
+    let limits = Limits {
+        bytes: usize::MAX,
+        targets: 1,
+    };
+    let [mut all, others] = ["a", "b"].map(|value| {
+        let plan = parse(&block(value), &limits).expect("a plan");
+        plan.parts[0].globals.clone()
+    });
+    let started = Instant::now();
+    all.set_all(&others);
+    // One by one it is seconds.
+    let took = started.elapsed();
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert_eq!(all, others);
+    all.remove_all(others.iter().map(|it| it.name.as_str()));
+    assert!(all.is_empty());
+}
+
 // ---- limits ----------------------------------------------------------------------------------
 
 #[test]
@@ -573,6 +597,16 @@ proptest! {
                 prop_assert!((1..=text.chars().count() + 1).contains(&column), "{} at {}", message, column);
             }
         }
+    }
+
+    #[test]
+    fn to_set_all_is_to_set_one_by_one(before in variables(), after in variables()) {
+        let (mut all, mut each) = (before.clone(), before);
+        all.set_all(&after);
+        for variable in &after {
+            each.set(&variable.name, &variable.value);
+        }
+        prop_assert_eq!(all, each);
     }
 
     #[test]

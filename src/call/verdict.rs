@@ -10,7 +10,7 @@ use crate::switch::session::cause_name;
 use crate::switch::text::json;
 use crate::tell::event;
 use crate::tell::history::Ended;
-use crate::tell::report::LegReport;
+use crate::tell::report::{self, LegReport};
 use std::time::Duration;
 
 /// The cause of a refused plan: core's own for a dial string that it cannot use.
@@ -35,7 +35,12 @@ pub fn began(caller: &Channel<'_>, call: &Call) {
 }
 
 fn forget(caller: &Channel<'_>) {
-    for name in ["cti_winner", "cti_winner_uuid", "cti_error"] {
+    for name in [
+        "cti_winner",
+        "cti_winner_uuid",
+        "cti_error",
+        "cti_legs_left_out",
+    ] {
         caller.set(name, None);
     }
 }
@@ -120,14 +125,14 @@ impl Verdict {
     /// The two have parted: now every leg's end is known.
     pub fn parted(&mut self, call: &Call, caller: &Channel<'_>) {
         self.legs = call.legs();
-        caller.set("cti_legs", Some(&json(&self.legs)));
+        tell_legs(caller, &self.legs);
     }
 
     fn tell(&self, caller: &Channel<'_>) {
         caller.set("cti_stage", Some(&self.stage.to_string()));
         caller.set("cti_stages", Some(&self.stages.to_string()));
         caller.set("cti_ring_ms", Some(&self.ring_ms.to_string()));
-        caller.set("cti_legs", Some(&json(&self.legs)));
+        tell_legs(caller, &self.legs);
         outcome(caller, self.how, self.cause);
     }
 
@@ -159,6 +164,14 @@ impl Verdict {
             uuid = call.uuid.as_str(),
             "cti_bridge: {result}{who} after {ring_ms} ms, stage {stage} of {stages}, {cause}"
         );
+    }
+}
+
+fn tell_legs(caller: &Channel<'_>, legs: &[LegReport]) {
+    let (text, left_out) = report::bounded(legs);
+    caller.set("cti_legs", Some(&text));
+    if left_out > 0 {
+        caller.set("cti_legs_left_out", Some(&left_out.to_string()));
     }
 }
 
