@@ -15,7 +15,7 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 /// - One level of quotes and escapes is undone. `bridge` undoes two in `{…}` and up to four in `[…]`,
 ///   which cuts `[a='x,y']` at the comma and trims the spaces of `{a='x '}`.
 /// - An apostrophe between two letters is a letter, in a value and in a target, and `"…"` protects
-///   what stands in it and stays: see [`Quotes`]. `bridge` has every apostrophe open or close a quote.
+///   what stands in it and stays: see `Quotes` below. `bridge` has every apostrophe open or close a quote.
 /// - A block is a whole: `|`, `:_:` and quotes in `{…}` or `[…]` never reach beyond it,
 ///   and a bracket inside a value that stands in quotes belongs to the value.
 /// - A bracket within a target is text; in `bridge` it swallows the commas, and with them the targets,
