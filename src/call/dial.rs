@@ -2,12 +2,12 @@
 //! A leg's hooks for the end of an originate run when it has won.
 //! A leg that cannot be made has ended, at once.
 
-use super::LEG_VARIABLE;
 use super::desk::Hand;
+use super::{Call, LEG_VARIABLE};
 use crate::contacts::{Caller, Contact};
-use crate::plan::Variables;
 use crate::plan::time::is_true;
-use crate::ring::{Cause, Event, LegId};
+use crate::plan::{Target, Variables};
+use crate::ring::{Cause, Event, LegId, PartId};
 use crate::settings::{self, OURS};
 use crate::switch::{self, DialHandle, Session};
 
@@ -25,15 +25,20 @@ impl Hand<'_> {
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
         let number = format!("{}.{}", call.serial, leg.0);
-        let made = handle(
-            self.caller.channel(),
-            &call.globals[part],
-            &contact,
-            &number,
-        )
-        .ok_or(Cause::DESTINATION_OUT_OF_ORDER)
-        .and_then(|handle| switch::originate(self.caller, handle, call.shared.hooks.table));
+        let mut globals = call.globals[part].clone();
+        let mut contact = contact;
+        if let Some(target) = call.nested(part, &contact) {
+            let caller = self.caller.channel();
+            settings::combine(caller, target, &mut globals, &mut contact.variables);
+        }
+        let uuid = self.uuid_for(&mut globals, &mut contact.variables);
+        let made = handle(self.caller.channel(), &globals, &contact, &number)
+            .ok_or(Cause::DESTINATION_OUT_OF_ORDER)
+            .and_then(|handle| switch::originate(self.caller, handle, call.shared.hooks.table));
         self.desk.originated.take(self.caller);
+        if let (Ok(_), Some(uuid)) = (&made, uuid) {
+            self.desk.uuids.insert(uuid);
+        }
         let session = made.and_then(|made| {
             if let Some(session) = made.session() {
                 if let Some(context) = &contact.context {
@@ -56,6 +61,50 @@ impl Hand<'_> {
                 self.feed(Event::Started(leg));
             }
             Err(cause) => self.feed(Event::Ended { leg, cause }),
+        }
+    }
+}
+
+impl Call {
+    /// The target behind this contact, if it is one that core would nest.
+    fn nested(&self, part: PartId, contact: &Contact) -> Option<&Target> {
+        let target = settings::nested(&self.plan.parts[part], &self.globals[part]);
+        target.filter(|target| target.written == contact.target)
+    }
+}
+
+impl Hand<'_> {
+    /// `origination_uuid`: the first leg that can be made has it, and all others have their own. Two
+    /// channels of one name cannot be, and the second would not ring.
+    fn uuid_for(&self, globals: &mut Variables, own: &mut Variables) -> Option<String> {
+        const NAME: &str = "origination_uuid";
+        let given = |uuid: &&str| self.desk.uuids.contains(*uuid);
+        for variables in [&mut *own, &mut *globals] {
+            if variables.get(NAME).as_ref().is_some_and(given) {
+                variables.remove(NAME);
+            }
+        }
+        own.get(NAME)
+            .or_else(|| globals.get(NAME))
+            .map(str::to_owned)
+    }
+
+    /// This leg has won: what core tells it only now.
+    pub fn tell_the_winner(&self, leg: LegId, session: &Session<'_>) {
+        let (part, contact) = {
+            let state = self.call.state.lock();
+            let Some(contact) = state.contacts.get(leg.0) else {
+                return;
+            };
+            (state.ring.leg(leg).part, contact.clone())
+        };
+        if let Some(target) = self.call.nested(part, &contact) {
+            let caller = self.caller.channel();
+            for it in &settings::after_all(caller, target, &self.call.globals[part]) {
+                if !is_of_the_winner(&it.name) {
+                    session.set(&it.name, Some(&it.value));
+                }
+            }
         }
     }
 }

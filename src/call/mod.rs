@@ -78,6 +78,8 @@ pub struct State {
     ring: Ring,
     contacts: Vec<Contact>,
     known: Vec<Known>,
+    /// For each part and each stage of the machine's: which stage of the plan, and whose turn there.
+    turns: Vec<Vec<(usize, usize)>>,
     armed: Option<Time>,
     /// Why the plan is refused after all, found out when one of its stages began.
     refused: Option<String>,
@@ -93,6 +95,9 @@ impl std::ops::Deref for Call {
 impl Call {
     fn new(setting: Setting, ring: Ring, shared: Arc<Shared>) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let parts = setting.plan.parts.iter();
+        let turns = parts.map(|part| (0..part.stages.len()).map(|stage| (stage, 0)).collect());
+        let turns = turns.collect();
         Arc::new_cyclic(|ours| Call {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             setting,
@@ -106,6 +111,7 @@ impl Call {
                 ring,
                 contacts: Vec::new(),
                 known: Vec::new(),
+                turns,
                 armed: None,
                 refused: None,
             }),
@@ -236,6 +242,13 @@ impl Call {
         state.known.get(leg.0).and_then(|known| known.uuid.clone())
     }
 
+    /// The stage of the plan that a stage of the machine's is, and whose turn it is there.
+    fn turn_of(&self, (part, stage): (PartId, StageId)) -> (usize, usize) {
+        let state = self.state.lock();
+        let turn = state.turns.get(part.0).and_then(|turns| turns.get(stage.0));
+        turn.copied().unwrap_or_default()
+    }
+
     fn globals_of(&self, leg: LegId) -> &Variables {
         &self.globals[self.look(|ring| ring.leg(leg).part)]
     }
@@ -291,6 +304,17 @@ impl State {
     fn open(&self) -> usize {
         let legs = self.ring.legs().iter();
         legs.filter(|leg| leg.state != LegState::Ended).count()
+    }
+
+    /// The contacts of this stage have so many turns: what is more than is known follows at once.
+    fn have_turns(&mut self, part: PartId, stage: StageId, turns: usize) -> Event {
+        let rows = &mut self.turns[part];
+        let (planned, turn) = rows[stage.0];
+        let known = rows.iter().filter(|(other, _)| *other == planned).count();
+        let more = turns.saturating_sub(known);
+        let next = stage.0 - turn + known;
+        rows.splice(next..next, (known..turns).map(|turn| (planned, turn)));
+        Event::Turns { part, more }
     }
 
     /// The contacts of a stage. One that an earlier stage still rings does not ring twice.

@@ -42,6 +42,11 @@ impl Ring {
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
+            Event::Turns { part, more } => {
+                if let Some(it) = self.parts.get_mut(part.0) {
+                    it.stages += more;
+                }
+            }
             Event::Started(leg) => self.started(leg),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.early_media(leg),

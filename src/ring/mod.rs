@@ -69,6 +69,12 @@ pub enum Event {
         part: PartId,
         legs: Vec<NewLeg>,
     },
+    /// Before `Resolved`: so many stages more follow the one that is looked up, for contacts whose
+    /// turn is later.
+    Turns {
+        part: PartId,
+        more: usize,
+    },
     /// The leg's channel exists, and its INVITE goes out now.
     Started(LegId),
     /// 180.

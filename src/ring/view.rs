@@ -105,6 +105,11 @@ impl Ring {
         !self.over() || self.early_winner().is_some()
     }
 
+    /// Of the part that has most.
+    pub fn stages(&self) -> usize {
+        self.parts.iter().map(|part| part.stages).max().unwrap_or(0)
+    }
+
     /// For each part that rings: its stage, of how many, and the time left to the
     /// stage's and the call's deadline.
     pub fn ringing(&self, now: Time) -> Vec<Ringing> {

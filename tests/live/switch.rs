@@ -6,7 +6,7 @@ use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use super::soak;
 use crate::scenarios::WENT_ON;
-use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -633,6 +633,14 @@ fn groups() -> String {
                     format!("<param name=\"dial-var-{name}\" value=\"{value}\"/>")
                 })
                 .collect::<String>();
+            let string = DIAL_STRINGS
+                .iter()
+                .filter(|(whose, _)| in_slot(whose, slot) == user)
+                .map(|(_, text)| {
+                    let text = in_slot(text, slot);
+                    format!("<param name=\"dial-string\" value=\"{text}\"/>")
+                });
+            let params = params + &string.collect::<String>();
             text.push_str(&format!(
                 "<user id=\"{user}\"><params>{params}</params></user>"
             ));

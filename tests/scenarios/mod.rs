@@ -471,7 +471,8 @@ fn differences(expect: &Expect, seen: &Seen) -> Vec<String> {
                 .headers
                 .iter()
                 .find(|(key, _)| key.eq_ignore_ascii_case(name));
-            if header.map(|(_, got)| got.as_str()) != Some(*value) {
+            // An empty one is expected to be absent.
+            if header.map_or("", |(_, got)| got.as_str()) != *value {
                 wrong.push(format!(
                     "{}: header {name}: expected {value:?}, got {header:?}",
                     ring.phone

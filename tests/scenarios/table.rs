@@ -19,6 +19,12 @@ pub const LOOPBACKS: &[(&str, Result<Ms, &str>)] =
 /// Users with a `dial-var-…` param in the directory: user, variable, value.
 pub const DIAL_VARIABLES: &[(&str, &str, &str)] = &[("1005", "sip_h_X-Desk", "window")];
 
+/// Users with a `dial-string` of their own in the directory: his devices, and then somebody else's.
+pub const DIAL_STRINGS: &[(&str, &str)] = &[(
+    "1007",
+    "${sofia_contact(*/${dialed_user}@${dialed_domain})}|user/1003",
+)];
+
 /// At once, on a slow machine.
 const NOW: (Ms, Ms) = (0, 400);
 const LONG: (Ms, Ms) = (0, 60_000);
@@ -598,6 +604,81 @@ scenarios! {
         ends: answered("1003", 1);
         rings: "1003" Joined, NOW => soon(600);
     }
+    group_one_by_one "group/team1000+F|user/1004" {
+        phones: "1002" Rejects(486, 200), "1003" Rejects(486, 200), "1004" Answers(200);
+        ends: answered("1004", 3);
+        rings: "1002" ItsOwn(486), NOW => soon(200), "1003" ItsOwn(486), (200, 650) => (400, 1100),
+            "1004" Joined, (400, 1100) => (600, 1550);
+        shows: "cti_stages" = "3";
+    }
+    group_one_by_one_by_time "{cti_stage_timeout=600ms}group/team1000+F" {
+        phones: "1002" Rings, "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(600), "1003" Joined, (600, 1050) => (800, 1500);
+        shows: "cti_winner" = "group/team1000+F", "cti_stages" = "2";
+    }
+    group_in_parts "group/team1000+E" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    group_all_at_once "group/team1000+FA" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    group_one_by_one_again "{originate_retries=2,originate_retry_sleep_ms=500}group/team1000+F" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), (100, 550) => (200, 1000),
+            "1002" ItsOwn(486), (700, 1600) => (800, 2000), "1003" ItsOwn(486), (800, 2000) => (900, 2500);
+        shows: "cti_stages" = "2";
+    }
+    directory_then_somebody_else "user/1007|user/1004" {
+        phones: "1007" Rejects(486, 200), "1003" Rejects(486, 200), "1004" Answers(200);
+        ends: answered("1004", 3);
+        rings: "1007" ItsOwn(486), NOW => soon(200), "1003" ItsOwn(486), (200, 650) => (400, 1100),
+            "1004" Joined, (400, 1100) => (600, 1550);
+        shows: "cti_stages" = "3";
+    }
+    directory_turns_in_a_fork "user/1007,user/1004" {
+        phones: "1007" Rejects(486, 200), "1003" Answers(200), "1004" Rejects(486, 400);
+        ends: answered("1003", 2);
+        rings: "1007" ItsOwn(486), NOW => soon(200), "1004" ItsOwn(486), NOW => soon(400),
+            "1003" Joined, (400, 900) => (600, 1350);
+        shows: "cti_winner" = "user/1007";
+    }
+    directory_turns_join_progressively "{cti_mode=progressive,cti_stage_timeout=500ms}user/1007" {
+        phones: "1007" Rings, "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1007" Elsewhere, NOW => (800, 1500), "1003" Joined, (500, 950) => (800, 1500);
+    }
+    directory_turn_of_one_unregistered "user/1007" {
+        phones: "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1003" Joined, NOW => soon(200);
+    }
+    uuid_of_a_fork "{origination_uuid=c7120000-0000-4000-8000-000000000001}user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    uuid_of_stages "{origination_uuid=c7120000-0000-4000-8000-000000000002}user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, (100, 550) => (300, 1000);
+    }
+    uuid_of_two_devices "[origination_uuid=c7120000-0000-4000-8000-000000000003]user/1002" {
+        phones: "1002" Rings, "1002-mobile" Answers(400);
+        ends: answered("1002-mobile", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1002-mobile" Joined, NOW => soon(400);
+    }
+    uuid_of_the_first_that_can_be_made "{origination_uuid=c7120000-0000-4000-8000-000000000004}user/9999,user/1003" {
+        phones: "1003" Answers(200);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(200);
+        shows: "cti_winner_uuid" = "c7120000-0000-4000-8000-000000000004";
+    }
     group_unknown "group/nobody|user/1003" {
         phones: "1003" Answers(400);
         ends: answered("1003", 2);
@@ -1174,6 +1255,56 @@ scenarios! {
         phones: "1003" Answers(300);
         ends: answered("1003", 2);
         rings: "1003" Joined, exactly(800) => soon(1100);
+    }
+
+    // What words mean
+
+    single_reject_listed_as_an_array "{fail_on_single_reject=^^:CALL_REJECTED:USER_BUSY}user/1002,user/1003|user/1004" {
+        phones: "1002" Rejects(486, 300), "1003" Rings, "1004" Answers(100);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
+    }
+    single_reject_but_an_array "{fail_on_single_reject=!^^:USER_BUSY:CALL_REJECTED}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, NOW => soon(400);
+    }
+    words_are_read_as_written "[sip_h_X-D=\"Wood's Homes, Inc\"<sip:x@h>,sip_h_X-E=1]user/1002,[sip_h_X-E=it's,sip_h_X-D=that's]user/1003" {
+        phones: "1002" Answers(300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300), "1003" Elsewhere, NOW => soon(300);
+        headers: "1002" "X-D" = "\"Wood's Homes, Inc\"<sip:x@h>", "1002" "X-E" = "1", "1003" "X-E" = "it's",
+            "1003" "X-D" = "that's";
+    }
+    names_are_read_as_written "{origination_caller_id_name='O'Brien, Pat',origination_caller_id_number='123'}user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "From-Name" = "O'Brien, Pat", "1002" "From-User" = "123";
+    }
+    local_beats_global_where_alone "{sip_h_X-A=g}[sip_h_X-A=l]user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "l";
+    }
+    global_beats_local_in_company "{sip_h_X-A=g}[sip_h_X-A=l]user/1002|user/1003" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "g";
+    }
+    variables_stop_at_the_user "{user_recurse_variables=false,sip_h_X-A=g,origination_caller_id_number=42}user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "", "1002" "From-User" = "42";
+    }
+    variables_stop_at_the_group "{group_recurse_variables=false,sip_h_X-A=g}group/team1000" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "";
     }
 
     // What ends core

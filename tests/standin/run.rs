@@ -4,7 +4,7 @@
 
 use super::library::{self, Library};
 use crate::harness::module;
-use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
 
@@ -79,6 +79,10 @@ impl Stand {
             stand
                 .library
                 .add_user_item(user, "param", &format!("dial-var-{name}"), value);
+        }
+        for (user, dial_string) in DIAL_STRINGS {
+            let library = &stand.library;
+            library.add_user_item(user, "param", "dial-string", dial_string);
         }
         stand.load()?;
         Ok(stand)

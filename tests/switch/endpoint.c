@@ -266,6 +266,8 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
   if (!strcmp(type, "group")) return CAUSE_DESTINATION_OUT_OF_ORDER;
   if (!strcmp(type, "user")) return user(session, variables, address, profile, overrides, made);
   int cause = SWITCH_CAUSE_SUCCESS;
+  const char *uuid = variables ? event_get(variables, "origination_uuid") : NULL;
+  if (uuid && session_find(uuid)) return CAUSE_DESTINATION_OUT_OF_ORDER; /* two channels cannot have one name */
   if (module_endpoint(type)) cause = modules_own(module_endpoint(type), session, variables, profile, made);
   else if (!strcmp(type, "sofia")) cause = sofia(session, address, profile, made);
   else if (!strcmp(type, "loopback")) cause = loopback(address, profile, made);
@@ -273,7 +275,6 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
   else *made = leg_new("null", address, profile);
   if (cause != SWITCH_CAUSE_SUCCESS) return cause;
   if (session && !strcmp(type, "null")) channel_pre_answer(session->channel); /* as the real one does */
-  const char *uuid = variables ? event_get(variables, "origination_uuid") : NULL;
   if (uuid && session_rename(*made, uuid)) (*made)->channel->profile->uuid = pool_copy((*made)->pool, uuid);
   const char *a_leg = variables ? event_get(variables, "origination_aleg_uuid") : NULL;
   if (!session && a_leg) session = session_find(a_leg);

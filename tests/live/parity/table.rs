@@ -776,6 +776,56 @@ pairs! {
         sees: "caller: variable went_on=true";
         differs: "parts (`:_:`) know the caller";
     }
+
+    // The language: what a name or a value means
+
+    single_reject_listed_as_an_array "{fail_on_single_reject=^^:CALL_REJECTED:USER_BUSY}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 200), "1003" Rings;
+        sees: "1003: gets CANCEL", "caller: gets 486 to INVITE";
+        differs: "`fail_on_single_reject`";
+    }
+    single_reject_but_an_array "{fail_on_single_reject=!^^:USER_BUSY:CALL_REJECTED}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(400);
+        sees: "1002: sends 486 to INVITE", "1003: gets ACK";
+    }
+    // The plan is expanded twice before the application reads it.
+    nested_vars_of_a_fork "{origination_nested_vars=true,sip_h_X-N=\\\\\\${caller_id_number}}user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: INVITE X-N=${caller_id_number}", "1003: INVITE X-N=${caller_id_number}";
+    }
+    nested_vars_of_the_caller "[sip_h_X-N=\\\\\\${caller_id_number}]user/1002" {
+        given: "origination_nested_vars" = "true";
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-N=${caller_id_number}";
+    }
+    no_nested_vars "{sip_h_X-N=\\\\\\${caller_id_number}}user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets ACK", "!1002: INVITE X-N";
+    }
+    local_beats_global_alone "{sip_h_X-A=global}[sip_h_X-A=local]user/1002" {
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-A=local";
+    }
+    global_beats_local_at_an_endpoint "{sip_h_X-A=global}[sip_h_X-A=local]sofia/phones/1002@PHONES" {
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-A=global";
+    }
+    global_beats_local_in_stages "{sip_h_X-A=global}[sip_h_X-A=local]user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(200);
+        sees: "1002: INVITE X-A=global";
+    }
+    variables_not_recursed "{user_recurse_variables=false,sip_h_X-A=1,origination_caller_id_number=5550001}[sip_h_X-B=2]user/1002" {
+        phones: "1002" Answers(200);
+        sees: "1002: gets INVITE";
+    }
+    variables_not_recursed_in_a_fork "{user_recurse_variables=false,sip_h_X-A=1,origination_caller_id_number=5550001}[sip_h_X-B=2]user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets INVITE";
+    }
+    directory_variables_alone "user/1005" {
+        phones: "1005" Answers(200);
+        sees: "1005: gets INVITE";
+    }
 }
 
 /// How a plan may be written. Every phone rejects after 150 ms, so that every stage is reached.
