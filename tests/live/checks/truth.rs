@@ -148,7 +148,7 @@ fn fails(
 ) -> Result<Vec<String>, String> {
     let nobody = "1009";
     let target = |at: usize| match ways[at].does {
-        Some(_) => format!("[leg_timeout=350ms]user/{}", users[at]),
+        Some(_) => format!("[leg_timeout=500ms]user/{}", users[at]),
         None => format!("user/{nobody}"),
     };
     let plan = format!("{}{between}{}", target(0), target(1));

@@ -129,7 +129,7 @@ pub const DIFFERENCES: &[Intended] = &[
             let hops = |value: Option<&str>| value.and_then(|value| value.parse::<u32>().ok());
             let (core, ours) = found.both();
             found.what == "variable max_forwards" && (behind || hops(ours) < hops(core))
-                || found.what == "INVITE Max-Forwards" && hops(ours) < hops(core)
+                || found.what.ends_with(" Max-Forwards") && hops(ours) < hops(core)
         },
     },
     Intended {
