@@ -428,6 +428,8 @@ const HOSTILE: &[&str] = &[
     "'\\,[",
     "'|^^:;[",
     "'|^^;,[",
+    // Escapes of the list are no escapes of the stage that chooses another separator.
+    "^^^\\'\\|(",
     "'|^^:;['",
     "[a='['],",
     "u/1,",

@@ -35,6 +35,7 @@ pub fn parse(text: &str, limits: &Limits) -> Result<Plan, PlanError> {
         text,
         at: 0,
         quoted: false,
+        no_partner_before: 0,
         distrust_quotes: false,
         stage_separator: '|',
         target_separator: ',',
@@ -59,6 +60,8 @@ struct Parser<'a> {
     at: usize,
     /// Between two quotes of target text, where the stage separator does not separate.
     quoted: bool,
+    /// Up to here a look-ahead has found no quote that could be a partner.
+    no_partner_before: usize,
     /// See [`Parser::block`].
     distrust_quotes: bool,
     stage_separator: char,
@@ -253,9 +256,13 @@ impl Parser<'_> {
     }
 
     /// Whether the quote at `at` has a partner in the target text of this part.
-    /// The look-ahead ends at the next quote, so two of them never cover the same text.
+    /// The look-ahead ends at the next quote, and one that finds none answers for all that it has
+    /// passed, so two of them never cover the same text.
     fn has_partner(&mut self, mut target_begins: bool) -> Result<bool, PlanError> {
         let quote = self.at;
+        if quote < self.no_partner_before {
+            return Ok(false);
+        }
         let mut stage_ended = false;
         self.at += 1;
         let found = loop {
@@ -285,7 +292,10 @@ impl Parser<'_> {
             stage_ended |= c == self.stage_separator;
             target_begins = c == self.target_separator || c == self.stage_separator;
         };
-        self.at = quote;
+        let reached = std::mem::replace(&mut self.at, quote);
+        if !found {
+            self.no_partner_before = reached;
+        }
         Ok(found)
     }
 
