@@ -5,7 +5,6 @@
 use crate::plan::directory::{Allowed, Directed, Dropped, Place, directed};
 use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
-use crate::settings;
 use crate::switch::dial::endpoint_exists;
 use crate::switch::text::field;
 use crate::switch::{Channel, Event, session, xml};
@@ -255,7 +254,7 @@ impl Resolver<'_> {
     /// The devices of a user, the members of a group: each once, and no circle is walked.
     fn look_up(&mut self, target: &Target, variables: &Variables) -> Result<(), Cause> {
         let is_user = target.endpoint.eq_ignore_ascii_case("user");
-        let bare = self.path.is_empty() && !settings::recurses(target, self.globals);
+        let bare = self.path.is_empty() && !target.recurses(self.globals);
         let unusable = if is_user {
             Cause::SUBSCRIBER_ABSENT
         } else {

@@ -151,6 +151,15 @@ impl Target {
         }
         format!("{}/{}", self.endpoint, self.address)
     }
+
+    /// `user_recurse_variables=false`, and `group_recurse_variables=false` for a group: whether the
+    /// plan's variables go on to the devices of this target.
+    #[must_use]
+    pub fn recurses(&self, globals: &Variables) -> bool {
+        let name = format!("{}_recurse_variables", self.endpoint.to_ascii_lowercase());
+        let said = self.variables.get(&name).or_else(|| globals.get(&name));
+        said.is_none_or(|value| !time::is_false(value))
+    }
 }
 
 /// Two targets are equal when they mean the same, however they were written.

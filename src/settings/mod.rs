@@ -6,7 +6,7 @@ pub mod campon;
 pub mod config;
 
 use crate::contacts::{Caller, Contact};
-use crate::plan::time::{TimeError, is_false, is_true, parse_time};
+use crate::plan::time::{TimeError, is_true, parse_time};
 use crate::plan::{Part, Plan, Target, Variable, Variables};
 use crate::ring::{Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
 use crate::switch::session::cause_named;
@@ -309,14 +309,6 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
     (leg, told.problems)
 }
 
-/// `user_recurse_variables=false`, and `group_recurse_variables=false` for a group: whether the plan's
-/// variables go on to the devices of this target.
-pub fn recurses(target: &Target, globals: &Variables) -> bool {
-    let name = format!("{}_recurse_variables", target.endpoint.to_ascii_lowercase());
-    let said = target.variables.get(&name).or_else(|| globals.get(&name));
-    said.is_none_or(|value| !is_false(value))
-}
-
 /// The target that a part has alone, if core would dial it by an originate within its own and wait
 /// for that: there `[…]` outranks `{…}`, and what stops at the user reaches the leg when that has won.
 /// In every other plan `{…}` outranks `[…]`.
@@ -345,7 +337,7 @@ const CALLER_ID: [&str; 5] = [
 /// The globals and the own variables of a leg of a [`nested`] target, as core combines them.
 pub fn combine(caller: &dyn Caller, target: &Target, globals: &mut Variables, own: &mut Variables) {
     let names = || target.variables.iter().map(|it| it.name.as_str());
-    if recurses(target, globals) {
+    if target.recurses(globals) {
         return globals.remove_all(names());
     }
     own.remove_all(names());
@@ -361,7 +353,7 @@ pub fn after_all(caller: &dyn Caller, target: &Target, globals: &Variables) -> V
     let globals = for_core(caller, globals);
     let own = |name: &str| target.variables.get(name).is_some();
     let mut all = Variables::default();
-    if recurses(target, &globals) {
+    if target.recurses(&globals) {
         all.set_all(globals.iter().filter(|it| own(&it.name)));
     } else {
         all.set_all(target.variables.iter().chain(&globals));
