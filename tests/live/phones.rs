@@ -4,8 +4,8 @@
 
 use super::rtp::Line;
 use super::sip::{self, Message};
-use super::switch::ELSEWHERE;
-use crate::scenarios::Behaviour;
+use super::switch::{in_slot, slot_of};
+use crate::scenarios::{Behaviour, Reply, says};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +25,9 @@ const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
 /// later than the first milliseconds of a leg, while the leg's own state still changes: else
 /// it lets the announcement win.
 const MEDIA_READY: Duration = Duration::from_millis(60);
+
+/// What a phone asks for that wants to know who calls.
+const CHALLENGE: &str = r#"Digest realm="phones", nonce="once", algorithm=MD5"#;
 
 pub struct Phones {
     inner: Arc<Inner>,
@@ -73,6 +76,11 @@ enum Timer {
     Final {
         call_id: String,
         status: u16,
+    },
+    /// A reply of a phone that has its own list of them.
+    Reply {
+        call_id: String,
+        reply: Reply,
     },
     /// A final response that was not yet acknowledged.
     Repeat {
@@ -542,10 +550,13 @@ impl Inner {
                         .get(&call_id)
                         .is_some_and(|leg| leg.last.is_none())
                     {
-                        self.respond(state, &call_id, 183);
+                        self.respond(state, &call_id, says(0, 183));
                     }
                 }
-                Timer::Final { call_id, status } => self.final_response(state, &call_id, status),
+                Timer::Final { call_id, status } => {
+                    self.final_response(state, &call_id, says(0, status))
+                }
+                Timer::Reply { call_id, reply } => self.reply(state, &call_id, reply),
                 Timer::Repeat { call_id, round } => self.repeat(state, &call_id, round),
                 Timer::HangUp { call_id, round } => self.hang_up_now(state, &call_id, round),
             }
@@ -589,7 +600,7 @@ impl Inner {
                 }
                 if !is_dead {
                     self.send(state, &call_id, &message.answer(200, &to_tag, None, None));
-                    self.final_response(state, &call_id, 487);
+                    self.final_response(state, &call_id, says(0, 487));
                 }
             }
             "BYE" => {
@@ -616,7 +627,8 @@ impl Inner {
             // A re-INVITE to a caller: the media may move, the call stays.
             let line = state.lines.get(&call.user).cloned();
             hears_of(line.as_deref(), &mut call.sdps, at, &message);
-            let answer = self.invite_answer(&message, 200, "none", &seat, line.as_deref());
+            let answer =
+                self.invite_answer(&message, says(0, 200), "none", [&seat, ""], line.as_deref());
             return self.send(state, &call_id, &answer);
         }
         let line = state
@@ -626,10 +638,25 @@ impl Inner {
         let line = line.cloned();
         if let Some(leg) = state.legs.get_mut(&call_id) {
             leg.last_copy = at;
+            let is_challenged = matches!(leg.last, Some((_, 401 | 407)));
+            if is_challenged && has_credentials(&message) {
+                leg.invite = message;
+                (leg.last, leg.acknowledged, leg.response) = (None, None, None);
+                if let Some(Behaviour::Challenges(_, after)) = state.seats.get(&seat).copied() {
+                    self.plays(state, at, &call_id, &[says(0, 180), says(after, 200)]);
+                }
+                return;
+            }
             if leg.invite.header("CSeq") != message.header("CSeq") {
                 // A re-INVITE of an answered call: the media may move, the call stays.
                 hears_of(line.as_deref(), &mut leg.sdps, at, &message);
-                let answer = self.invite_answer(&message, 200, &leg.to_tag, &seat, line.as_deref());
+                let answer = self.invite_answer(
+                    &message,
+                    says(0, 200),
+                    &leg.to_tag,
+                    [&seat, ""],
+                    line.as_deref(),
+                );
                 self.send(state, &call_id, &answer);
             } else if let Some(response) = leg.response.clone() {
                 self.send(state, &call_id, &response);
@@ -669,6 +696,10 @@ impl Inner {
             Behaviour::Announces => (183, None),
             Behaviour::AnnouncesThenAnswers(after) => (183, Some((200, after))),
             Behaviour::AnnouncesThenRejects(status, after) => (183, Some((status, after))),
+            Behaviour::Says(replies) => return self.plays(state, at, &call_id, replies),
+            Behaviour::Challenges(status, _) => {
+                return self.plays(state, at, &call_id, &[says(0, status)]);
+            }
             Behaviour::Dead | Behaviour::Stale => return,
         };
         if let (183, Some(_)) = (first, line) {
@@ -678,7 +709,7 @@ impl Inner {
                 .timers
                 .insert((due, self.number()), Timer::Announce { call_id });
         } else {
-            self.respond(state, &call_id, first);
+            self.respond(state, &call_id, says(0, first));
         }
         if let Some((status, after)) = then {
             let due = at + Duration::from_millis(after);
@@ -688,41 +719,79 @@ impl Inner {
         }
     }
 
+    /// Replies at their times; what is due at once is sent at once.
+    fn plays(&self, state: &mut State, at: Instant, call_id: &str, replies: &[Reply]) {
+        for reply in replies {
+            if reply.at == 0 {
+                self.reply(state, call_id, *reply);
+                continue;
+            }
+            let due = (at + Duration::from_millis(reply.at), self.number());
+            let (call_id, reply) = (call_id.to_string(), *reply);
+            state.timers.insert(due, Timer::Reply { call_id, reply });
+        }
+    }
+
+    /// Nothing is said after the final response.
+    fn reply(&self, state: &mut State, call_id: &str, reply: Reply) {
+        if reply.status >= 200 {
+            self.final_response(state, call_id, reply);
+        } else if state
+            .legs
+            .get(call_id)
+            .is_some_and(|leg| leg.last.is_none())
+        {
+            self.respond(state, call_id, reply);
+        }
+    }
+
+    /// Where a redirecting phone sends its caller. The phones of a scenario have seats that end alike,
+    /// and users of one slot.
+    fn moved_to(&self, seat: &str, user: &str, reply: Reply) -> String {
+        let suffix = seat.rfind("-r").map_or("", |from| &seat[from..]);
+        let fill = |text: &str| in_slot(text, slot_of(user)).replace("DOMAIN", &self.domain);
+        let place = |name: &str| format!("{name}{suffix}@{}", self.own);
+        reply.contacts(fill, place).join(", ")
+    }
+
     fn invite_answer(
         &self,
         invite: &Message,
-        status: u16,
+        reply: Reply,
         to_tag: &str,
-        seat: &str,
+        [seat, user]: [&str; 2],
         line: Option<&Line>,
     ) -> String {
-        // A redirecting phone sends its caller to an extension of the switch.
-        let contact = if (300..400).contains(&status) {
-            format!("<sip:{ELSEWHERE}@127.0.0.1>")
-        } else {
-            format!("<sip:{seat}@{}>", self.own)
+        let status = reply.status;
+        let contact = match status {
+            300..400 => self.moved_to(seat, user, reply),
+            _ => format!("<sip:{seat}@{}>", self.own),
         };
         let sdp = self.sdp(line);
-        let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
-        invite.answer(
-            status,
-            to_tag,
-            (status < 400).then_some(contact.as_str()),
-            sdp,
-        )
+        let sdp = reply.has_sdp.then_some(sdp.as_str());
+        let has_contact = status < 400 && !contact.is_empty();
+        let answer = invite.answer(status, to_tag, has_contact.then_some(&contact), sdp);
+        let asks = |name| sip::with_header(&answer, name, CHALLENGE);
+        match status {
+            401 => asks("WWW-Authenticate"),
+            407 => asks("Proxy-Authenticate"),
+            _ => answer,
+        }
     }
 
-    fn respond(&self, state: &mut State, call_id: &str, status: u16) {
+    fn respond(&self, state: &mut State, call_id: &str, reply: Reply) {
+        let status = reply.status;
         let Some(leg) = state.legs.get_mut(call_id) else {
             return;
         };
         let user = state.users.get(&leg.seat);
         let line = user.and_then(|user| state.lines.get(user));
         let line = line.map(Arc::as_ref);
-        if let (183 | 200, Some(line)) = (status, line) {
+        if let (true, Some(line)) = (reply.has_sdp, line) {
             line.play_to(&leg.invite.body);
         }
-        let response = self.invite_answer(&leg.invite, status, &leg.to_tag, &leg.seat, line);
+        let named = [leg.seat.as_str(), user.map_or("", String::as_str)];
+        let response = self.invite_answer(&leg.invite, reply, &leg.to_tag, named, line);
         leg.response = Some(response.clone());
         if (101..200).contains(&status) {
             leg.rang.get_or_insert(Instant::now());
@@ -732,11 +801,11 @@ impl Inner {
         self.send(state, call_id, &response);
     }
 
-    fn final_response(&self, state: &mut State, call_id: &str, status: u16) {
+    fn final_response(&self, state: &mut State, call_id: &str, reply: Reply) {
         if state.legs.get(call_id).is_none_or(|leg| leg.last.is_some()) {
             return;
         }
-        self.respond(state, call_id, status);
+        self.respond(state, call_id, reply);
         self.repeat_later(state, call_id, 0);
     }
 
@@ -865,6 +934,11 @@ impl Inner {
             );
         }
     }
+}
+
+fn has_credentials(invite: &Message) -> bool {
+    let names = ["Authorization", "Proxy-Authorization"];
+    names.iter().any(|name| invite.header(name).is_some())
 }
 
 /// An SDP has come: it is kept, and the line plays to where it says.

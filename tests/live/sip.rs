@@ -114,6 +114,20 @@ fn readable(bytes: &[u8]) -> String {
     text
 }
 
+/// The message with one more header.
+pub fn with_header(text: &str, name: &str, value: &str) -> String {
+    text.replacen(
+        "
+",
+        &format!(
+            "
+{name}: {value}
+"
+        ),
+        1,
+    )
+}
+
 /// Ends the head of a message and adds the body, if any.
 pub fn finish(mut head: String, sdp: Option<&str>) -> String {
     match sdp {
@@ -179,8 +193,10 @@ fn reason_phrase(status: u16) -> &'static str {
         183 => "Session Progress",
         200 => "OK",
         302 => "Moved Temporarily",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        407 => "Proxy Authentication Required",
         480 => "Temporarily Unavailable",
         481 => "Call Does Not Exist",
         486 => "Busy Here",

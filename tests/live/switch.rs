@@ -630,6 +630,14 @@ pub fn from_slot(text: &str, slot: usize) -> String {
     renumber(text, b'0' + slot as u8, '0')
 }
 
+/// Whose slot it is: of `1302` 3.
+pub fn slot_of(user: &str) -> usize {
+    let digit = user.strip_prefix('1').and_then(|rest| rest.chars().next());
+    digit
+        .and_then(|digit| digit.to_digit(10))
+        .map_or(0, |digit| digit as usize)
+}
+
 fn renumber(text: &str, from: u8, to: char) -> String {
     let bytes = text.as_bytes();
     let is_number = |at: usize| {

@@ -67,6 +67,62 @@ pub enum Behaviour {
     /// Registers only so long after the call has begun; then 180 at once and 200 after the
     /// second time.
     RegistersThenAnswers(Ms, Ms),
+    /// These replies, whatever they are.
+    Says(&'static [Reply]),
+    /// This challenge (401, 407) at once; the INVITE that brings credentials then has 180, and
+    /// 200 after this long.
+    Challenges(u16, Ms),
+}
+
+/// One reply of a phone that has more to say than the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply {
+    /// So long after the INVITE.
+    pub at: Ms,
+    pub status: u16,
+    pub has_sdp: bool,
+    /// The Contacts of a redirection, as they are on the wire. `DOMAIN` stands for the users' domain,
+    /// `PHONE(1003)` for where this phone of the scenario is: its user part, address and port.
+    pub contacts: &'static [&'static str],
+}
+
+/// A reply as most phones send it: with SDP in 183 and 200; a redirection leads to an extension of the switch.
+pub const fn says(at: Ms, status: u16) -> Reply {
+    Reply {
+        at,
+        status,
+        has_sdp: status == 183 || status == 200,
+        contacts: &["<sip:elsewhere@127.0.0.1>"],
+    }
+}
+
+/// 302 to these places; none: to nowhere.
+pub const fn moved(at: Ms, contacts: &'static [&'static str]) -> Reply {
+    Reply {
+        contacts,
+        ..says(at, 302)
+    }
+}
+
+impl Reply {
+    /// The Contacts of a redirection: `place` says where a phone is, `fill` what all other text means.
+    pub fn contacts(
+        self,
+        fill: impl Fn(&str) -> String,
+        place: impl Fn(&str) -> String,
+    ) -> Vec<String> {
+        let whole = |contact: &&str| {
+            let mut parts = contact.split("PHONE(");
+            let mut text = fill(parts.next().unwrap_or(""));
+            for part in parts {
+                let (name, rest) = part.split_once(')').unwrap_or((part, ""));
+                text.push_str(&place(name));
+                text.push_str(&fill(rest));
+            }
+            text
+        };
+        self.contacts.iter().map(whole).collect()
+    }
 }
 
 impl Behaviour {

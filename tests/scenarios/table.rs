@@ -2,7 +2,9 @@
 //! Every expectation is written from the promises of `cti_bridge`, not from what `bridge` does.
 //! Lower bounds of deadlines are exact (never early); upper bounds leave room for a slow machine.
 
-use super::{Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Told::*};
+use super::{
+    Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Told::*, moved, says,
+};
 
 // Users 1001 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
 
@@ -1083,5 +1085,43 @@ scenarios! {
         phones: "1002" Rejects(603, 300), "1003" Rings, "1004" Answers(100);
         ends: failed("rejected", "CALL_REJECTED", 1);
         rings: "1002" ItsOwn(603), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
+    }
+
+    // Phones that ask who calls
+
+    challenge_407_with_credentials "[sip_auth_username=pbx,sip_auth_password=none]user/1002,user/1003" {
+        phones: "1002" Challenges(407, 500), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    challenge_401_with_credentials "[sip_auth_username=pbx,sip_auth_password=none]user/1002|user/1003" {
+        phones: "1002" Challenges(401, 500), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500);
+    }
+    challenge_407_without_credentials "user/1002|user/1003" {
+        phones: "1002" Challenges(407, 500), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(407), NOW => NOW, "1003" Joined, NOW => soon(300);
+    }
+    challenge_401_without_credentials_alone "user/1002" {
+        phones: "1002" Challenges(401, 500);
+        ends: failed("unreachable", "MANDATORY_IE_MISSING", 1);
+        rings: "1002" ItsOwn(401), NOW => NOW;
+    }
+
+    // Phones that send the call elsewhere
+
+    redirect_is_fatal_on_demand "{outbound_redirect_fatal=true}user/1002,user/1004|user/1003" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1005@DOMAIN>"])]), "1004" Rejects(486, 300), "1003" Answers(300),
+            "1005" Answers(100);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" ItsOwn(486), NOW => soon(300),
+            "1003" Joined, soon(300) => soon(600);
+    }
+    redirect_to_nowhere "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &[])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
     }
 }

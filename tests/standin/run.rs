@@ -7,6 +7,8 @@ use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
 
+/// The users' domain in the stand-in's directory.
+const DOMAIN: &str = "pbx.invalid";
 /// How long the caller talks once joined.
 const TALK: i64 = 50;
 
@@ -22,6 +24,8 @@ fn numbers(does: Behaviour) -> (i32, u16, Ms) {
         Behaviour::AnnouncesThenRejects(status, after) => (6, status, after),
         Behaviour::Dead => (7, 0, 0),
         Behaviour::Stale => (8, 0, 0),
+        Behaviour::Says(_) => (9, 0, 0),
+        Behaviour::Challenges(status, after) => (10, status, after),
     }
 }
 
@@ -91,6 +95,25 @@ impl Stand {
         for phone in phones {
             self.register_one(phone);
         }
+        for phone in phones {
+            self.replies_of(phone);
+        }
+    }
+
+    /// A redirection may lead to any phone of the scenario, so all of them are there already.
+    fn replies_of(&self, phone: &Phone) {
+        let Behaviour::Says(replies) = phone.does else {
+            return;
+        };
+        for reply in replies {
+            let contacts = reply.contacts(
+                |text| text.replace("DOMAIN", DOMAIN),
+                |name| self.library.phone_place(name),
+            );
+            let (at, status) = (reply.at, reply.status);
+            self.library
+                .phone_says(phone.name, at, status, reply.has_sdp, &contacts);
+        }
     }
 
     fn register_one(&self, phone: &Phone) {
@@ -113,11 +136,8 @@ impl Stand {
 
     pub fn scenario(&self, scenario: &Scenario) -> Course {
         let early = |phone: &&Phone| phone.does.registers_at().is_none();
-        scenario
-            .phones
-            .iter()
-            .filter(early)
-            .for_each(|phone| self.register_one(phone));
+        let early: Vec<Phone> = scenario.phones.iter().filter(early).copied().collect();
+        self.register(&early);
         let caller = self
             .library
             .caller("1001", scenario.caller == Caller::IsAnswered);

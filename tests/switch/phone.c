@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_CALLER_HANGUP, STEP_KEY, STEP_LEG_ANSWER, STEP_LEG_HANGUP };
+enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_REPLY, STEP_CALLER_HANGUP, STEP_KEY, STEP_LEG_ANSWER, STEP_LEG_HANGUP };
 struct timer {
   int64_t at;
   enum step step;
@@ -19,6 +19,7 @@ struct timer {
   switch_core_session_t *session; /* of steps that belong to no dialog */
   char key;
   int status;
+  const struct reply *reply;
   struct timer *next;
 };
 
@@ -52,6 +53,36 @@ void standin_add_phone(const char *name, const char *user, int does, int status,
   event_add(event, "from-host", directory_domain());
   event_fire(event);
   big_unlock();
+}
+
+static struct phone *phone_named(const char *name) {
+  struct phone *phone = phones;
+  while (phone && strcmp(phone->name, name)) phone = phone->next;
+  return phone;
+}
+
+/* What it says so long after an INVITE, and then; in the order of the calls. */
+void standin_phone_says(const char *name, int64_t at, int status, bool has_sdp, const char *contacts) {
+  struct reply *reply = calloc(1, sizeof *reply);
+  *reply = (struct reply){.at = at, .status = status, .has_sdp = has_sdp, .contacts = strdup(contacts)};
+  big_lock();
+  struct phone *phone = phone_named(name);
+  if (!phone) fatal(__func__, "there is no phone %s", name);
+  struct reply **place = &phone->replies;
+  while (*place) place = &(*place)->next;
+  *place = reply;
+  big_unlock();
+}
+
+/* Where it is, as a URI without its scheme. */
+char *standin_phone_place(const char *name) {
+  struct text place = {0};
+  big_lock();
+  struct phone *phone = phone_named(name);
+  if (!phone) fatal(__func__, "there is no phone %s", name);
+  text_format(&place, "%s@127.0.0.1:%d", phone->user, phone->port);
+  big_unlock();
+  return place.data;
 }
 
 struct phone *phone_of(const char *user, int index) {
@@ -95,6 +126,49 @@ static void fail_leg(switch_core_session_t *session, int status) {
   channel_hangup(session->channel, status_cause(status));
 }
 
+/* Contact number `nth`, "<sip:user@host;parameters>;q=1", as the variables that mod_sofia makes of it. */
+static void redirect_variables(switch_channel_t *channel, const char *contact, int nth) {
+  char name[64], *uri = strdup(contact), *scheme = strstr(uri, "sip:"), *user = scheme ? scheme + 4 : uri;
+  user[strcspn(user, ">")] = 0;
+  char *parameters = strchr(user, ';'), *host = strchr(user, '@');
+  if (parameters) *parameters++ = 0;
+  if (host) *host++ = 0, host[strcspn(host, ":")] = 0;
+  const char *const parts[][2] = {{"", contact}, {"user_", user}, {"host_", host}, {"params_", parameters}};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    snprintf(name, sizeof name, "sip_redirect_contact_%s%d", parts[i][0], nth);
+    channel_set(channel, name, parts[i][1]);
+  }
+  if (!nth) channel_set(channel, "sip_redirected_to", contact);
+  free(uri);
+}
+
+/* A redirection takes the caller along, unless it is to be fatal; then it is the leg's business alone. */
+static void redirect_leg(switch_core_session_t *session, const struct reply *reply) {
+  switch_channel_t *channel = session->channel;
+  bool fatal_one = is_true(channel_get(channel, "outbound_redirect_fatal"));
+  switch_core_session_t *caller = session_find(channel_get(channel, "originator"));
+  char *copy = strdup(reply->contacts), *rest = copy, *contact;
+  for (int nth = 0; (contact = strsep(&rest, "\n"));) {
+    if (!*contact) continue;
+    redirect_variables(channel, contact, nth);
+    if (!fatal_one && caller) redirect_variables(caller->channel, contact, nth);
+    nth++;
+  }
+  free(copy);
+  const char *to = channel_get(channel, "sip_redirect_contact_user_0");
+  if (fatal_one) {
+    char status[16];
+    snprintf(status, sizeof status, "sip:%d", reply->status);
+    channel_set(channel, "proto_specific_hangup_cause", status);
+    channel_hangup(channel, CAUSE_REQUESTED_CHAN_UNAVAIL);
+  } else if (to && caller) {
+    channel_transfer(caller->channel, to);
+    channel_hangup(channel, CAUSE_REDIRECTION_TO_NEW_DESTINATION);
+  } else {
+    fail_leg(session, reply->status);
+  }
+}
+
 static void act_on_session(struct timer *timer) {
   switch_channel_t *channel = timer->session->channel;
   switch (timer->step) {
@@ -128,6 +202,16 @@ static void early_for_proxy(switch_channel_t *channel) {
   if (!channel->flags[CF_PROXY_MODE]) return;
   switch_core_session_t *caller = session_find(channel_get(channel, "originator"));
   if (caller) channel_pre_answer(caller->channel);
+}
+
+/* Provisional replies without SDP are ringing if they say so (180), else nothing; with SDP they are early media. */
+static void provisional(struct dialog *dialog, const struct reply *reply) {
+  switch_channel_t *channel = dialog->session->channel;
+  if (reply->status > 100) dialog->ringing = now_ms() - began_ms();
+  if (reply->status == 180) channel_ringing(channel);
+  if (!reply->has_sdp) return;
+  channel_early(channel);
+  early_for_proxy(channel);
 }
 
 static void act(struct timer *timer) {
@@ -168,7 +252,21 @@ static void act(struct timer *timer) {
         dialog->status = timer->status;
       }
       dialog->to = now;
-      fail_leg(session, timer->status);
+      /* Without credentials for a challenge the leg ends of the switch's own accord. */
+      if (dialog->phone->does == CHALLENGES) channel_hangup(session->channel, CAUSE_MANDATORY_IE_MISSING);
+      else fail_leg(session, timer->status);
+      break;
+    case STEP_REPLY:
+      if (timer->reply->status < 200) {
+        provisional(dialog, timer->reply);
+        break;
+      }
+      dialog->over = true;
+      dialog->told = "ItsOwn";
+      dialog->status = timer->reply->status;
+      dialog->to = now;
+      if (dialog->status >= 300 && dialog->status < 400) redirect_leg(session, timer->reply);
+      else fail_leg(session, dialog->status);
       break;
     default:
       break;
@@ -277,6 +375,24 @@ void wire_invite(switch_core_session_t *session, struct phone *phone) {
       final = later(wire_ms, STEP_REJECT); /* the port is closed: ICMP says so at once */
       final->dialog = dialog;
       final->status = 503;
+      break;
+    case SAYS:
+      for (const struct reply *reply = phone->replies; reply; reply = reply->next) {
+        struct timer *timer = later(reply->at + wire_ms, reply->status == 200 ? STEP_ANSWER : STEP_REPLY);
+        timer->dialog = dialog;
+        timer->reply = reply;
+      }
+      break;
+    case CHALLENGES:
+      /* Whoever has credentials calls again within the same leg. */
+      if (channel_get(session->channel, "sip_auth_username")) {
+        later(wire_ms, STEP_RING)->dialog = dialog;
+        later(phone->after + wire_ms, STEP_ANSWER)->dialog = dialog;
+        break;
+      }
+      final = later(wire_ms, STEP_REJECT);
+      final->dialog = dialog;
+      final->status = phone->status;
       break;
   }
 }
@@ -394,6 +510,11 @@ void standin_forget(void) {
   diary_end = &diary;
   for (struct phone *phone = phones, *next; phone; phone = next) {
     next = phone->next;
+    for (struct reply *reply = phone->replies, *after; reply; reply = after) {
+      after = reply->next;
+      free(reply->contacts);
+      free(reply);
+    }
     free(phone);
   }
   phones = NULL;
