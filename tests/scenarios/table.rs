@@ -1119,9 +1119,74 @@ scenarios! {
         rings: "1002" ItsOwn(302), NOW => soon(200), "1004" ItsOwn(486), NOW => soon(300),
             "1003" Joined, soon(300) => soon(600);
     }
+    redirect_to_a_user "user/1002,user/1004" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
+    redirect_to_a_users_phone "user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1003)>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
+    redirect_keeps_the_stages_deadline "{cti_stage_timeout=1.5}user/1002|user/1004" {
+        phones: "1002" Says(&[moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" NoAnswer, soon(400) => exactly(1500),
+            "1004" Joined, (1500, 1900) => (1800, 2500);
+    }
+    redirect_to_a_busy_user_then_the_next_stage "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Rejects(486, 200), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" ItsOwn(486), soon(200) => soon(400),
+            "1004" Joined, soon(400) => soon(700);
+    }
+    redirect_to_the_best_first "user/1002,user/1005" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.3", "<sip:1004@DOMAIN>;q=0.9"])]),
+            "1003" Answers(300), "1004" Rejects(486, 400), "1005" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1004" ItsOwn(486), soon(100) => soon(500),
+            "1003" Joined, soon(500) => soon(800), "1005" Elsewhere, NOW => soon(800);
+    }
+    redirect_to_equal_ones_together "user/1002,user/1005" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.5", "<sip:1004@DOMAIN>;q=0.5"])]),
+            "1003" Rings, "1004" Answers(400), "1005" Rings;
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1003" Elsewhere, soon(100) => soon(500),
+            "1004" Joined, soon(100) => soon(500), "1005" Elsewhere, NOW => soon(500);
+    }
     redirect_to_nowhere "user/1002|user/1003" {
         phones: "1002" Says(&[moved(200, &[])]), "1003" Answers(300);
         ends: answered("1003", 2);
         rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_an_unknown_user "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:9999@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_oneself "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:1002@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_ones_own_contact "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1002)>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_in_a_circle "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>"])]), "1003" Says(&[moved(100, &["<sip:1002@DOMAIN>"])]),
+            "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1003" ItsOwn(302), soon(100) => soon(200),
+            "1004" Joined, soon(200) => soon(500);
+    }
+    redirect_ignored "{cti_redirect=ignore}user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(100), "1004" Answers(800);
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, NOW => soon(800);
     }
 }
