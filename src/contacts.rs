@@ -69,10 +69,59 @@ pub struct Contact {
     pub user: Option<String>,
     /// `user_context` of the directory user: where the leg's own transfers go.
     pub context: Option<String>,
+    /// The directory user who rings there.
+    pub owner: Option<Owner>,
+    /// It rings in the place of one whose phone has moved.
+    pub moved: bool,
     /// Why it cannot be dialled at all.
     pub dead: Option<Cause>,
     /// Who registered it or else named it: of these, none may crowd the others out.
     source: String,
+}
+
+/// What belongs to a user's device, or to whoever calls him, and to no call in his name.
+const NOT_PASSED_ON: [&str; 6] = [
+    "dialed_user",
+    "dialed_domain",
+    "effective_caller_id_name",
+    "effective_caller_id_number",
+    "origination_uuid",
+    "presence_id",
+];
+
+impl Contact {
+    /// A number in this user's dialplan context, dialled as the user himself would: with the
+    /// variables that the directory gives him.
+    pub fn through_dialplan(&self, owner: &Owner, number: &str, dead: Option<Cause>) -> Contact {
+        let mut variables = self.variables.clone();
+        for name in NOT_PASSED_ON {
+            variables.remove(name);
+        }
+        variables.set("user_name", &owner.id);
+        variables.set("domain_name", &owner.domain);
+        let context = self.context.as_deref().unwrap_or_default();
+        // It stands in a dial string, where these characters would say more.
+        let is_plain = !context.is_empty()
+            && !context.contains(|c: char| c.is_control() || "/,|$".contains(c));
+        let dead = dead.or((!is_plain).then_some(Cause::NO_ROUTE_DESTINATION));
+        Contact {
+            dial_string: format!("loopback/{number}/{context}"),
+            variables,
+            user: None,
+            context: None,
+            owner: None,
+            moved: true,
+            dead,
+            ..self.clone()
+        }
+    }
+}
+
+/// A user of the directory: who rings at a contact, and in whose name calls are passed on from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub id: String,
+    pub domain: String,
 }
 
 /// How deep dial strings may name further users and groups.
@@ -279,6 +328,8 @@ impl Resolver<'_> {
             variables: variables.clone(),
             user: None,
             context: None,
+            owner: None,
+            moved: false,
             dead,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
         });
@@ -290,6 +341,7 @@ impl Resolver<'_> {
         self.nested(&user.dial_string, target, layers);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
+            contact.owner = Some(user.owner.clone());
             if user.registers {
                 contact.user.get_or_insert(user.id.clone());
             }
@@ -367,6 +419,7 @@ impl Resolver<'_> {
 
 struct User {
     id: String,
+    owner: Owner,
     dial_string: String,
     variables: Variables,
     context: Option<String>,
@@ -443,6 +496,10 @@ fn user(name: &str, domain: &str, caller: &dyn Caller, globals: &Variables) -> R
     Ok(User {
         registers: dial_string.contains("${"),
         dial_string,
+        owner: Owner {
+            id: id.clone(),
+            domain: domain.to_owned(),
+        },
         id,
         variables,
         context,

@@ -3,7 +3,7 @@
 
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
-use crate::ring::{EarlyMedia, Mode};
+use crate::ring::{EarlyMedia, Mode, Redirect};
 use crate::settings;
 use crate::settings::config::Config;
 use crate::switch::Channel;
@@ -119,12 +119,18 @@ fn explain_part(
     if late_join {
         said.push_str("a device that registers while its user's stage rings joins it\n");
     }
+    said.push_str(match settings.redirect {
+        Redirect::Follow => "a phone that has moved (302) is followed, with its user's rights\n",
+        Redirect::Ignore => "a phone that has moved (302) has failed\n",
+        Redirect::Core => "a phone that has moved (302) takes the caller along\n",
+    });
     if let Some(limit) = settings.timeout {
         let _ = writeln!(said, "the whole call ends after {} s", limit.as_secs_f64());
     }
     json!({
         "timeout_ms": settings.timeout.map(ms),
         "mode": settings.mode.name(),
+        "redirect": settings.redirect.name(),
         "late_join": late_join,
         "wait_register_ms": settings.wait_register.map(ms),
         "notes": problems,
@@ -161,6 +167,9 @@ fn leg(
             let _ = write!(line, "  {what} {} s", time.as_secs_f64());
         }
     }
+    if let Some(redirect) = times.redirect {
+        let _ = write!(line, "  redirect: {}", redirect.name());
+    }
     let _ = writeln!(said, "{line}");
     for problem in &problems {
         let _ = writeln!(said, "    note: {problem}");
@@ -172,6 +181,7 @@ fn leg(
         "delay_ms": ms(times.delay),
         "timeout_ms": times.timeout.map(ms),
         "progress_timeout_ms": times.progress_timeout.map(ms),
+        "redirect": times.redirect.map(Redirect::name),
         "notes": problems,
     })
 }

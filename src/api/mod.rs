@@ -89,6 +89,7 @@ fn status(shared: &Shared, calls: &Calls) -> String {
             }),
         ),
         ("mode", config.mode.name().to_owned()),
+        ("redirect", config.redirect.name().to_owned()),
         ("late-join", config.late_join.to_string()),
         (
             "wait-register",

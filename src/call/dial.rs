@@ -4,35 +4,46 @@
 
 use super::LEG_VARIABLE;
 use super::desk::Hand;
+use super::redirect::{NO_EARLY_MEDIA, OUTRANKED};
 use crate::contacts::{Caller, Contact};
 use crate::plan::Variables;
 use crate::plan::time::is_true;
-use crate::ring::{Cause, Event, LegId};
-use crate::settings::{self, OURS};
+use crate::ring::{Cause, Event, LegId, Redirect};
+use crate::settings::{self, FATAL, OURS};
 use crate::switch::{self, DialHandle, Session};
 
 impl Hand<'_> {
     /// Make this leg and send its INVITE. Where that cannot be done the leg has ended, at once.
     pub fn dial(&mut self, leg: LegId) {
         let call = self.call;
-        let (part, contact) = {
+        let (part, contact, redirect) = {
             let state = call.state.lock();
             let Some(contact) = state.contacts.get(leg) else {
                 return;
             };
-            (state.ring.legs()[leg].part, contact.clone())
+            let redirect = state.ring.redirect(leg);
+            (state.ring.legs()[leg].part, contact.clone(), redirect)
         };
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
         let number = format!("{}.{leg}", call.serial);
+        let quiet = contact.moved.then(|| {
+            let before = self.caller.variable(NO_EARLY_MEDIA);
+            self.caller.set(NO_EARLY_MEDIA, Some("true"));
+            before
+        });
         let made = handle(
             self.caller.channel(),
             &call.globals[part],
             &contact,
             &number,
+            redirect,
         )
         .ok_or(Cause::DESTINATION_OUT_OF_ORDER)
         .and_then(|handle| switch::originate(self.caller, handle, call.shared.hooks.table));
+        if let Some(before) = quiet {
+            self.caller.restore(NO_EARLY_MEDIA, before.as_deref());
+        }
         self.desk.originated.take(self.caller);
         let session = made.and_then(|made| {
             if let Some(session) = made.session() {
@@ -69,22 +80,37 @@ fn handle(
     globals: &Variables,
     contact: &Contact,
     number: &str,
+    redirect: Redirect,
 ) -> Option<DialHandle> {
     let mut globals = settings::for_core(caller, globals);
     globals.0.retain(|it| !is_of_the_winner(&it.name));
+    if contact.moved {
+        // Core lets these outrank the leg's own, and a caller's rights are not this user's.
+        let own = |name: &str| contact.variables.get(name).is_some();
+        globals
+            .0
+            .retain(|it| !own(&it.name) && !is_one_of(&OUTRANKED, &it.name));
+    }
     let endpoint = contact.dial_string.split('/').next().unwrap_or_default();
-    if !MAKE_LEGS
-        .iter()
-        .any(|own| own.eq_ignore_ascii_case(endpoint))
-    {
+    let makes_legs = is_one_of(&MAKE_LEGS, endpoint);
+    if !makes_legs {
         globals.set("forked_dial", "true");
     }
+    // Whoever moves is this leg's business: else sofia moves the caller.
+    let fatal =
+        redirect != Redirect::Core && (!makes_legs || endpoint.eq_ignore_ascii_case("sofia"));
+    if fatal {
+        globals.remove(FATAL);
+    }
     let pair = |name: &'_ str, value: &'_ str| (name.to_owned(), value.to_owned());
-    let ours = |name: &str| OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    let ours = |name: &str| is_one_of(OURS, name) || fatal && name.eq_ignore_ascii_case(FATAL);
     let own = contact.variables.iter();
     let own = own.filter(|it| !ours(&it.name) && !is_of_the_winner(&it.name));
     let mut own: Vec<_> = own.map(|it| pair(&it.name, &it.value)).collect();
     own.push(pair(LEG_VARIABLE, number));
+    if fatal {
+        own.push(pair(FATAL, "true"));
+    }
     let mut handle = DialHandle::new(
         &contact.dial_string,
         globals
@@ -95,6 +121,10 @@ fn handle(
     )?;
     handle.nested_variables = globals.get("origination_nested_vars").is_some_and(is_true);
     Some(handle)
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
 /// Hooks of a leg that core runs at the end of its originate: for the winner alone, and ours ends

@@ -72,7 +72,7 @@ impl Hand<'_> {
     fn event(&mut self, event: Event) {
         let leg = match event {
             Event::Answered(leg) | Event::Confirmed(leg) | Event::EarlyMedia(leg) => Some(leg),
-            Event::Ended { leg, .. } => Some(leg),
+            Event::Ended { leg, .. } | Event::Redirected { leg, .. } => Some(leg),
             _ => None,
         };
         if let Some(leg) = leg {
@@ -86,7 +86,7 @@ impl Hand<'_> {
             }
         }
         match event {
-            Event::Ended { leg, .. } => {
+            Event::Ended { leg, .. } | Event::Redirected { leg, .. } => {
                 self.feed(event);
                 self.release(leg);
             }
@@ -116,6 +116,7 @@ impl Hand<'_> {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Resolve { part, stage } => self.look_up(part, stage),
+            Command::Follow { leg, places } => self.follow(leg, places),
             Command::Confirm(leg) => self.confirm(leg),
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             // Applications run meanwhile, which may take long.
@@ -231,8 +232,7 @@ impl Hand<'_> {
             }
             if session.down() {
                 if ends {
-                    let cause = session.cause();
-                    seen.push(Event::Ended { leg, cause });
+                    seen.push(self.call.end_of(leg, session));
                 }
             } else if let Some(uuid) = session.swapped_for() {
                 swapped.push((leg, uuid));

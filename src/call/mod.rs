@@ -15,6 +15,7 @@ mod late_join;
 mod look_up;
 mod mailbox;
 mod originated;
+mod redirect;
 pub mod registry;
 mod relay;
 mod shield;
@@ -189,8 +190,7 @@ impl Call {
         self.tell_elsewhere(session);
         if self.uuid_of(leg).is_some_and(|uuid| uuid == session.uuid()) {
             self.note_status(leg, session);
-            let cause = session.cause();
-            self.post(Event::Ended { leg, cause });
+            self.post(self.end_of(leg, session));
         }
     }
 
@@ -220,7 +220,12 @@ impl Call {
     fn note_status(&self, leg: LegId, session: &Session<'_>) {
         let status = session
             .variable("sip_invite_failure_status")
-            .or_else(|| session.variable("sip_term_status"));
+            .or_else(|| session.variable("sip_term_status"))
+            .or_else(|| {
+                // The reply of a phone that has moved stands here alone.
+                let said = session.variable("proto_specific_hangup_cause")?;
+                said.strip_prefix("sip:").map(str::to_owned)
+            });
         if let Some(known) = self.state.lock().known.get_mut(leg) {
             known.sip_code = status.and_then(|status| status.parse().ok());
         }

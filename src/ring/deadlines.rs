@@ -41,6 +41,7 @@ impl Ring {
             .flatten()
             .chain(starts.flatten())
             .chain(legs.flatten())
+            .chain(self.looked_for().map(|(_, at)| at))
             .chain(joined.flatten())
             .min()
     }
@@ -67,6 +68,7 @@ impl Ring {
                 self.time_over(leg);
             }
         }
+        self.give_up_looking();
         if !self.undecided() {
             return;
         }
@@ -150,7 +152,7 @@ impl Ring {
     /// Something of the part still rings or is to start, and nobody has ended it; the winner aside.
     pub fn has_open(&self, part: PartId) -> bool {
         let open = |(id, it): (LegId, &Leg)| {
-            let open = it.state != LegState::Ended && it.hung_up.is_none();
+            let open = it.is_looked_for() || it.state != LegState::Ended && it.hung_up.is_none();
             it.part == part && open && self.winner() != Some(id)
         };
         self.legs.iter().enumerate().any(open)
@@ -167,7 +169,7 @@ impl Leg {
         match (self.plan.confirm, self.answered) {
             (Some(Confirm::Dropped), Some(_)) => None,
             (Some(Confirm::Anew(limit)), Some(answered)) => Some(answered + limit),
-            _ => Some(self.dialled? + self.plan.timeout?),
+            _ => Some(self.since.or(self.dialled)? + self.plan.timeout?),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::plan::directory::Allowed;
 use crate::plan::time::{is_true, parse_time};
-use crate::ring::{EarlyMedia, Missed, Mode};
+use crate::ring::{EarlyMedia, Missed, Mode, Redirect};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,7 @@ pub struct Config {
     /// None: `auto`.
     pub early_media: Option<EarlyMedia>,
     pub mode: Mode,
+    pub redirect: Redirect,
     /// A device that registers while its user's stage rings joins it.
     pub late_join: bool,
     /// How long a stage stays open in which nobody is registered.
@@ -37,6 +38,7 @@ impl Default for Config {
             missed: Missed::Auto,
             early_media: None,
             mode: Mode::Sequence,
+            redirect: Redirect::Follow,
             late_join: false,
             wait_register: None,
             max_targets: 1024,
@@ -71,6 +73,16 @@ pub fn mode(text: &str) -> Option<Mode> {
     match text.trim() {
         "sequence" => Some(Mode::Sequence),
         "progressive" => Some(Mode::Progressive),
+        _ => None,
+    }
+}
+
+/// `follow`, `ignore` or `core`.
+pub fn redirect(text: &str) -> Option<Redirect> {
+    match text.trim() {
+        "follow" => Some(Redirect::Follow),
+        "ignore" => Some(Redirect::Ignore),
+        "core" => Some(Redirect::Core),
         _ => None,
     }
 }
@@ -126,6 +138,10 @@ impl Config {
             }
             "mode" => {
                 self.mode = mode(value).ok_or("expected sequence or progressive; using sequence")?
+            }
+            "redirect" => {
+                self.redirect =
+                    redirect(value).ok_or("expected follow, ignore or core; using follow")?
             }
             "late-join" => self.late_join = is_true(value),
             "wait-register" => self.wait_register = optional(value)?,
@@ -187,6 +203,7 @@ mod tests {
             ("missed", "never"),
             ("early-media", "relay"),
             ("mode", "progressive"),
+            ("redirect", "ignore"),
             ("late-join", "true"),
             ("wait-register", "8s"),
             ("max-targets", "200"),
@@ -201,6 +218,7 @@ mod tests {
             missed: Missed::Never,
             early_media: Some(EarlyMedia::Relay),
             mode: Mode::Progressive,
+            redirect: Redirect::Ignore,
             late_join: true,
             wait_register: Some(Duration::from_secs(8)),
             max_targets: 200,
@@ -231,6 +249,7 @@ mod tests {
             ("missed", "perhaps"),
             ("early-media", "loud"),
             ("mode", "backwards"),
+            ("redirect", "somewhere"),
             ("wait-register", "a while"),
             ("max-targets", "0"),
             ("contact-endpoints", " ,"),

@@ -8,7 +8,7 @@ pub mod config;
 use crate::contacts::{Caller, Contact};
 use crate::plan::time::{is_true, parse_time};
 use crate::plan::{Part, Plan, Variables};
-use crate::ring::{Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
+use crate::ring::{Confirm, EarlyMedia, NewLeg, Redirect, RejectRule, Settings};
 use crate::switch::session::cause_named;
 use config::Config;
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub const OURS: &[&str] = &[
     "cti_leg",
     "cti_missed",
     "cti_mode",
+    "cti_redirect",
     "cti_stage_timeout",
     "cti_timeout",
     "cti_wait_register",
@@ -121,6 +122,8 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     let mode = chosen.of("cti_mode", modes, config::mode);
     let media = "auto, ignore, relay or core";
     let early_media = chosen.of("cti_early_media", media, config::early_media);
+    let redirects = "follow, ignore or core";
+    let redirect = chosen.of("cti_redirect", redirects, config::redirect);
     let as_written = early_media_written(&lookup);
     let mut number = |name: &str, range: std::ops::RangeInclusive<u64>| {
         let value = lookup(name)?;
@@ -168,8 +171,27 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         retry_period: Duration::from_millis(period),
         mode: mode.unwrap_or(config.mode),
         wait_register,
+        redirect: redirect
+            .or_else(|| fatal(lookup(FATAL)))
+            .unwrap_or(config.redirect),
+        hops: lookup(HOPS)
+            .and_then(|hops| hops.trim().parse().ok())
+            .unwrap_or(0),
     };
     (settings, problems)
+}
+
+/// How many redirects have led to a caller: set on the far half of a `loopback/` that rings in the
+/// place of a phone that has moved, so that a loop through the dialplan ends as well.
+pub const HOPS: &str = "cti_redirect_hops";
+
+/// Core's own word: sofia is to end the leg, and not to move the caller.
+pub const FATAL: &str = "outbound_redirect_fatal";
+
+/// Who has written core's word wants what it says.
+fn fatal(said: Option<String>) -> Option<Redirect> {
+    said.filter(|value| is_true(value))
+        .map(|_| Redirect::Ignore)
 }
 
 /// What a plan asks for in the words of core's `bridge`. As there, the first of the two outranks
@@ -239,6 +261,9 @@ fn reject_rule(value: &str) -> RejectRule {
 /// global one of that name both count; the leg's own is the closer one.
 pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewLeg, Vec<String>) {
     let mut problems = Vec::new();
+    let own = |name: &str| contact.variables.get(name).map(str::to_owned);
+    let redirects = "follow, ignore or core";
+    let redirect = Chosen(&own, &mut problems).of("cti_redirect", redirects, config::redirect);
     let lookup = |name: &str| {
         contact
             .variables
@@ -278,6 +303,8 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         idle: contact.dial_string.starts_with("pickup/") && lookup("leg_timeout").is_none(),
         dead: contact.dead,
         may_register: contact.user.is_some(),
+        redirect: redirect.or_else(|| fatal(own(FATAL))),
+        number: contact.owner.as_ref().map(|owner| owner.id.clone()),
     };
     (leg, problems)
 }

@@ -431,6 +431,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
 </context></section>
 <section name="directory"><domain name="{DOMAIN}">
   <params><param name="dial-string" value="${{sofia_contact(*/${{dialed_user}}@${{dialed_domain}})}}"/></params>
+  <variables><variable name="user_context" value="default"/></variables>
   <groups>{groups}</groups>
 </domain></section>
 </document>

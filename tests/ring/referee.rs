@@ -3,8 +3,8 @@
 
 use super::ms;
 use mod_cti::ring::{
-    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, Ring,
-    Role, Settings,
+    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, Place,
+    Redirect, Ring, Role, Settings,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,6 +46,9 @@ pub enum Law {
     TrueCauses,
     /// Winner, loser, cancelled, failed: as it was.
     TrueRoles,
+    /// A phone that has moved is followed as long as its leg's stage rings, five times at most, and
+    /// to no number twice.
+    Redirects,
     /// When the call is over, no phone rings and no deadline is kept.
     NothingLeft,
 }
@@ -124,6 +127,19 @@ struct LegSeen {
     /// What the first event about its end said.
     told: Option<Cause>,
     ended: bool,
+    /// In whose place it rings, and since when that one's time counts.
+    replaces: Option<LegId>,
+    since: Option<u64>,
+    /// Its phone has moved, and it was followed.
+    moved: bool,
+    /// Somebody is looked up to ring in its place.
+    looking: bool,
+    /// Somebody was found.
+    replaced: bool,
+    /// When its own time was over during a look-up.
+    given_up: Option<u64>,
+    /// The numbers that a leg has had which rings in nobody's place.
+    numbers: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -225,11 +241,12 @@ impl Referee {
                     leg.answered |= leg.asked && leg.picked_up.is_some();
                 }
             }
-            Event::Ended { leg, cause } => {
+            Event::Ended { leg, cause } | Event::Redirected { leg, cause, .. } => {
                 if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
                     leg.told = Some(*cause);
                 }
             }
+            Event::Followed { leg, legs } => self.followed(now, *leg, legs),
             Event::Unanswered(leg) if ring.may_resume(*leg) => {
                 (self.ended, self.verdict, self.early) = (None, None, None);
                 self.ended = self.legs[*leg].cancelled.map(Ended::Cancelled);
@@ -373,7 +390,101 @@ impl Referee {
             cut: false,
             told: None,
             ended: false,
+            replaces: None,
+            since: None,
+            moved: false,
+            looking: false,
+            replaced: false,
+            given_up: None,
+            numbers: plan.number.iter().cloned().collect(),
         }));
+    }
+
+    fn followed(&mut self, now: u64, id: LegId, legs: &[NewLeg]) {
+        let Some(leg) = self.legs.get(id) else { return };
+        let (at, since) = ((leg.part, leg.stage), leg.since.or(leg.dialled));
+        let (asked, first) = (leg.looking, self.legs.len());
+        let of = &leg.plan;
+        let plans = legs.iter().map(|plan| NewLeg {
+            delay: Duration::ZERO,
+            timeout: of.timeout,
+            progress_timeout: of.progress_timeout,
+            required: of.required,
+            ..plan.clone()
+        });
+        let plans: Vec<_> = plans.collect();
+        self.new_legs(now, at, &plans, Duration::ZERO);
+        for leg in &mut self.legs[first..] {
+            (leg.replaces, leg.since) = (Some(id), since);
+        }
+        if !asked {
+            return self.never_dialled(first);
+        }
+        self.legs[id].looking = false;
+        self.legs[id].replaced |= !legs.is_empty();
+    }
+
+    /// The legs in whose place this one rings.
+    fn line(&self, leg: LegId) -> Vec<LegId> {
+        let up = |leg: &LegId| self.legs[*leg].replaces;
+        std::iter::successors(up(&leg), up).collect()
+    }
+
+    fn root(&self, leg: LegId) -> LegId {
+        self.line(leg).last().copied().unwrap_or(leg)
+    }
+
+    /// Something rings, or is looked up, in the place of the same leg as this one, or in its own.
+    fn goes_on_elsewhere(&self, leg: LegId) -> bool {
+        let root = self.root(leg);
+        let mut legs = self.legs.iter().enumerate();
+        legs.any(|(id, it)| {
+            let open = it.looking || !it.ended && it.hung_up.is_none();
+            open && self.root(id) == root
+        })
+    }
+
+    /// A phone that has moved is followed.
+    fn follows(&mut self, now: u64, leg: LegId, places: &[Place]) {
+        let say = |what: &str| format!("{now}: follow {leg} {places:?}: {what}");
+        let known = leg < self.legs.len();
+        self.law(Law::KnownIds, known, || say("no such leg"));
+        if !known {
+            return;
+        }
+        let part = &self.parts[self.legs[leg].part];
+        let over = past(part.over, now) || part.ending && !part.goes_on();
+        let decided = self.ended.is_some() && self.early.is_none();
+        self.law(Law::NothingAfterTheEnd, !over && !decided, || {
+            say("too late")
+        });
+        let it = &self.legs[leg];
+        let moved = it.told == Some(Cause::REQUESTED_CHAN_UNAVAIL) && it.hung_up.is_none();
+        let free = moved && !it.looking;
+        self.law(Law::Redirects, free, || say("it has not moved"));
+        let it = &self.legs[leg];
+        let settings = &self.parts[it.part].settings;
+        let how = it.plan.redirect.unwrap_or(settings.redirect);
+        let hops = settings.hops as usize + self.line(leg).len();
+        let own = it.plan.number.clone();
+        self.law(Law::Redirects, how == Redirect::Follow, || {
+            say("not asked for")
+        });
+        self.law(Law::Redirects, hops < 5, || say("too many hops"));
+        let root = self.root(leg);
+        let same_q = places.iter().all(|place| place.q == places[0].q);
+        self.law(Law::Redirects, same_q, || say("not preferred alike"));
+        for place in places {
+            let known = &mut self.legs[root].numbers;
+            let first = own.clone().filter(|own| !known.contains(own));
+            known.extend(first);
+            let new = !known.contains(&place.number);
+            known.push(place.number.clone());
+            let few = known.len() <= 17 + 5;
+            self.law(Law::Redirects, new, || say("a number twice"));
+            self.law(Law::Redirects, few, || say("too many places"));
+        }
+        (self.legs[leg].moved, self.legs[leg].looking) = (true, true);
     }
 
     /// Its stage rings: what an operator's command means.
@@ -400,7 +511,8 @@ impl Referee {
     fn open(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
         let legs = self.legs.iter();
         let never = |leg: &LegSeen| leg.cut && leg.commanded.is_none();
-        legs.filter(move |leg| leg.part == part && !leg.ended && !never(leg))
+        let open = move |leg: &LegSeen| leg.looking || !leg.ended && !never(leg);
+        legs.filter(move |leg| leg.part == part && open(leg))
     }
 
     pub fn after(&mut self, now: u64, event: &Event, commands: &[Command], ring: &Ring) {
@@ -410,6 +522,11 @@ impl Referee {
             return;
         }
         let ended: Vec<bool> = self.legs.iter().map(|leg| leg.ended).collect();
+        for command in commands {
+            if let Command::Follow { leg, places } = command {
+                self.follows(now, *leg, places);
+            }
+        }
         self.time_passes(now, event, commands);
         self.ends(now, ring);
         self.answer_counts(now, event, commands);
@@ -418,6 +535,10 @@ impl Referee {
         }
         self.ends(now, ring);
         self.required(now, event, &ended);
+        let cancelled = |leg: LegId| self.legs[leg].cancelled.is_some();
+        if self.ended.is_some() && self.early.is_none_or(cancelled) {
+            self.legs.iter_mut().for_each(|leg| leg.looking = false);
+        }
         self.due(now, ring);
         let mut ringing = ring.ringing(ms(now));
         ringing.retain(|_| self.ended.is_none());
@@ -445,7 +566,7 @@ impl Referee {
         }
         // What has ended in this very event has not run out of time.
         let ends = match event {
-            Event::Ended { leg, .. } => Some(*leg),
+            Event::Ended { leg, .. } | Event::Redirected { leg, .. } => Some(*leg),
             _ => None,
         };
         let ends = ends.filter(|&leg| self.legs.get(leg).is_some_and(|leg| !leg.ended));
@@ -459,6 +580,10 @@ impl Referee {
     }
 
     fn times_pass(&mut self, now: u64, early: Option<LegId>) {
+        let late = |leg: &&mut LegSeen| leg.looking && past(leg.deadline(), now);
+        for leg in self.legs.iter_mut().filter(late) {
+            (leg.looking, leg.timed_out, leg.given_up) = (false, true, Some(now));
+        }
         for part in 0..self.parts.len() {
             let late = past(self.parts[part].over, now);
             if self.parts[part].resolving && late {
@@ -485,6 +610,9 @@ impl Referee {
         };
         for leg in self.legs.iter_mut().filter(open) {
             leg.timed_out = true;
+        }
+        for leg in self.legs.iter_mut().filter(|leg| leg.part == part) {
+            leg.looking = false;
         }
     }
 
@@ -564,6 +692,7 @@ impl Referee {
             let leg = &self.legs[id];
             let rang = leg.commanded.is_some() || leg.plan.dead.is_some();
             let fresh = leg.ended && !ended && rang && !leg.cut;
+            let fresh = fresh && !self.goes_on_elsewhere(id);
             if !(fresh && leg.plan.required) {
                 continue;
             }
@@ -571,6 +700,9 @@ impl Referee {
             if self.parts[part].stage == Some(stage) {
                 self.parts[part].wait = None;
             }
+            let own = |leg: &&mut LegSeen| (leg.part, leg.stage) == (part, stage);
+            let own = self.legs.iter_mut().filter(own);
+            own.for_each(|leg| leg.looking = false);
             let rings = self
                 .open(part)
                 .any(|leg| leg.stage == stage && leg.hung_up.is_none());
@@ -600,7 +732,13 @@ impl Referee {
             let seen = &mut self.legs[id];
             seen.timed_out |= undialled && timed && !seen.cut && !seen.dropped;
             seen.cut |= undialled && !seen.timed_out;
-            let own = hung_up.is_none() && !undialled && !seen.cut;
+            let legs = ring.legs().iter().enumerate().skip(id + 1);
+            let mut later = legs.filter(|(_, it)| it.state == LegState::Ended);
+            let root = self.root(id);
+            let last = !later.any(|(it, _)| !self.legs[it].ended && self.root(it) == root);
+            let failed = last && !self.goes_on_elsewhere(id);
+            let seen = &self.legs[id];
+            let own = hung_up.is_none() && !undialled && !seen.cut && failed;
             let settings = &self.parts[leg.part].settings;
             if own && settings.single_reject.matches(leg.cause) {
                 let hang_up = settings.hang_up_on_single_reject;
@@ -618,7 +756,8 @@ impl Referee {
         };
         let failed = |(leg, seen): (&Leg, &LegSeen)| {
             let rang = seen.commanded.is_some() || seen.plan.dead.is_some();
-            seen.plan.required && rang && leg.ended == Some(ms(now)) && !seen.cut
+            let just = leg.ended == Some(ms(now)) || seen.given_up == Some(now);
+            seen.plan.required && rang && just && !seen.cut
         };
         if legs().any(failed) {
             return Some(Why::Required);
@@ -660,6 +799,7 @@ impl Referee {
         }
         match command {
             Command::Resolve { part, stage } => self.resolve(now, *part, *stage, ring),
+            Command::Follow { .. } => {}
             Command::Dial(leg) => {
                 let over = self.ended.is_some() || self.verdict.is_some();
                 let over = over && self.early.is_none();
@@ -900,7 +1040,7 @@ impl Referee {
             }
             _ => {}
         }
-        let alone = |it: &LegSeen| it.plan.idle || it.ended;
+        let alone = |it: &LegSeen| (it.plan.idle || it.ended) && !it.looking;
         if leg.plan.idle && early.is_none() && cause == Cause::NO_ANSWER {
             // Nobody rings any more beside whom it could be taken.
             let newest = |it: &&LegSeen| Some(it.stage) == part.stage;
@@ -935,6 +1075,12 @@ impl Referee {
             let won =
                 self.ended == Some(Ended::Won(id)) && ring.legs()[id].state != LegState::Ended;
             let unanswered = won && !leg.answered;
+            if leg.looking && self.ended.is_none() {
+                let deadline = Some(part.deadline).filter(|_| !part.resolving);
+                owe(deadline, "a stage's deadline during a look-up");
+                owe(part.over, "the call's deadline during a look-up");
+                owe(leg.deadline(), "a leg's deadline during a look-up");
+            }
             if leg.ended || leg.hung_up.is_some() {
                 continue;
             }
@@ -1025,8 +1171,8 @@ impl Referee {
             let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
             by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL
         };
-        let legs =
-            || both().filter(|it| !it.0.cut && it.1.state == LegState::Ended && !dropped(it));
+        let says = |it: &(&LegSeen, &Leg)| !it.0.cut && !it.0.replaced && !dropped(it);
+        let legs = || both().filter(|it| it.1.state == LegState::Ended && says(it));
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
             let unconfirmed = seen.picked_up.is_some() && !seen.answered;
             unconfirmed || seen.rang && (seen.timed_out || leg.cause.is_no_answer())
@@ -1109,7 +1255,7 @@ impl LegSeen {
         match (self.plan.confirm, self.picked_up) {
             (Some(Confirm::Dropped), Some(_)) => None,
             (Some(Confirm::Anew(limit)), Some(at)) => Some(at + millis(limit)),
-            _ => Some(self.dialled? + millis(self.plan.timeout?)),
+            _ => Some(self.since.or(self.dialled)? + millis(self.plan.timeout?)),
         }
     }
 }
