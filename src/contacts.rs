@@ -90,6 +90,13 @@ const NOT_PASSED_ON: [&str; 6] = [
 ];
 
 impl Contact {
+    /// The directory user whose dial string led to it, also where that names its contacts itself.
+    pub fn of_user(&self) -> Option<String> {
+        let said = |name: &str| self.variables.get(name);
+        let (user, domain) = (said("dialed_user")?, said("dialed_domain")?);
+        Some(format!("{user}@{domain}"))
+    }
+
     /// A number in this user's dialplan context, dialled as the user himself would: with the
     /// variables that the directory gives him.
     pub fn through_dialplan(&self, owner: &Owner, number: &str, dead: Option<Cause>) -> Contact {

@@ -84,7 +84,11 @@ fn caller_id(call: &Call) -> [String; 2] {
 fn legs_now(call: &Call) -> Vec<(LegReport, &'static str, u64, Option<u64>)> {
     let now = call.age();
     let reports = call.legs();
-    let left = |ring: &Ring| (0..reports.len()).map(|leg| ring.left(leg, now)).collect();
+    let left = |ring: &Ring| {
+        (0..reports.len())
+            .map(|leg| ring.left(LegId(leg), now))
+            .collect()
+    };
     let lefts: Vec<_> = call.look(left);
     let ms = |time: Duration| time.as_millis() as u64;
     let described = |(leg, left): (LegReport, Option<Duration>)| {
@@ -107,7 +111,7 @@ fn as_json(call: &Call) -> serde_json::Value {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
     let part = |part: &Ringing| {
         json!({
-            "part": part.part + 1,
+            "part": part.part,
             "stage": part.stage,
             "stages": part.stages,
             "stage_left_ms": ms(part.stage_left),
@@ -157,7 +161,7 @@ fn describe(call: &Call, out: &mut String) {
         };
         let which = match call.plan.parts.len() {
             1 => String::new(),
-            parts => format!("part {} of {parts}, ", part.part + 1),
+            parts => format!("part {} of {parts}, ", part.part),
         };
         let _ = writeln!(
             out,
@@ -222,7 +226,7 @@ type Ordered = Result<(Vec<Event>, String), String>;
 
 /// Nobody has answered yet.
 fn steerable(ring: &Ring) -> Result<(), String> {
-    let answered = |leg: LegId| ring.legs()[leg].answered.is_some();
+    let answered = |leg: LegId| ring.leg(leg).answered.is_some();
     match ring.steerable() {
         true => Ok(()),
         false if ring.winner().is_some_and(answered) => Err("it was answered".to_owned()),
@@ -287,7 +291,9 @@ fn drop_leg(
                 || known.target == which
                 || known.plain_target == which
         };
-        let legs = (0..known.len()).filter(|&leg| named(&known[leg]) && ring.droppable(leg));
+        let legs = (0..known.len())
+            .map(LegId)
+            .filter(|&leg| named(&known[leg.0]) && ring.droppable(leg));
         let legs: Vec<Event> = legs.map(Event::Drop).collect();
         if legs.is_empty() {
             return Err(format!("no leg {which:?} rings"));
@@ -311,7 +317,7 @@ fn add(
                 "joined in early media, as the plan says: nobody can ring beside it".to_owned(),
             );
         }
-        Ok((parts[0].part, parts[0].stage - 1))
+        Ok((parts[0].part, parts[0].stage))
     })?;
     call.operator_adds(at, stage, tell)
 }

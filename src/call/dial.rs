@@ -18,15 +18,15 @@ impl Hand<'_> {
         let call = self.call;
         let (part, contact, redirect) = {
             let state = call.state.lock();
-            let Some(contact) = state.contacts.get(leg) else {
+            let Some(contact) = state.contacts.get(leg.0) else {
                 return;
             };
             let redirect = state.ring.redirect(leg);
-            (state.ring.legs()[leg].part, contact.clone(), redirect)
+            (state.ring.leg(leg).part, contact.clone(), redirect)
         };
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
-        let number = format!("{}.{leg}", call.serial);
+        let number = format!("{}.{}", call.serial, leg.0);
         let quiet = contact.moved.then(|| {
             let before = self.caller.variable(NO_EARLY_MEDIA);
             self.caller.set(NO_EARLY_MEDIA, Some("true"));
@@ -53,7 +53,7 @@ impl Hand<'_> {
                 session.hear_messages(call.shared.hooks.messages);
                 // What its hooks bring belongs to a leg that is known.
                 let uuid = session.uuid();
-                if let Some(known) = call.state.lock().known.get_mut(leg) {
+                if let Some(known) = call.state.lock().known.get_mut(leg.0) {
                     known.uuid = Some(uuid);
                 }
             }
@@ -96,6 +96,10 @@ fn handle(
     if !makes_legs {
         globals.set("forked_dial", "true");
     }
+    if endpoint.eq_ignore_ascii_case("loopback") {
+        let hops = hops_left(caller, &globals, &contact.variables);
+        globals.set(HOPS, hops.to_string());
+    }
     // Whoever moves is this leg's business: else sofia moves the caller.
     let fatal =
         redirect != Redirect::Core && (!makes_legs || endpoint.eq_ignore_ascii_case("sofia"));
@@ -106,6 +110,8 @@ fn handle(
     let ours = |name: &str| is_one_of(OURS, name) || fatal && name.eq_ignore_ascii_case(FATAL);
     let own = contact.variables.iter();
     let own = own.filter(|it| !ours(&it.name) && !is_of_the_winner(&it.name));
+    let looped = endpoint.eq_ignore_ascii_case("loopback");
+    let own = own.filter(|it| !looped || !it.name.eq_ignore_ascii_case(HOPS));
     let mut own: Vec<_> = own.map(|it| pair(&it.name, &it.value)).collect();
     own.push(pair(LEG_VARIABLE, number));
     if fatal {
@@ -127,6 +133,26 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
+/// Core's name for Max-Forwards.
+pub const HOPS: &str = "max_forwards";
+
+/// How many hops a leg has. Core counts them for each leg, but the far half of a `loopback/` is a
+/// new caller who would begin anew, and a plan that leads to itself would never end. A plan may
+/// leave it fewer.
+fn hops_left(caller: &dyn Caller, globals: &Variables, own: &Variables) -> i32 {
+    /// As core begins.
+    const MOST: i32 = 70;
+    let read = |value: &str| value.trim().parse().ok();
+    let left = caller
+        .variable(HOPS)
+        .as_deref()
+        .and_then(read)
+        .unwrap_or(MOST)
+        - 1;
+    let asked = own.get(HOPS).or_else(|| globals.get(HOPS)).and_then(read);
+    asked.map_or(left, |asked| left.min(asked))
+}
+
 /// Hooks of a leg that core runs at the end of its originate: for the winner alone, and ours ends
 /// before anybody rings.
 fn is_of_the_winner(name: &str) -> bool {
@@ -140,7 +166,7 @@ fn is_of_the_winner(name: &str) -> bool {
 impl Hand<'_> {
     /// This leg has won: what the plan has run for it then.
     pub fn run_hooks_of_the_winner(&self, leg: LegId, session: &Session<'_>) {
-        let own = match self.call.state.lock().contacts.get(leg) {
+        let own = match self.call.state.lock().contacts.get(leg.0) {
             Some(contact) => contact.variables.clone(),
             None => return,
         };

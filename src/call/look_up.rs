@@ -7,7 +7,7 @@ use super::verdict::REFUSED;
 use super::{Call, NotAdded};
 use crate::contacts::{self, Caller, Contact, Resolved};
 use crate::plan::{self, Stage, Target, Variables};
-use crate::ring::{Event, NewLeg};
+use crate::ring::{Event, NewLeg, PartId, StageId};
 use crate::settings;
 use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
@@ -16,7 +16,7 @@ use crate::tell::event::Announcement;
 use std::sync::{Arc, Weak};
 
 impl Hand<'_> {
-    pub fn look_up(&mut self, part: usize, stage: usize) {
+    pub fn look_up(&mut self, part: PartId, stage: StageId) {
         let call = self.call;
         let targets = &call.plan.parts[part].stages[stage];
         if !targets.targets.iter().any(in_the_directory) {
@@ -53,13 +53,13 @@ impl Hand<'_> {
         }
     }
 
-    fn found(&mut self, part: usize, stage: usize, found: Found) {
+    fn found(&mut self, part: PartId, stage: StageId, found: Found) {
         let call = self.call;
         let limit = call.shared.config().max_targets;
         if found.contacts.len() > limit {
             let error = format!(
                 "stage {} has {} contacts, more than max-targets ({limit})",
-                stage + 1,
+                stage,
                 found.contacts.len()
             );
             tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
@@ -77,7 +77,7 @@ impl Hand<'_> {
     /// An operator's further target, or a device that has registered late.
     pub fn add(
         &mut self,
-        at: (usize, usize),
+        at: (PartId, StageId),
         found: Found,
         again: bool,
         tell: impl FnOnce(usize) -> Option<Announcement>,
@@ -117,7 +117,7 @@ fn in_the_directory(target: &Target) -> bool {
 
 impl Call {
     /// Look the targets up. What it finds to complain of is in the log.
-    pub fn resolve(&self, targets: &Stage, part: usize, caller: &dyn Caller) -> Found {
+    pub fn resolve(&self, targets: &Stage, part: PartId, caller: &dyn Caller) -> Found {
         let globals: &Variables = &self.globals[part];
         let config = self.shared.config();
         let Resolved {
@@ -142,7 +142,7 @@ impl Call {
         }
     }
 
-    fn watch(&self, at: (usize, usize), users: Vec<(String, Target)>) {
+    fn watch(&self, at: (PartId, StageId), users: Vec<(String, Target)>) {
         let ours: Weak<dyn crate::registrations::Waits> = self.ours.clone();
         self.shared
             .registrations
@@ -153,7 +153,7 @@ impl Call {
     /// it could not. For an operator's thread, which waits for the directory and for the hand.
     pub fn operator_adds(
         &self,
-        at: (usize, usize),
+        at: (PartId, StageId),
         targets: &plan::Stage,
         tell: impl FnOnce(&str) -> Announcement + Send + 'static,
     ) -> Result<String, String> {

@@ -25,7 +25,9 @@ mod winner;
 
 use crate::contacts::Contact;
 use crate::plan::{Plan, Variables};
-use crate::ring::{Cause, Command, Event, Leg, LegId, LegState, NewLeg, PartId, Ring, Time};
+use crate::ring::{
+    Cause, Command, Event, Leg, LegId, LegState, NewLeg, PartId, Ring, StageId, Time,
+};
 use crate::shared::Shared;
 use crate::switch::{LockedSession, Session};
 use crate::tell::event::{self, Announcement};
@@ -164,7 +166,7 @@ impl Call {
         let commands = state.ring.handle(now, event);
         // Also a stage of which nothing can be dialled: its legs' ends are told as well.
         let stage = state.ring.legs().get(first).filter(|_| begins);
-        let stage = stage.map(|leg| leg.stage + 1);
+        let stage = stage.map(|leg| leg.stage);
         let news = event::news(&state.ring, &mut state.known, stage);
         let next = state.ring.next_deadline();
         self.arm(&mut guard, next);
@@ -216,28 +218,32 @@ impl Call {
         }
     }
 
-    /// What the phone has said, by the leg's own variables.
+    /// What the phone has said, by the leg's own variables. One that was challenged before its
+    /// answer keeps the challenge in them.
     fn note_status(&self, leg: LegId, session: &Session<'_>) {
-        let status = session
-            .variable("sip_invite_failure_status")
-            .or_else(|| session.variable("sip_term_status"))
-            .or_else(|| {
-                // The reply of a phone that has moved stands here alone.
-                let said = session.variable("proto_specific_hangup_cause")?;
-                said.strip_prefix("sip:").map(str::to_owned)
-            });
-        if let Some(known) = self.state.lock().known.get_mut(leg) {
-            known.sip_code = status.and_then(|status| status.parse().ok());
+        let said = |name: &str| session.variable(name)?.parse().ok();
+        let code = match session.answered() {
+            true => session.is_dialled_by_sip().then_some(200),
+            false => said("sip_invite_failure_status")
+                .or_else(|| said("sip_term_status"))
+                .or_else(|| {
+                    // The reply of a phone that has moved stands here alone.
+                    let said = session.variable("proto_specific_hangup_cause")?;
+                    said.strip_prefix("sip:")?.parse().ok()
+                }),
+        };
+        if let Some(known) = self.state.lock().known.get_mut(leg.0) {
+            known.sip_code = code;
         }
     }
 
     fn uuid_of(&self, leg: LegId) -> Option<String> {
         let state = self.state.lock();
-        state.known.get(leg).and_then(|known| known.uuid.clone())
+        state.known.get(leg.0).and_then(|known| known.uuid.clone())
     }
 
     fn globals_of(&self, leg: LegId) -> &Variables {
-        &self.globals[self.look(|ring| ring.legs()[leg].part)]
+        &self.globals[self.look(|ring| ring.leg(leg).part)]
     }
 
     /// Fire an event of this call, in the order of its story.
@@ -266,14 +272,14 @@ impl State {
         contact: &'a Contact,
     ) -> impl Iterator<Item = (LegId, &'a Leg)> {
         let legs = self.ring.legs().iter().zip(&self.contacts).enumerate();
-        let same = move |(_, (leg, other)): &(LegId, (&Leg, &Contact))| {
+        let same = move |(_, (leg, other)): &(usize, (&Leg, &Contact))| {
             leg.part == part
                 && contact.dead.is_none()
                 && other.dead.is_none()
                 && other.dial_string == contact.dial_string
                 && self.ring.of_this_attempt(leg)
         };
-        legs.filter(same).map(|(id, (leg, _))| (id, leg))
+        legs.filter(same).map(|(id, (leg, _))| (LegId(id), leg))
     }
 
     /// It rings, or is still to start; who is about to end does neither.
@@ -282,14 +288,14 @@ impl State {
         legs.any(|(leg, _)| self.ring.droppable(leg))
     }
 
-    fn has_rung(&self, part: PartId, stage: usize, contact: &Contact) -> bool {
+    fn has_rung(&self, part: PartId, stage: StageId, contact: &Contact) -> bool {
         let mut legs = self.legs_to(part, contact);
         legs.any(|(_, leg)| leg.stage == stage)
     }
 
-    /// How many of the legs from this one on ring, or are still to start.
-    fn open_since(&self, first: LegId) -> usize {
-        let legs = self.ring.legs().iter().skip(first);
+    /// How many legs ring, or are still to start.
+    fn open(&self) -> usize {
+        let legs = self.ring.legs().iter();
         legs.filter(|leg| leg.state != LegState::Ended).count()
     }
 
@@ -306,7 +312,7 @@ impl State {
     /// One that rings already does not ring twice; one that has had its turn only if `again`.
     fn added(
         &mut self,
-        (part, stage): (PartId, usize),
+        (part, stage): (PartId, StageId),
         mut found: Vec<(Contact, NewLeg)>,
         limit: usize,
         again: bool,
@@ -319,7 +325,7 @@ impl State {
         if found.is_empty() {
             return Err(NotAdded::Rings);
         }
-        if self.open_since(0) + found.len() > limit {
+        if self.open() + found.len() > limit {
             return Err(NotAdded::Limit(limit));
         }
         let (contacts, legs): (Vec<_>, Vec<_>) = found.into_iter().unzip();

@@ -7,7 +7,7 @@ use super::{Call, State};
 use crate::contacts::{Caller, Contact, Owner};
 use crate::plan::moved::moved;
 use crate::plan::{self, Limits, Stage, Target, Variables};
-use crate::ring::{Cause, Event, LegId, NewLeg, Place, Redirect};
+use crate::ring::{Cause, Event, LegId, NewLeg, PartId, Place, Redirect};
 use crate::settings::{self, HOPS};
 use crate::switch::guard::guarded;
 use crate::switch::text::field;
@@ -57,7 +57,7 @@ impl Call {
 
     fn places(&self, leg: LegId, session: &Session<'_>) -> Vec<Place> {
         let known = |contact: &Contact| (contact.target.clone(), contact.owner.clone());
-        let known = self.state.lock().contacts.get(leg).map(known);
+        let known = self.state.lock().contacts.get(leg.0).map(known);
         let Some((target, owner)) = known else {
             return Vec::new();
         };
@@ -114,7 +114,7 @@ impl Call {
     ) -> Found {
         let (part, rang, contact) = {
             let state = self.state.lock();
-            let it = &state.ring.legs()[leg];
+            let it = state.ring.leg(leg);
             (it.part, it.ringing.is_some(), state.contacts[leg].clone())
         };
         let Some(owner) = contact.owner.clone() else {
@@ -158,7 +158,7 @@ impl Call {
         moved: &Contact,
         owner: &Owner,
         number: &str,
-        part: usize,
+        part: PartId,
         caller: &dyn Caller,
     ) -> Vec<(Contact, NewLeg)> {
         let target = Target {
@@ -242,7 +242,7 @@ impl Hand<'_> {
             let state = call.state.lock();
             let numbers = places.iter().map(|place| place.number.clone());
             let numbers: Vec<String> = numbers.collect();
-            let it = &state.ring.legs()[leg];
+            let it = state.ring.leg(leg);
             let news = event::redirected(it, &state.known[leg], &numbers);
             (news, state.ring.hops(leg) + 1)
         };
@@ -279,7 +279,7 @@ impl State {
     /// A device that rings already, or has had its turn in this stage, does not ring twice; nor do
     /// more than `limit` legs at once.
     fn followed(&mut self, leg: LegId, mut found: Found, limit: usize) -> Event {
-        let it = &self.ring.legs()[leg];
+        let it = self.ring.leg(leg);
         let (part, stage) = (it.part, it.stage);
         let rings =
             |contact: &Contact| self.rings(part, contact) || self.has_rung(part, stage, contact);
@@ -289,7 +289,7 @@ impl State {
             seen.push(contact.dial_string.clone());
             new
         });
-        found.truncate(limit.saturating_sub(self.open_since(0)));
+        found.truncate(limit.saturating_sub(self.open()));
         let mut legs = Vec::new();
         for (contact, new, number) in found {
             self.add(vec![contact]);

@@ -10,8 +10,8 @@ impl Ring {
         let parts = parts.into_iter().map(|(settings, stages)| Part {
             settings,
             stages,
-            stage: 0,
-            first: 0,
+            stage: StageId(0),
+            first: LegId(0),
             attempt: 1,
             attempt_began: Time::ZERO,
             phase: Phase::Resolving,
@@ -37,8 +37,8 @@ impl Ring {
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Command> {
         self.now = self.now.max(now);
         match event {
-            Event::Begin => (0..self.parts.len()).for_each(|part| match self.end {
-                None => self.begin_stage(part, 0),
+            Event::Begin => self.part_ids().for_each(|part| match self.end {
+                None => self.begin(part),
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
@@ -83,29 +83,38 @@ impl Ring {
     pub(super) fn ended(&mut self, leg: LegId, cause: Cause) {
         // Nothing is known yet of what was not dialled.
         let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
-        if self.legs.get(leg).is_some_and(dialled) {
+        if self.legs.get(leg.0).is_some_and(dialled) {
             let part = self.legs[leg].part;
             self.leg_ended(leg, cause);
             self.stage_over(part);
         }
     }
 
-    pub(super) fn begin_stage(&mut self, part: PartId, stage: usize) {
+    fn begin(&mut self, part: PartId) {
+        match self.parts[part].settings.delay {
+            Time::ZERO => self.begin_stage(part, StageId(0)),
+            delay => self.parts[part].phase = Phase::Sleeping(self.now + delay),
+        }
+    }
+
+    pub(super) fn begin_stage(&mut self, part: PartId, stage: StageId) {
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
         // A phone of an earlier stage may win in early media while this one is looked up.
-        let limit = it.settings.stage_limit(stage + 1 == it.stages);
-        it.stage_deadline = Some(self.now + limit);
-        if stage == 0 {
+        let limit = it
+            .settings
+            .stage_limit(stage.0 + 1 == it.stages, Time::ZERO);
+        it.stage_deadline = limit.map(|limit| self.now + limit);
+        if stage == StageId(0) {
             it.attempt_began = self.now;
         }
         self.commands.push(Command::Resolve { part, stage });
     }
 
     fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
-        let Some(it) = self.parts.get(part) else {
+        let Some(it) = self.parts.get(part.0) else {
             return;
         };
         let (asked, late) = (it.phase == Phase::Resolving, self.is_over(part));
@@ -117,7 +126,7 @@ impl Ring {
         let may_grow = new.iter().any(|leg| leg.may_register);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
         if !asked || self.end.is_some() || late {
             self.never_dialled(legs, late);
             if asked {
@@ -126,7 +135,7 @@ impl Ring {
                 }
                 // Should the winner leave unanswered, it is this stage's turn all the same.
                 if self.winner().is_some_and(|leg| self.may_resume(leg)) {
-                    self.parts[part].stage = stage.saturating_sub(1);
+                    self.parts[part].stage = StageId(stage.0.saturating_sub(1));
                 }
                 self.parts[part].phase = Phase::Ending;
                 self.stage_over(part);
@@ -138,10 +147,11 @@ impl Ring {
         let beside = earlier.any(|leg| leg.part == part && leg.is_open());
         let it = &mut self.parts[part];
         let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
-        let last = stage + 1 == it.stages;
+        let last = stage.0 + 1 == it.stages;
         it.phase = Phase::Ringing;
-        it.first = first;
-        it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
+        it.first = LegId(first);
+        let limit = it.settings.stage_limit(last, Time::ZERO);
+        it.stage_deadline = limit.map(|limit| self.now + limit);
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
         it.early_media = it
             .settings
@@ -174,12 +184,20 @@ impl Ring {
             self.never_dialled(alive, false);
         } else {
             // If nobody rings at once, the earliest late starter does: core's rule too.
-            let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
+            let plans = alive.iter().map(|&leg| &self.legs[leg].plan);
+            let delays = plans
+                .filter(|plan| plan.held.is_zero())
+                .map(|plan| plan.delay);
             let shift = delays.min().filter(|_| !beside).unwrap_or_default();
             for &leg in &alive {
-                let delay = self.legs[leg].plan.delay - shift;
+                let plan = &self.legs[leg].plan;
+                let delay = match plan.held {
+                    Time::ZERO => plan.delay - shift,
+                    held => held + plan.delay,
+                };
                 self.legs[leg].at = Some(self.now + delay);
             }
+            self.stretch(part);
             for leg in alive {
                 if self.legs[leg].at == Some(self.now) {
                     self.dial(leg);
@@ -217,16 +235,18 @@ impl Ring {
     fn started(&mut self, leg: LegId) {
         let now = self.now;
         let begins = |it: &&mut Leg| it.state == LegState::Dialled && !it.started;
-        if let Some(it) = self.legs.get_mut(leg).filter(begins) {
+        if let Some(it) = self.legs.get_mut(leg.0).filter(begins) {
             it.started = true;
             it.dialled = Some(now);
+            let part = it.part;
+            self.stretch(part);
         }
     }
 
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
         let now = self.now;
         let goes_on = |it: &&mut Leg| it.dialled.is_some() && it.state != LegState::Ended;
-        let Some(it) = self.legs.get_mut(leg).filter(goes_on) else {
+        let Some(it) = self.legs.get_mut(leg.0).filter(goes_on) else {
             return;
         };
         it.started = true;
@@ -264,7 +284,7 @@ impl Ring {
             let core = it.early_media == EarlyMedia::Core && it.state == LegState::EarlyMedia;
             core && it.hung_up.is_none()
         };
-        if self.end.is_some() || !self.legs.get(leg).is_some_and(counts) {
+        if self.end.is_some() || !self.legs.get(leg.0).is_some_and(counts) {
             return;
         }
         let plan = &self.legs[leg].plan;
@@ -276,9 +296,9 @@ impl Ring {
     }
 
     fn answered(&mut self, leg: LegId) {
-        let before = self.legs.get(leg).map(|it| it.answered);
+        let before = self.legs.get(leg.0).map(|it| it.answered);
         self.leg_reached(leg, LegState::Answered);
-        let Some(it) = self.legs.get(leg).filter(|_| before == Some(None)) else {
+        let Some(it) = self.legs.get(leg.0).filter(|_| before == Some(None)) else {
             return;
         };
         if it.state != LegState::Answered {
@@ -298,7 +318,7 @@ impl Ring {
     }
 
     fn confirmed(&mut self, leg: LegId) {
-        let Some(it) = self.legs.get(leg).filter(|it| it.asked) else {
+        let Some(it) = self.legs.get(leg.0).filter(|it| it.asked) else {
             return;
         };
         if self.winner() == Some(leg) {
@@ -320,7 +340,12 @@ impl Ring {
         let early = self.tentative().filter(|_| self.cancelled.is_none());
         if let Some(end) = self.end.filter(|_| early.is_none()) {
             if self.legs[leg].hung_up.is_none() {
-                let cause = self.cancelled.unwrap_or(end.tells());
+                let user = self.declined(end);
+                let told = match user.is_some() && self.legs[leg].plan.user == user {
+                    true => Cause::LOSE_RACE,
+                    false => end.tells(),
+                };
+                let cause = self.cancelled.unwrap_or(told);
                 self.legs[leg].cut = true;
                 self.hang_up(leg, cause);
             }
@@ -349,7 +374,7 @@ impl Ring {
         let (won, tentative) = (self.winner(), self.tentative());
         let Some(it) = self
             .legs
-            .get_mut(leg)
+            .get_mut(leg.0)
             .filter(|leg| leg.state != LegState::Ended)
         else {
             return;
@@ -402,6 +427,7 @@ impl Ring {
         if it.hung_up.is_none() && settings.single_reject.matches(cause) {
             let hang_up_caller = settings.hang_up_on_single_reject;
             return self.end_call(End::SingleReject {
+                by: leg,
                 cause,
                 hang_up_caller,
             });
@@ -431,13 +457,15 @@ impl Ring {
         {
             return;
         }
-        let waits = |leg: &&mut Leg| leg.part == part && leg.state == LegState::Waiting;
-        let starts = legs.filter_map(|leg| leg.at.filter(|_| leg.state == LegState::Waiting));
+        let waits = |leg: &Leg| {
+            leg.part == part && leg.state == LegState::Waiting && leg.plan.held.is_zero()
+        };
+        let starts = legs.filter(|leg| waits(leg)).filter_map(|leg| leg.at);
         let Some(earliest) = starts.min() else {
             return;
         };
         let early = earliest.saturating_sub(self.now);
-        for leg in self.legs.iter_mut().filter(waits) {
+        for leg in self.legs.iter_mut().filter(|leg| waits(leg)) {
             leg.at = leg.at.map(|at| at - early);
         }
     }
@@ -473,7 +501,7 @@ impl Ring {
         match self.cancelled {
             Some(cause) => self.end_call(End::Cancelled(cause)),
             // Every part has waited for this.
-            None => (0..self.parts.len()).for_each(|part| self.stage_over(part)),
+            None => self.part_ids().for_each(|part| self.stage_over(part)),
         }
     }
 
@@ -499,13 +527,29 @@ impl Ring {
             return;
         }
         self.end = Some(end);
+        if let Some(user) = self.declined(end) {
+            self.hang_up_all(
+                |leg| leg.plan.user.as_ref() == Some(&user),
+                Cause::LOSE_RACE,
+            );
+        }
         self.hang_up_all(|_| true, end.tells());
-        for part in 0..self.parts.len() {
+        for part in self.part_ids() {
             // Whoever is still looked up will not ring.
             if self.parts[part].phase == Phase::Resolving {
                 self.parts[part].phase = Phase::Ending;
             }
             self.stage_over(part);
+        }
+    }
+
+    /// The user who has declined the call for everybody: his other devices have missed nothing.
+    fn declined(&self, end: End) -> Option<String> {
+        match end {
+            End::SingleReject { by, cause, .. } if cause.is_rejection() || cause.is_busy() => {
+                self.legs[by].plan.user.clone()
+            }
+            _ => None,
         }
     }
 
@@ -517,7 +561,7 @@ impl Ring {
     /// Whatever rings or is still to start, but the winner.
     fn hang_up_all(&mut self, which: impl Fn(&Leg) -> bool, cause: Cause) {
         let winner = self.winner();
-        for leg in 0..self.legs.len() {
+        for leg in self.leg_ids() {
             let it = &mut self.legs[leg];
             let starts = it.state != LegState::Waiting || it.at.is_some();
             let open = starts && it.state != LegState::Ended && it.hung_up.is_none();
@@ -538,7 +582,7 @@ impl Ring {
     /// The newest stage's time is over: the next one takes its place, or joins it.
     pub(super) fn stage_time_over(&mut self, part: PartId) {
         if self.parts[part].goes_on_progressively() && !self.is_over(part) {
-            let next = self.parts[part].stage + 1;
+            let next = StageId(self.parts[part].stage.0 + 1);
             return self.begin_stage(part, next);
         }
         self.time_over_for(part);
@@ -561,7 +605,7 @@ impl Ring {
     }
 
     fn drop_leg(&mut self, leg: LegId) {
-        if leg >= self.legs.len() || !self.droppable(leg) {
+        if leg.0 >= self.legs.len() || !self.droppable(leg) {
             return;
         }
         let cause = Cause::ORIGINATOR_CANCEL;
@@ -575,15 +619,15 @@ impl Ring {
     }
 
     /// Added legs ring beside what rings already.
-    fn added(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>) {
+    fn added(&mut self, part: PartId, stage: StageId, new: Vec<NewLeg>) {
         let first = self.legs.len();
-        if part >= self.parts.len() {
+        if part.0 >= self.parts.len() {
             return;
         }
         let takes = self.takes(part, stage);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
         if legs.is_empty() || !takes {
             return self.never_dialled(legs, false);
         }
@@ -600,7 +644,7 @@ impl Ring {
     }
 
     /// A leg that was required has failed: its stage rings for nothing.
-    fn cancel_stage(&mut self, part: PartId, stage: usize) {
+    fn cancel_stage(&mut self, part: PartId, stage: StageId) {
         // To the others it is a missed call.
         let cause = self.parts[part].settings.missed.cause();
         if self.parts[part].stage == stage {
@@ -650,8 +694,8 @@ impl Ring {
             return self.part_done(part);
         }
         let it = &mut self.parts[part];
-        if it.stage + 1 < it.stages && !it.last {
-            let next = it.stage + 1;
+        if it.stage.0 + 1 < it.stages && !it.last {
+            let next = StageId(it.stage.0 + 1);
             self.begin_stage(part, next);
         } else if it.attempt < it.settings.attempts
             && it
@@ -666,7 +710,7 @@ impl Ring {
             if until > self.now {
                 it.phase = Phase::Sleeping(until);
             } else {
-                self.begin_stage(part, 0);
+                self.begin_stage(part, StageId(0));
             }
         } else {
             self.part_done(part);
@@ -688,6 +732,7 @@ impl Ring {
             Some(End::SingleReject {
                 cause,
                 hang_up_caller,
+                ..
             }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
                 let (outcome, cause) = self.most_telling();
@@ -715,7 +760,7 @@ impl End {
 }
 
 impl Leg {
-    pub(super) fn new(part: PartId, stage: usize, plan: NewLeg) -> Leg {
+    pub(super) fn new(part: PartId, stage: StageId, plan: NewLeg) -> Leg {
         Leg {
             part,
             stage,

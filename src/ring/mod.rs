@@ -9,12 +9,14 @@
 mod cause;
 mod deadlines;
 mod machine;
+mod number;
 mod outcome;
 mod redirect;
 mod settings;
 mod view;
 
 pub use cause::Cause;
+pub use number::{LegId, PartId, StageId};
 pub use outcome::{Failure, Outcome, rank};
 pub use redirect::Place;
 pub use settings::{EarlyMedia, Missed, Mode, Redirect, RejectRule, Settings};
@@ -24,12 +26,12 @@ use std::time::Duration;
 
 /// Time since the call began.
 pub type Time = Duration;
-pub type PartId = usize;
-pub type LegId = usize;
 
 /// What the bridge found behind one contact of the stage that is about to ring.
 #[derive(Debug, Clone, Default)]
 pub struct NewLeg {
+    /// `[originate_delay_start]`: so much later than its stage, whoever rings.
+    pub held: Duration,
     /// `[leg_delay_start]`, `[leg_timeout]`, `[leg_progress_timeout]`.
     pub delay: Duration,
     pub timeout: Option<Duration>,
@@ -51,6 +53,8 @@ pub struct NewLeg {
     pub redirect: Option<Redirect>,
     /// The number of the user who rings, so that no redirect leads back to him.
     pub number: Option<String>,
+    /// Whose device it is.
+    pub user: Option<String>,
 }
 
 /// What becomes of a leg's own deadline while it is being confirmed.
@@ -113,7 +117,7 @@ pub enum Event {
     /// These legs join a stage that rings: an operator's, or a device that has registered late.
     Added {
         part: PartId,
-        stage: usize,
+        stage: StageId,
         legs: Vec<NewLeg>,
     },
 }
@@ -121,7 +125,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Find the contacts of this stage now and answer with `Event::Resolved`.
-    Resolve { part: PartId, stage: usize },
+    Resolve { part: PartId, stage: StageId },
     /// Find the contacts of these places, where the phone of this leg has moved, and answer with
     /// `Event::Followed`.
     Follow { leg: LegId, places: Vec<Place> },
@@ -171,7 +175,7 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub struct Leg {
     pub part: PartId,
-    pub stage: usize,
+    pub stage: StageId,
     pub state: LegState,
     pub dialled: Option<Time>,
     pub ringing: Option<Time>,
@@ -209,7 +213,7 @@ pub struct Leg {
 #[derive(Debug, Clone)]
 pub struct Ringing {
     pub part: PartId,
-    pub stage: usize,
+    pub stage: StageId,
     pub stages: usize,
     pub stage_left: Option<Duration>,
     pub call_left: Option<Duration>,
@@ -222,7 +226,8 @@ enum Phase {
     Ringing,
     /// Its time is over; waiting for the last leg to end.
     Ending,
-    /// Between two attempts of `originate_retries`.
+    /// Before its first stage (`originate_delay_start`), or between two attempts
+    /// (`originate_retries`).
     Sleeping(Time),
     Done,
 }
@@ -231,7 +236,7 @@ enum Phase {
 struct Part {
     settings: Settings,
     stages: usize,
-    stage: usize,
+    stage: StageId,
     /// The first leg of the stage that rings.
     first: LegId,
     attempt: u32,
@@ -253,6 +258,7 @@ enum End {
     Cancelled(Cause),
     /// `fail_on_single_reject` or `hangup_on_single_reject`.
     SingleReject {
+        by: LegId,
         cause: Cause,
         hang_up_caller: bool,
     },

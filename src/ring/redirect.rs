@@ -63,7 +63,7 @@ impl Leg {
 impl Ring {
     /// What becomes of this leg when its phone has moved.
     pub fn redirect(&self, leg: LegId) -> Redirect {
-        let Some(it) = self.legs.get(leg) else {
+        let Some(it) = self.legs.get(leg.0) else {
             return Redirect::Core;
         };
         let of_part = self.parts[it.part].settings.redirect;
@@ -100,7 +100,7 @@ impl Ring {
     /// The places that are to be tried, the most preferred first. None where the leg does not go
     /// on, or leads nowhere new.
     fn new_places(&mut self, leg: LegId, mut places: Vec<Place>) -> Vec<Place> {
-        let follows = self.legs.get(leg).is_some_and(|it| {
+        let follows = self.legs.get(leg.0).is_some_and(|it| {
             let rings = LegState::UNANSWERED.contains(&it.state) && it.hung_up.is_none();
             rings && self.takes(it.part, it.stage) && self.winner() != Some(leg)
         });
@@ -139,7 +139,7 @@ impl Ring {
     }
 
     pub(super) fn followed(&mut self, leg: LegId, new: Vec<NewLeg>) {
-        let Some(it) = self.legs.get(leg) else {
+        let Some(it) = self.legs.get(leg.0) else {
             return;
         };
         let (part, stage, since) = (it.part, it.stage, it.since.or(it.dialled));
@@ -148,6 +148,7 @@ impl Ring {
         let first = self.legs.len();
         self.legs.extend(new.into_iter().map(|plan| {
             let plan = NewLeg {
+                held: Duration::ZERO,
                 delay: Duration::ZERO,
                 timeout,
                 progress_timeout,
@@ -161,7 +162,7 @@ impl Ring {
                 ..Leg::new(part, stage, plan)
             }
         }));
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
         if let Some(moved) = &mut self.legs[leg].moved {
             moved.looking = false;
             moved.found |= asked && !legs.is_empty();
@@ -223,7 +224,7 @@ impl Ring {
                     && it.hung_up.is_none()
                     && (id == up || self.line(id).any(|it| it == up))
             };
-            if self.legs.iter().enumerate().any(rings) || self.follow(up) {
+            if self.leg_ids().zip(&self.legs).any(rings) || self.follow(up) {
                 return true;
             }
         }
@@ -240,7 +241,7 @@ impl Ring {
 
     /// The legs in whose place somebody is looked up, and until when that is of use.
     pub(super) fn looked_for(&self) -> impl Iterator<Item = (LegId, Time)> {
-        let legs = self.legs.iter().enumerate();
+        let legs = self.leg_ids().zip(&self.legs);
         let looked_for = legs.filter(|(_, leg)| leg.is_looked_for());
         looked_for.filter_map(|(id, leg)| Some((id, leg.deadline()?)))
     }

@@ -2,7 +2,7 @@
 //! `cti_legs`, the events' body, `cti show` and the metrics are all made from this one report.
 //! The ring machine knows when and why; the channel's name and address are noted here.
 
-use crate::ring::{Cause, Leg, Ring, Role};
+use crate::ring::{Cause, Leg, PartId, Ring, Role, StageId};
 use crate::switch::session::cause_name;
 use serde::Serialize;
 use std::time::Duration;
@@ -36,11 +36,11 @@ pub struct Known {
 pub struct LegReport {
     /// Which `:_:` part; not told, as most plans have one.
     #[serde(skip)]
-    pub part: usize,
+    pub part: PartId,
     pub target: String,
     pub contact: String,
     pub uuid: Option<String>,
-    pub stage: usize,
+    pub stage: StageId,
     pub start_ms: Option<u64>,
     pub ringing_ms: Option<u64>,
     pub answered_ms: Option<u64>,
@@ -66,7 +66,7 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
         target: known.target.clone(),
         contact: known.contact.clone(),
         uuid: known.uuid.clone(),
-        stage: leg.stage + 1,
+        stage: leg.stage,
         start_ms: ms(leg.dialled),
         ringing_ms: ms(leg.ringing),
         answered_ms: ms(leg.answered),
@@ -80,7 +80,7 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
             Role::Cancelled => "cancelled",
             Role::Redirected => "redirected",
         }),
-        redirected_from: leg.replaces.and_then(|from| all.get(from)?.uuid.clone()),
+        redirected_from: leg.replaces.and_then(|from| all.get(from.0)?.uuid.clone()),
         moved_to: known.moved_to.clone(),
     };
     let legs = ring.legs().iter().zip(known);

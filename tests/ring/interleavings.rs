@@ -3,7 +3,9 @@
 //! all merges are played, and the referee watches over each.
 
 use super::{Fault, Referee, ms};
-use mod_cti::ring::{Cause, Command, Event, LegId, LegState, NewLeg, Ring, Settings};
+use mod_cti::ring::{
+    Cause, Command, Event, LegId, LegState, NewLeg, PartId, Ring, Settings, StageId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -61,7 +63,7 @@ fn outside() -> Vec<Vec<Event>> {
         Event::CallerGone,
         Event::Cancel(Cause::CALL_REJECTED),
         Event::Skip,
-        Event::Drop(0),
+        Event::Drop(LegId(0)),
         Event::Tick,
     ];
     let each = events.into_iter().map(|event| vec![event]);
@@ -80,7 +82,7 @@ pub fn every_interleaving(legs: usize) -> Result<u64, String> {
             }
             let fate = |id: usize| FATES[digit(id)];
             for other in outside() {
-                let mut rows: Vec<_> = (0..legs).map(|id| events(fate(id), id)).collect();
+                let mut rows: Vec<_> = (0..legs).map(|id| events(fate(id), LegId(id))).collect();
                 rows.push(other);
                 merges(&rows, &mut Vec::new(), &mut |order| {
                     played += 1;
@@ -141,14 +143,14 @@ fn play(grown: Grown, legs: usize, order: &[Event]) -> Vec<Fault> {
     play.feed(Event::Begin);
     for nth in 0..legs {
         let legs = vec![NewLeg::default()];
+        let (part, stage) = (PartId(0), StageId(0));
         play.feed(match (grown, nth) {
-            (Grown::Parts, part) => Event::Resolved { part, legs },
-            (_, 0) => Event::Resolved { part: 0, legs },
-            _ => Event::Added {
-                part: 0,
-                stage: 0,
+            (Grown::Parts, nth) => Event::Resolved {
+                part: PartId(nth),
                 legs,
             },
+            (_, 0) => Event::Resolved { part, legs },
+            _ => Event::Added { part, stage, legs },
         });
     }
     for event in order {
@@ -192,7 +194,7 @@ impl Play {
         for command in commands {
             match command {
                 // Nobody can be found in the stage that follows.
-                Command::Resolve { part, stage } if stage > 0 => {
+                Command::Resolve { part, stage } if stage > StageId(0) => {
                     let legs = Vec::new();
                     self.feed(Event::Resolved { part, legs });
                 }
@@ -207,9 +209,9 @@ impl Play {
         for _ in 0..100 {
             let of = self.ring.legs().iter().enumerate();
             let open = of.filter(|(_, leg)| leg.state != LegState::Ended);
-            let open: Vec<LegId> = open.map(|(id, _)| id).collect();
+            let open: Vec<LegId> = open.map(|(id, _)| LegId(id)).collect();
             let hung_up = open.iter().find(|leg| self.hung_up.contains_key(leg));
-            let answered = |leg: &&LegId| self.ring.legs()[**leg].answered.is_some();
+            let answered = |leg: &&LegId| self.ring.leg(**leg).answered.is_some();
             if let Some(&leg) = hung_up {
                 self.ends(leg, self.hung_up[&leg]);
             } else if let Some(&leg) = open.iter().find(answered) {

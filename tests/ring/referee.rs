@@ -3,8 +3,8 @@
 
 use super::ms;
 use mod_cti::ring::{
-    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, Place,
-    Redirect, Ring, Role, Settings,
+    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, PartId,
+    Place, Redirect, Ring, Role, Settings, StageId,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -66,22 +66,22 @@ pub struct Referee {
     caller_rings: bool,
     busy: (u64, u32),
     /// The first of the legs that came with the event.
-    new: LegId,
+    new: usize,
     pub faults: Vec<Fault>,
 }
 
 struct PartSeen {
     settings: Settings,
     stages: usize,
-    stage: Option<usize>,
+    stage: Option<StageId>,
     attempt: u32,
     attempt_began: u64,
     /// The first of the attempt's legs.
-    attempt_first: LegId,
+    attempt_first: usize,
     resolving: bool,
     /// The first of the legs of the stage that rings.
-    first: LegId,
-    deadline: u64,
+    first: usize,
+    deadline: Option<u64>,
     over: Option<u64>,
     progress: Option<u64>,
     /// Nobody is registered; until then the stage is kept open.
@@ -97,8 +97,8 @@ struct PartSeen {
 }
 
 struct LegSeen {
-    part: usize,
-    stage: usize,
+    part: PartId,
+    stage: StageId,
     plan: NewLeg,
     starts: u64,
     /// When it was told to be dialled.
@@ -147,8 +147,8 @@ enum Ended {
     Won(LegId),
     CallerGone,
     Cancelled(Cause),
-    /// By one phone, and whether the caller is hung up for it.
-    Rejected(Cause, bool),
+    /// By one phone.
+    Rejected(Cause, LegId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -180,7 +180,7 @@ impl Referee {
             attempt_first: 0,
             resolving: false,
             first: 0,
-            deadline: 0,
+            deadline: None,
             over: settings.timeout.map(|limit| limit.as_millis() as u64),
             progress: None,
             wait: None,
@@ -216,33 +216,35 @@ impl Referee {
                 self.stage_begins(now, *part, legs, ring.legs().len());
             }
             Event::Started(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended)
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended)
                     && leg.commanded.is_some()
                     && !std::mem::replace(&mut leg.started, true)
                     && !leg.has_rung()
                 {
                     leg.dialled = Some(now);
+                    let part = leg.part;
+                    self.stretch(part);
                 }
             }
             Event::Ringing(leg) | Event::EarlyMedia(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.rang = true;
                 }
             }
             Event::Answered(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.picked_up.get_or_insert(now);
                     leg.answered |= leg.plan.confirm.is_none() || leg.confirmed;
                 }
             }
             Event::Confirmed(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.confirmed |= leg.asked;
                     leg.answered |= leg.asked && leg.picked_up.is_some();
                 }
             }
             Event::Ended { leg, cause } | Event::Redirected { leg, cause, .. } => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.told = Some(*cause);
                 }
             }
@@ -267,16 +269,16 @@ impl Referee {
                 let goes_on = |leg: &LegId| extends || self.legs[*leg].cancelled.is_none();
                 let winner = self.in_early_media(ring).filter(goes_on);
                 let winner = winner.map(|leg| self.legs[leg].part);
-                for part in 0..self.parts.len() {
+                for part in (0..self.parts.len()).map(PartId) {
                     if self.rings(part) || winner == Some(part) {
                         let it = &mut self.parts[part];
                         match event {
                             Event::Extend(time) => {
                                 let time = time.as_millis() as u64;
-                                it.deadline += time;
+                                it.deadline = it.deadline.map(|at| at + time);
                                 it.wait = it.wait.map(|at| at + time);
                             }
-                            _ => (it.deadline, it.skipped) = (now, true),
+                            _ => (it.deadline, it.skipped) = (Some(now), true),
                         }
                     }
                 }
@@ -287,7 +289,7 @@ impl Referee {
                     Some(Ended::Won(winner)) => self.early.is_some() || winner == *leg,
                     Some(_) => false,
                 };
-                if let Some(leg) = self.legs.get_mut(*leg) {
+                if let Some(leg) = self.legs.get_mut(leg.0) {
                     let open = goes_on && !leg.ended && leg.hung_up.is_none();
                     leg.dropped |= open && !leg.answered;
                 }
@@ -315,15 +317,18 @@ impl Referee {
                     leg.cut = true;
                     leg.plan.dead = None;
                 }
+                if !late && !legs.is_empty() && !hopeless(legs) {
+                    self.stretch(*part);
+                }
             }
             _ => {}
         }
     }
 
-    fn stage_begins(&mut self, now: u64, part: usize, legs: &[NewLeg], first: LegId) {
+    fn stage_begins(&mut self, now: u64, part: PartId, legs: &[NewLeg], first: usize) {
         let beside = self.open(part).next().is_some();
         let it = &mut self.parts[part];
-        let stage = it.stage.unwrap_or(0);
+        let stage = it.stage.unwrap_or_default();
         if self.ended.is_some() || !it.resolving {
             // Nobody waits for them any more.
             it.resolving = false;
@@ -331,11 +336,11 @@ impl Referee {
             return self.never_dialled(first);
         }
         it.resolving = false;
-        if stage == 0 {
+        if stage == StageId(0) {
             it.attempt_first = first;
         }
         it.first = first;
-        it.deadline = now + it.limit();
+        it.deadline = it.limit().map(|limit| now + limit);
         it.progress = it
             .settings
             .progress_timeout
@@ -348,12 +353,31 @@ impl Referee {
         let absent = legs.iter().filter(unregistered).any(|leg| leg.may_register);
         let wait = it.settings.wait_register.map(|wait| now + millis(wait));
         it.wait = wait.filter(|_| absent && alive.clone().count() == 0);
-        let shift = alive.map(|leg| leg.delay).min().filter(|_| !beside);
+        let shifted = alive.filter(|leg| leg.held.is_zero());
+        let shift = shifted.map(|leg| leg.delay).min().filter(|_| !beside);
         let late = it.ending;
         self.new_legs(now, (part, stage), legs, shift.unwrap_or_default());
         for leg in self.legs[first..].iter_mut().filter(|_| late) {
             leg.plan.dead = None;
         }
+        if !late && !hopeless(legs) {
+            self.stretch(part);
+        }
+    }
+
+    /// A stage time that nobody wrote leaves each leg its own.
+    fn stretch(&mut self, part: PartId) {
+        if self.parts[part].settings.stage_timeout.is_some() || self.parts[part].goes_on() {
+            return;
+        }
+        let own = |leg: &LegSeen| {
+            let began = leg.since.or(leg.dialled).unwrap_or(leg.starts);
+            Some(began + millis(leg.plan.timeout?))
+        };
+        let rings = |leg: &&LegSeen| leg.hung_up.is_none() && leg.plan.dead.is_none();
+        let longest = self.open(part).filter(rings).filter_map(own).max();
+        let it = &mut self.parts[part];
+        it.deadline = it.deadline.map(|at| at.max(longest.unwrap_or(0)));
     }
 
     /// Nobody has told it to end, or it has answered since.
@@ -361,19 +385,23 @@ impl Referee {
         self.legs[leg].hung_up.is_none()
     }
 
-    fn never_dialled(&mut self, first: LegId) {
+    fn never_dialled(&mut self, first: usize) {
         for leg in &mut self.legs[first..] {
             leg.plan.dead = None;
             leg.cut = true;
         }
     }
 
-    fn new_legs(&mut self, now: u64, of: (usize, usize), legs: &[NewLeg], shift: Duration) {
+    fn new_legs(&mut self, now: u64, of: (PartId, StageId), legs: &[NewLeg], shift: Duration) {
         self.legs.extend(legs.iter().map(|plan| LegSeen {
             part: of.0,
             stage: of.1,
             plan: plan.clone(),
-            starts: now + plan.delay.saturating_sub(shift).as_millis() as u64,
+            starts: now
+                + match plan.held {
+                    Duration::ZERO => millis(plan.delay.saturating_sub(shift)),
+                    held => millis(held + plan.delay),
+                },
             commanded: None,
             dialled: None,
             started: false,
@@ -401,11 +429,12 @@ impl Referee {
     }
 
     fn followed(&mut self, now: u64, id: LegId, legs: &[NewLeg]) {
-        let Some(leg) = self.legs.get(id) else { return };
+        let Some(leg) = self.legs.get(id.0) else { return };
         let (at, since) = ((leg.part, leg.stage), leg.since.or(leg.dialled));
         let (asked, first) = (leg.looking, self.legs.len());
         let of = &leg.plan;
         let plans = legs.iter().map(|plan| NewLeg {
+            held: Duration::ZERO,
             delay: Duration::ZERO,
             timeout: of.timeout,
             progress_timeout: of.progress_timeout,
@@ -422,6 +451,9 @@ impl Referee {
         }
         self.legs[id].looking = false;
         self.legs[id].replaced |= !legs.is_empty();
+        if !legs.is_empty() {
+            self.stretch(at.0);
+        }
     }
 
     /// The legs in whose place this one rings.
@@ -440,14 +472,14 @@ impl Referee {
         let mut legs = self.legs.iter().enumerate();
         legs.any(|(id, it)| {
             let open = it.looking || !it.ended && it.hung_up.is_none();
-            open && self.root(id) == root
+            open && self.root(LegId(id)) == root
         })
     }
 
     /// A phone that has moved is followed.
     fn follows(&mut self, now: u64, leg: LegId, places: &[Place]) {
-        let say = |what: &str| format!("{now}: follow {leg} {places:?}: {what}");
-        let known = leg < self.legs.len();
+        let say = |what: &str| format!("{now}: follow {} {places:?}: {what}", leg.0);
+        let known = leg.0 < self.legs.len();
         self.law(Law::KnownIds, known, || say("no such leg"));
         if !known {
             return;
@@ -488,7 +520,7 @@ impl Referee {
     }
 
     /// Its stage rings: what an operator's command means.
-    fn rings(&self, part: usize) -> bool {
+    fn rings(&self, part: PartId) -> bool {
         let it = &self.parts[part];
         let open = self.open(part).next().is_some() || it.wait.is_some();
         let early = self.early.is_some_and(|leg| {
@@ -502,13 +534,13 @@ impl Referee {
     /// The winner, if it may still be steered: nobody has answered.
     fn in_early_media(&self, ring: &Ring) -> Option<LegId> {
         let winner = ring.winner()?;
-        let early = ring.legs()[winner].state == LegState::EarlyMedia;
+        let early = ring.leg(winner).state == LegState::EarlyMedia;
         let leaves = self.early != Some(winner) && self.legs[winner].hung_up.is_some();
         Some(winner).filter(|_| early && !leaves)
     }
 
     /// The part's legs that ring or are still to start.
-    fn open(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+    fn open(&self, part: PartId) -> impl Iterator<Item = &LegSeen> {
         let legs = self.legs.iter();
         let never = |leg: &LegSeen| leg.cut && leg.commanded.is_none();
         let open = move |leg: &LegSeen| leg.looking || !leg.ended && !never(leg);
@@ -542,7 +574,7 @@ impl Referee {
         self.due(now, ring);
         let mut ringing = ring.ringing(ms(now));
         ringing.retain(|_| self.ended.is_none());
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let idle = self.open(part).next().is_none();
             let given_up = matches!(self.ended, Some(end) if !matches!(end, Ended::Won(_)));
             let it = &mut self.parts[part];
@@ -569,7 +601,7 @@ impl Referee {
             Event::Ended { leg, .. } | Event::Redirected { leg, .. } => Some(*leg),
             _ => None,
         };
-        let ends = ends.filter(|&leg| self.legs.get(leg).is_some_and(|leg| !leg.ended));
+        let ends = ends.filter(|&leg| self.legs.get(leg.0).is_some_and(|leg| !leg.ended));
         if let Some(leg) = ends {
             self.legs[leg].ended = true;
         }
@@ -584,7 +616,7 @@ impl Referee {
         for leg in self.legs.iter_mut().filter(late) {
             (leg.looking, leg.timed_out, leg.given_up) = (false, true, Some(now));
         }
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let late = past(self.parts[part].over, now);
             if self.parts[part].resolving && late {
                 let it = &mut self.parts[part];
@@ -596,7 +628,7 @@ impl Referee {
             }
             let it = &mut self.parts[part];
             let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
-            it.last |= late || now >= it.deadline && stops;
+            it.last |= late || past(it.deadline, now) && stops;
             if early.is_some() || !it.goes_on() {
                 it.ending = true;
                 self.time_over_for(part);
@@ -604,7 +636,7 @@ impl Referee {
         }
     }
 
-    fn time_over_for(&mut self, part: usize) {
+    fn time_over_for(&mut self, part: PartId) {
         let open = |leg: &&mut LegSeen| {
             leg.part == part && !leg.ended && !leg.cut && !leg.dropped && leg.hung_up.is_none()
         };
@@ -621,7 +653,7 @@ impl Referee {
         let (Event::Answered(id) | Event::Confirmed(id)) = event else {
             return;
         };
-        let Some(leg) = self.legs.get_mut(*id).filter(|leg| leg.answered) else {
+        let Some(leg) = self.legs.get_mut(id.0).filter(|leg| leg.answered) else {
             return;
         };
         if leg.ended || std::mem::replace(&mut leg.counted, true) {
@@ -636,12 +668,12 @@ impl Referee {
         if self.ended == Some(Ended::Won(*id)) {
             self.early = None;
             let losers = |leg: &LegSeen| leg.commanded.is_some() && !leg.ended;
-            let open = |(it, leg): (LegId, &LegSeen)| {
+            let open = |(it, leg): (usize, &LegSeen)| {
                 let told = Command::HangUp {
-                    leg: it,
+                    leg: LegId(it),
                     cause: Cause::LOSE_RACE,
                 };
-                losers(leg) && it != *id && leg.hung_up.is_none() && !commands.contains(&told)
+                losers(leg) && it != id.0 && leg.hung_up.is_none() && !commands.contains(&told)
             };
             let open = self.legs.iter().enumerate().any(open);
             return self.law(Law::AnswersCount, !open, || {
@@ -666,12 +698,12 @@ impl Referee {
             return;
         }
         let mut over = true;
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let it = &self.parts[part];
             let Some(stage) = it.stage else { return };
             let waits = self.open(part).next().is_some() || it.wait.is_some() || it.resolving;
             let late = past(it.over, now);
-            let next = stage + 1 < it.stages && !it.last && !late;
+            let next = stage.0 + 1 < it.stages && !it.last && !late;
             let in_time = |limit| it.idle.unwrap_or(now) <= millis(limit);
             let in_time = it.settings.retry_timeout.is_none_or(in_time);
             let again = it.attempt < it.settings.attempts && in_time && !late && !it.last;
@@ -692,7 +724,7 @@ impl Referee {
             let leg = &self.legs[id];
             let rang = leg.commanded.is_some() || leg.plan.dead.is_some();
             let fresh = leg.ended && !ended && rang && !leg.cut;
-            let fresh = fresh && !self.goes_on_elsewhere(id);
+            let fresh = fresh && !self.goes_on_elsewhere(LegId(id));
             if !(fresh && leg.plan.required) {
                 continue;
             }
@@ -734,21 +766,20 @@ impl Referee {
             seen.cut |= undialled && !seen.timed_out;
             let legs = ring.legs().iter().enumerate().skip(id + 1);
             let mut later = legs.filter(|(_, it)| it.state == LegState::Ended);
-            let root = self.root(id);
-            let last = !later.any(|(it, _)| !self.legs[it].ended && self.root(it) == root);
-            let failed = last && !self.goes_on_elsewhere(id);
+            let root = self.root(LegId(id));
+            let last = !later.any(|(it, _)| !self.legs[it].ended && self.root(LegId(it)) == root);
+            let failed = last && !self.goes_on_elsewhere(LegId(id));
             let seen = &self.legs[id];
             let own = hung_up.is_none() && !undialled && !seen.cut && failed;
             let settings = &self.parts[leg.part].settings;
             if own && settings.single_reject.matches(leg.cause) {
-                let hang_up = settings.hang_up_on_single_reject;
-                self.ended = Some(Ended::Rejected(leg.cause, hang_up));
+                self.ended = Some(Ended::Rejected(leg.cause, LegId(id)));
             }
         }
     }
 
     /// Why a stage may be cancelled now, if nothing has ended the call.
-    fn why(&self, now: u64, part: usize, stage: usize, ring: &Ring) -> Option<Why> {
+    fn why(&self, now: u64, part: PartId, stage: StageId, ring: &Ring) -> Option<Why> {
         let it = &self.parts[part];
         let legs = || {
             let both = ring.legs().iter().zip(&self.legs).skip(it.attempt_first);
@@ -765,14 +796,14 @@ impl Referee {
         self.stage_time_over(now, part).then_some(Why::TimeOver)
     }
 
-    fn stage_time_over(&self, now: u64, part: usize) -> bool {
+    fn stage_time_over(&self, now: u64, part: PartId) -> bool {
         let it = &self.parts[part];
         let silent = !self.newest(part).any(LegSeen::has_rung);
-        now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent)
+        past(it.deadline, now) || past(it.over, now) || (past(it.progress, now) && silent)
     }
 
     /// The legs of the part's newest stage.
-    fn newest(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+    fn newest(&self, part: PartId) -> impl Iterator<Item = &LegSeen> {
         let it = &self.parts[part];
         let legs = self.legs[it.first..].iter();
         legs.filter(move |leg| (leg.part, Some(leg.stage)) == (part, it.stage))
@@ -786,7 +817,7 @@ impl Referee {
         | Command::Join(leg)
         | Command::HangUp { leg, .. } = command
         {
-            let known = *leg < self.legs.len();
+            let known = leg.0 < self.legs.len();
             self.law(Law::KnownIds, known, || say("no such leg"));
             if !known {
                 return;
@@ -818,7 +849,7 @@ impl Referee {
                 let seen = &self.legs[*leg];
                 let fresh = seen.commanded.is_none()
                     && seen.plan.dead.is_none()
-                    && *leg >= self.parts[part].attempt_first;
+                    && leg.0 >= self.parts[part].attempt_first;
                 self.law(Law::KnownIds, fresh, || say("not this one"));
                 if fresh {
                     self.dial(now, *leg);
@@ -877,9 +908,11 @@ impl Referee {
                     .iter()
                     .any(|it| it.commanded.is_some() && !it.ended);
                 self.law(Law::NothingLeft, !open, || say("somebody rings"));
-                let waits = (0..self.parts.len()).any(|part| self.waits(now, part, ring));
+                let waits = (0..self.parts.len())
+                    .map(PartId)
+                    .any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
-                let (expected, hang_up) = self.result(ring);
+                let (expected, hang_up) = self.result(now, ring);
                 let told = (*outcome, *cause) == expected && *hang_up_caller == hang_up;
                 self.law(Law::TrueResult, told, || {
                     format!("{} not {expected:?}", say(""))
@@ -888,13 +921,13 @@ impl Referee {
         }
     }
 
-    fn resolve(&mut self, now: u64, part: usize, stage: usize, ring: &Ring) {
+    fn resolve(&mut self, now: u64, part: PartId, stage: StageId, ring: &Ring) {
         let over = self.ended.is_some() || self.verdict.is_some();
         let say = |what: &str| format!("{now}: resolve {part}.{stage}: {what}");
         self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
         let open = self.open(part).next().is_some();
         let it = &self.parts[part];
-        let beside = it.settings.mode == Mode::Progressive && stage > 0;
+        let beside = it.settings.mode == Mode::Progressive && stage > StageId(0);
         self.law(Law::StagesInOrder, !open || beside, || {
             say("the stage before still rings")
         });
@@ -908,7 +941,7 @@ impl Referee {
             say("the stage before has its time")
         });
         let it = &mut self.parts[part];
-        if stage == 0 && it.stage.is_some() {
+        if stage == StageId(0) && it.stage.is_some() {
             let (idle, began) = (it.idle.unwrap_or(now), it.attempt_began);
             let settings = &it.settings;
             let slept = now >= idle + millis(settings.retry_sleep);
@@ -920,27 +953,29 @@ impl Referee {
             self.law(Law::NothingAfterTheEnd, in_time, || say("too late to try"));
         }
         let it = &mut self.parts[part];
-        if stage == 0 {
+        if stage == StageId(0) {
             it.attempt_began = now;
         }
         let last = it.last;
         let next = match it.stage {
-            None => stage == 0,
-            Some(last) if stage == 0 => {
+            None => stage == StageId(0),
+            Some(last) if stage == StageId(0) => {
                 it.attempt += 1;
-                last + 1 == it.stages && it.attempt <= it.settings.attempts
+                last.0 + 1 == it.stages && it.attempt <= it.settings.attempts
             }
-            Some(last) => stage == last + 1 && stage < it.stages,
+            Some(last) => stage.0 == last.0 + 1 && stage.0 < it.stages,
         };
         let next = next && !last && !std::mem::replace(&mut it.resolving, true);
+        let begun = it.stage.is_some() || now >= millis(it.settings.delay);
         it.stage = Some(stage);
         it.wait = None;
-        it.deadline = now + it.limit();
+        it.deadline = it.limit().map(|limit| now + limit);
+        self.law(Law::NeverEarly, begun, || say("the part begins later"));
         self.law(Law::StagesInOrder, next, || say("out of order"));
     }
 
     /// Nothing has ended the time in which a device may register.
-    fn waits(&self, now: u64, part: usize, ring: &Ring) -> bool {
+    fn waits(&self, now: u64, part: PartId, ring: &Ring) -> bool {
         let it = &self.parts[part];
         let why = it.stage.and_then(|stage| self.why(now, part, stage, ring));
         it.wait.is_some_and(|at| at > now) && self.ended.is_none() && why.is_none()
@@ -955,7 +990,7 @@ impl Referee {
         if early > 0 && nobody_rings {
             // All the later ones move with it.
             let known = self.legs[..self.new].iter_mut();
-            for leg in known.filter(|leg| leg.part == part) {
+            for leg in known.filter(|leg| leg.part == part && leg.plan.held.is_zero()) {
                 if leg.commanded.is_none() {
                     leg.starts = leg.starts.saturating_sub(early).max(now);
                 }
@@ -963,13 +998,13 @@ impl Referee {
         }
         let starts = self.legs[leg].starts;
         self.law(Law::NeverEarly, starts <= now, || {
-            format!("{now}: {leg} starts {starts}")
+            format!("{now}: {leg:?} starts {starts}")
         });
         (self.legs[leg].commanded, self.legs[leg].dialled) = (Some(now), Some(now));
     }
 
     fn hang_up(&mut self, now: u64, leg: LegId, cause: Cause, ring: &Ring) {
-        let say = |what: &str| format!("{now}: hang up {leg} {cause:?}: {what}");
+        let say = |what: &str| format!("{now}: hang up {leg:?} {cause:?}: {what}");
         let it = &self.legs[leg];
         let rings = it.commanded.is_some() && !it.ended && it.hung_up.is_none();
         self.law(Law::HangUpsAreDue, rings, || say("it does not ring"));
@@ -1035,8 +1070,16 @@ impl Referee {
             }
             Some(Ended::CallerGone) => return is(cause == Cause::ORIGINATOR_CANCEL, Reason::Cut),
             Some(Ended::Cancelled(by)) => return is(cause == by, Reason::Cut),
-            Some(Ended::Rejected(..)) => {
-                return is(cause == Cause::NO_ANSWER || cause == missed, Reason::Cut);
+            Some(Ended::Rejected(why, by)) => {
+                let declined = why.is_rejection() || why.is_busy();
+                let user = self.legs[by].plan.user.as_ref();
+                let same = declined && user.is_some() && user == leg.plan.user.as_ref();
+                let told = if same {
+                    Cause::LOSE_RACE
+                } else {
+                    Cause::NO_ANSWER
+                };
+                return is(cause == told, Reason::Cut);
             }
             _ => {}
         }
@@ -1058,7 +1101,7 @@ impl Referee {
         let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
         let own = past(leg.deadline(), now)
             || past(since(leg.plan.progress_timeout), now) && !leg.has_rung();
-        let stage = winner && (now >= part.deadline || past(part.over, now));
+        let stage = winner && (past(part.deadline, now) || past(part.over, now));
         if own || stage || leg.timed_out {
             return is(cause == missed, Reason::TimeOver);
         }
@@ -1072,11 +1115,11 @@ impl Referee {
         for (id, leg) in self.legs.iter().enumerate() {
             let part = &self.parts[leg.part];
             let rings = self.ended.is_none() && leg.commanded.is_some();
-            let won =
-                self.ended == Some(Ended::Won(id)) && ring.legs()[id].state != LegState::Ended;
+            let won = self.ended == Some(Ended::Won(LegId(id)))
+                && ring.legs()[id].state != LegState::Ended;
             let unanswered = won && !leg.answered;
             if leg.looking && self.ended.is_none() {
-                let deadline = Some(part.deadline).filter(|_| !part.resolving);
+                let deadline = part.deadline.filter(|_| !part.resolving);
                 owe(deadline, "a stage's deadline during a look-up");
                 owe(part.over, "the call's deadline during a look-up");
                 owe(leg.deadline(), "a leg's deadline during a look-up");
@@ -1087,7 +1130,7 @@ impl Referee {
             let rang = self.newest(leg.part).any(LegSeen::has_rung);
             let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
             if rings || unanswered {
-                let deadline = Some(part.deadline).filter(|_| !part.resolving || unanswered);
+                let deadline = part.deadline.filter(|_| !part.resolving || unanswered);
                 owe(deadline, "a stage's deadline");
                 owe(part.over, "the call's deadline");
             }
@@ -1107,6 +1150,13 @@ impl Referee {
             if waits && self.ended.is_none() && !part.ending {
                 owe(Some(leg.starts), "a late start");
             }
+        }
+        for part in self.parts.iter().filter(|part| part.stage.is_none()) {
+            let begins = Some(millis(part.settings.delay)).filter(|_| self.ended.is_none());
+            owe(
+                begins.filter(|at| past_not(part.over, *at)),
+                "a part's beginning",
+            );
         }
         let parts = ring.ringing(Duration::ZERO).into_iter();
         for part in parts.filter(|_| self.ended.is_none()) {
@@ -1155,13 +1205,15 @@ impl Referee {
     }
 
     /// Promise 8, from our own notes of who rang and whose time was over.
-    fn result(&self, ring: &Ring) -> ((Outcome, Cause), bool) {
+    fn result(&self, now: u64, ring: &Ring) -> ((Outcome, Cause), bool) {
         match self.ended {
             Some(Ended::CallerGone) => {
                 return ((Outcome::Cancelled, Cause::ORIGINATOR_CANCEL), false);
             }
             Some(Ended::Cancelled(cause)) => return ((Outcome::Cancelled, cause), false),
-            Some(Ended::Rejected(cause, hang_up)) => {
+            Some(Ended::Rejected(cause, by)) => {
+                let settings = &self.parts[self.legs[by].part].settings;
+                let hang_up = settings.hang_up_on_single_reject;
                 return ((Outcome::of(cause), cause), hang_up);
             }
             Some(Ended::Won(_)) | None => {}
@@ -1192,6 +1244,9 @@ impl Referee {
                 Some((_, leg)) => (Outcome::of(leg.cause), leg.cause),
                 None if both().any(|it| dropped(&it)) => {
                     (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
+                }
+                None if self.parts.iter().any(|part| past(part.over, now)) => {
+                    (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
             }
@@ -1225,7 +1280,7 @@ impl Referee {
             }
             let is_winner = leg.role == Some(Role::Winner);
             // Joined in early media, it has won nothing unless it answers.
-            let has_won = winner == Some(id) && leg.answered.is_some();
+            let has_won = winner == Some(LegId(id)) && leg.answered.is_some();
             self.law(Law::TrueRoles, is_winner == has_won, say);
             let loser = leg.role == Some(Role::Loser);
             self.law(Law::TrueRoles, !loser || winner.is_some(), say);
@@ -1233,7 +1288,7 @@ impl Referee {
             let never = self.parts[leg.part].settings.missed == Missed::Never;
             let lost = self.legs[id].hung_up == Some(Cause::LOSE_RACE) && !never;
             let lost = lost && winner.is_some();
-            let joined = winner == Some(id);
+            let joined = winner == Some(LegId(id));
             self.law(Law::TrueRoles, !lost || loser || joined, say);
             let told = self.legs[id].told == Some(Cause::ORIGINATOR_CANCEL);
             let gone = told && self.ended == Some(Ended::CallerGone);
@@ -1263,18 +1318,33 @@ impl LegSeen {
 impl PartSeen {
     /// Progressively: when its time is over, the newest stage rings on beside the next.
     fn goes_on(&self) -> bool {
-        let another = self.stage.is_some_and(|stage| stage + 1 < self.stages);
+        let another = self.stage.is_some_and(|stage| stage.0 + 1 < self.stages);
         self.settings.mode == Mode::Progressive && another && !self.last
     }
 
-    fn limit(&self) -> u64 {
-        let last = self.stage.unwrap_or(0) + 1 == self.stages;
-        millis(self.settings.stage_limit(last))
+    fn limit(&self) -> Option<u64> {
+        let last = self.stage.unwrap_or_default().0 + 1 == self.stages;
+        let default = match last {
+            true => self.settings.last_stage_default,
+            false => self.settings.stage_default,
+        };
+        let limit = self.settings.stage_timeout.unwrap_or(default);
+        Some(millis(limit)).filter(|limit| *limit > 0)
     }
 }
 
 fn millis(time: Duration) -> u64 {
     time.as_millis() as u64
+}
+
+/// A required one among them cannot ring.
+fn hopeless(legs: &[NewLeg]) -> bool {
+    legs.iter().any(|leg| leg.required && leg.dead.is_some())
+}
+
+/// The call is not over by then.
+fn past_not(over: Option<u64>, at: u64) -> bool {
+    over.is_none_or(|over| at < over)
 }
 
 fn past(deadline: Option<u64>, now: u64) -> bool {
