@@ -117,6 +117,8 @@ struct LegSeen {
     /// Its answer was told, and counted or refused.
     counted: bool,
     hung_up: Option<Cause>,
+    /// … before this event was read.
+    hung_up_before: Option<Cause>,
     /// By an operator.
     dropped: bool,
     /// An operator has cancelled the call when it had won in early media.
@@ -156,6 +158,8 @@ enum Why {
     TimeOver,
     /// A required leg failed.
     Required,
+    /// … in whose place somebody was looked up for too long.
+    GivenUp,
 }
 
 /// Why a leg is hung up.
@@ -424,12 +428,15 @@ impl Referee {
             looking: false,
             replaced: false,
             given_up: None,
+            hung_up_before: None,
             numbers: plan.number.iter().cloned().collect(),
         }));
     }
 
     fn followed(&mut self, now: u64, id: LegId, legs: &[NewLeg]) {
-        let Some(leg) = self.legs.get(id.0) else { return };
+        let Some(leg) = self.legs.get(id.0) else {
+            return;
+        };
         let (at, since) = ((leg.part, leg.stage), leg.since.or(leg.dialled));
         let (asked, first) = (leg.looking, self.legs.len());
         let of = &leg.plan;
@@ -471,7 +478,7 @@ impl Referee {
         let root = self.root(leg);
         let mut legs = self.legs.iter().enumerate();
         legs.any(|(id, it)| {
-            let open = it.looking || !it.ended && it.hung_up.is_none();
+            let open = it.looking || !it.ended && it.hung_up_before.is_none();
             open && self.root(LegId(id)) == root
         })
     }
@@ -554,6 +561,9 @@ impl Referee {
             return;
         }
         let ended: Vec<bool> = self.legs.iter().map(|leg| leg.ended).collect();
+        for leg in &mut self.legs {
+            leg.hung_up_before = leg.hung_up;
+        }
         for command in commands {
             if let Command::Follow { leg, places } = command {
                 self.follows(now, *leg, places);
@@ -561,12 +571,13 @@ impl Referee {
         }
         self.time_passes(now, event, commands);
         self.ends(now, ring);
+        self.required_stops_looking(event, &ended);
         self.answer_counts(now, event, commands);
         for command in commands {
             self.command(now, command, ring);
         }
         self.ends(now, ring);
-        self.required(now, event, &ended);
+        self.required_takes_all(now, event, &ended);
         let cancelled = |leg: LegId| self.legs[leg].cancelled.is_some();
         if self.ended.is_some() && self.early.is_none_or(cancelled) {
             self.legs.iter_mut().for_each(|leg| leg.looking = false);
@@ -618,6 +629,7 @@ impl Referee {
         }
         for part in (0..self.parts.len()).map(PartId) {
             let late = past(self.parts[part].over, now);
+            self.parts[part].ending |= late && self.parts[part].stage.is_none();
             if self.parts[part].resolving && late {
                 let it = &mut self.parts[part];
                 (it.resolving, it.ending, it.last) = (false, true, true);
@@ -715,31 +727,45 @@ impl Referee {
         self.law(Law::StagesGoOn, !over, || format!("{now}: no verdict"));
     }
 
-    /// What a required leg that has failed in this event takes with it.
-    fn required(&mut self, now: u64, event: &Event, ended: &[bool]) {
+    /// The required legs that have failed in this event.
+    fn required(&self, event: &Event, ended: &[bool]) -> Vec<LegId> {
         if self.ended.is_some() || matches!(event, Event::Unanswered(_)) {
-            return;
+            return Vec::new();
         }
-        for (id, ended) in ended.iter().enumerate() {
-            let leg = &self.legs[id];
+        let legs = self.legs.iter().zip(ended).enumerate();
+        let failed = legs.filter(|(id, (leg, ended))| {
             let rang = leg.commanded.is_some() || leg.plan.dead.is_some();
-            let fresh = leg.ended && !ended && rang && !leg.cut;
-            let fresh = fresh && !self.goes_on_elsewhere(LegId(id));
-            if !(fresh && leg.plan.required) {
-                continue;
-            }
-            let (part, stage) = (leg.part, leg.stage);
+            let fresh = leg.ended && !**ended && rang && !leg.cut;
+            fresh && leg.plan.required && !self.goes_on_elsewhere(LegId(*id))
+        });
+        failed.map(|(id, _)| LegId(id)).collect()
+    }
+
+    /// Nobody is looked up any more in the stage of a required leg that has failed.
+    fn required_stops_looking(&mut self, event: &Event, ended: &[bool]) {
+        for failed in self.required(event, ended) {
+            let at = (self.legs[failed].part, self.legs[failed].stage);
+            let own = |leg: &&mut LegSeen| (leg.part, leg.stage) == at;
+            let own = self.legs.iter_mut().filter(own);
+            own.for_each(|leg| leg.looking = false);
+        }
+    }
+
+    /// What a required leg that has failed in this event takes with it.
+    fn required_takes_all(&mut self, now: u64, event: &Event, ended: &[bool]) {
+        for id in self.required(event, ended) {
+            let (part, stage) = (self.legs[id].part, self.legs[id].stage);
             if self.parts[part].stage == Some(stage) {
                 self.parts[part].wait = None;
             }
-            let own = |leg: &&mut LegSeen| (leg.part, leg.stage) == (part, stage);
-            let own = self.legs.iter_mut().filter(own);
-            own.for_each(|leg| leg.looking = false);
             let rings = self
                 .open(part)
                 .any(|leg| leg.stage == stage && leg.hung_up.is_none());
             self.law(Law::RequiredLegs, !rings, || {
-                format!("{now} {event:?}: required leg {id} has failed, its stage rings on")
+                format!(
+                    "{now} {event:?}: required leg {} has failed, its stage rings on",
+                    id.0
+                )
             });
         }
     }
@@ -782,16 +808,24 @@ impl Referee {
     fn why(&self, now: u64, part: PartId, stage: StageId, ring: &Ring) -> Option<Why> {
         let it = &self.parts[part];
         let legs = || {
-            let both = ring.legs().iter().zip(&self.legs).skip(it.attempt_first);
-            both.filter(|(leg, _)| (leg.part, leg.stage) == (part, stage))
+            let both = ring.legs().iter().zip(&self.legs).enumerate();
+            let both = both.skip(it.attempt_first);
+            both.filter(|(_, (leg, _))| (leg.part, leg.stage) == (part, stage))
         };
-        let failed = |(leg, seen): (&Leg, &LegSeen)| {
+        let required = |seen: &LegSeen| {
             let rang = seen.commanded.is_some() || seen.plan.dead.is_some();
-            let just = leg.ended == Some(ms(now)) || seen.given_up == Some(now);
-            seen.plan.required && rang && just && !seen.cut
+            seen.plan.required && rang && !seen.cut
+        };
+        let failed = |(id, (leg, seen)): (usize, (&Leg, &LegSeen))| {
+            let just = required(seen) && leg.ended == Some(ms(now));
+            just && !self.goes_on_elsewhere(LegId(id))
         };
         if legs().any(failed) {
             return Some(Why::Required);
+        }
+        // Its time was over in the look-up: after that of those who rang.
+        if legs().any(|(_, (_, seen))| required(seen) && seen.given_up == Some(now)) {
+            return Some(Why::GivenUp);
         }
         self.stage_time_over(now, part).then_some(Why::TimeOver)
     }
@@ -1105,6 +1139,9 @@ impl Referee {
         if own || stage || leg.timed_out {
             return is(cause == missed, Reason::TimeOver);
         }
+        if why == Some(Why::GivenUp) && early.is_none() {
+            return is(cause == missed, Reason::Cut);
+        }
         Err("its time is not over")
     }
 
@@ -1151,7 +1188,11 @@ impl Referee {
                 owe(Some(leg.starts), "a late start");
             }
         }
-        for part in self.parts.iter().filter(|part| part.stage.is_none()) {
+        for part in self
+            .parts
+            .iter()
+            .filter(|part| part.stage.is_none() && !part.ending)
+        {
             let begins = Some(millis(part.settings.delay)).filter(|_| self.ended.is_none());
             owe(
                 begins.filter(|at| past_not(part.over, *at)),
