@@ -592,7 +592,8 @@ impl Referee {
             if it.resolving && given_up {
                 (it.resolving, it.ending) = (false, true);
             }
-            it.wait = it.wait.filter(|_| ringing.iter().any(|it| it.part == part));
+            let rings = ringing.iter().any(|it| it.part == part);
+            it.wait = it.wait.filter(|at| rings && *at > now);
             if idle && !it.resolving && it.wait.is_none() {
                 it.idle.get_or_insert(now);
             }
@@ -1267,7 +1268,8 @@ impl Referee {
         let says = |it: &(&LegSeen, &Leg)| !it.0.cut && !it.0.replaced && !dropped(it);
         let legs = || both().filter(|it| it.1.state == LegState::Ended && says(it));
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
-            let unconfirmed = seen.picked_up.is_some() && !seen.answered;
+            // Also one whose confirmation came too late.
+            let unconfirmed = seen.picked_up.is_some() && seen.plan.confirm.is_some();
             unconfirmed || seen.rang && (seen.timed_out || leg.cause.is_no_answer())
         };
         let how = if legs().any(rang_out) {
