@@ -155,15 +155,30 @@ impl Ring {
         let it = &mut self.parts[part];
         if it.phase == Phase::Ringing && due(it.progress_deadline) {
             it.progress_deadline = None;
-            let of_stage = (part, it.stage);
-            let rang = |leg: &Leg| {
-                let rang = leg.ringing.is_some() || leg.answered.is_some();
-                rang && (leg.part, leg.stage) == of_stage
-            };
-            if !self.legs[it.first.0..].iter().any(rang) {
+            if self.is_silent(part) {
                 self.stage_time_over(part);
             }
         }
+    }
+
+    /// Nobody of the newest stage has rung.
+    fn is_silent(&self, part: PartId) -> bool {
+        let it = &self.parts[part];
+        let of_stage = (part, it.stage);
+        let rang = |leg: &Leg| {
+            let rang = leg.ringing.is_some() || leg.answered.is_some();
+            rang && (leg.part, leg.stage) == of_stage
+        };
+        !self.legs[it.first.0..].iter().any(rang)
+    }
+
+    /// What rings of this part is about to be ended, because its time is over.
+    pub(super) fn is_late(&self, part: PartId) -> bool {
+        let it = &self.parts[part];
+        let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= self.now);
+        let stage = due(it.stage_deadline) || due(it.progress_deadline) && self.is_silent(part);
+        let ends = it.phase == Phase::Ringing && !it.goes_on_progressively();
+        due(it.over()) || ends && stage
     }
 
     /// Something of the part still rings or is to start, and nobody has ended it; the winner aside.

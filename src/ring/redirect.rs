@@ -123,15 +123,7 @@ impl Ring {
     /// Look up the next places of a leg that has ended: all of them that it prefers alike.
     fn follow(&mut self, leg: LegId) -> bool {
         let it = &self.legs[leg];
-        let part = &self.parts[it.part];
-        // Its stage's time may be over before anybody has looked at the clock.
-        let stage = part
-            .stage_deadline
-            .filter(|_| part.phase == Phase::Ringing && !part.goes_on_progressively());
-        let late = [it.deadline(), stage]
-            .into_iter()
-            .flatten()
-            .any(|at| at <= self.now);
+        let late = it.deadline().is_some_and(|at| at <= self.now) || self.is_late(it.part);
         let takes = self.takes(it.part, it.stage) && !late;
         let Some(moved) = self.legs[leg].moved.as_mut() else {
             return false;
