@@ -123,8 +123,7 @@ impl Ring {
     /// Look up the next places of a leg that has ended: all of them that it prefers alike.
     fn follow(&mut self, leg: LegId) -> bool {
         let it = &self.legs[leg];
-        let late = it.deadline().is_some_and(|at| at <= self.now) || self.is_late(it.part);
-        let takes = self.takes(it.part, it.stage) && !late;
+        let takes = self.takes(it.part, it.stage) && !self.too_late(leg);
         let Some(moved) = self.legs[leg].moved.as_mut() else {
             return false;
         };
@@ -136,6 +135,12 @@ impl Ring {
         moved.looking = true;
         self.commands.push(Command::Follow { leg, places });
         true
+    }
+
+    /// Its own time or its stage's is over, though nobody may have looked at the clock yet.
+    fn too_late(&self, leg: LegId) -> bool {
+        let it = &self.legs[leg];
+        it.deadline().is_some_and(|at| at <= self.now) || self.is_late(it.part)
     }
 
     pub(super) fn followed(&mut self, leg: LegId, new: Vec<NewLeg>) {
@@ -163,6 +168,10 @@ impl Ring {
             }
         }));
         let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
+        if asked && self.too_late(leg) {
+            // The look-up ends with what is about to be ended.
+            return self.never_dialled(legs, false);
+        }
         if let Some(moved) = &mut self.legs[leg].moved {
             moved.looking = false;
             moved.found |= asked && !legs.is_empty();

@@ -453,7 +453,10 @@ impl Referee {
         for leg in &mut self.legs[first..] {
             (leg.replaces, leg.since) = (Some(id), since);
         }
-        if !asked {
+        let part = &self.parts[at.0];
+        let stage = self.rings(at.0) && !part.goes_on() && self.stage_time_over(now, at.0);
+        let late = past(self.legs[id].deadline(), now) || past(part.over, now) || stage;
+        if !asked || late {
             return self.never_dialled(first);
         }
         self.legs[id].looking = false;

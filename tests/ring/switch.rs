@@ -308,13 +308,6 @@ impl<'d> Switch<'d> {
         }
         self.referee.before(self.now, &event, &self.ring);
         let commands = self.ring.handle(ms(self.now), event.clone());
-        if std::env::var_os("RING_TRACE").is_some() {
-            eprintln!(
-                "{} {event:?} -> {commands:?} next {:?}",
-                self.now,
-                self.ring.next_deadline()
-            );
-        }
         self.referee.after(self.now, &event, &commands, &self.ring);
         let next = self.ring.next_deadline();
         if let Some(next) = next.filter(|_| std::mem::replace(&mut self.armed, next) != next) {

@@ -1187,6 +1187,16 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1000 tick           -> dial b
         1010 followed a x
         legs a redirected MOVED; x failed GONE; b open"),
+    ("… or moves when its stage's time is over, in the moment before anybody has looked", "a,c|b", "stage=1000", "
+        0    begin          -> dial a c
+        1002 moved a 5000   -> hangup c NO_ANSWER
+        1005 ended c NO_ANSWER -> dial b"),
+    ("… or is found then", "a,c|b", "stage=1000", "
+        0    begin          -> dial a c
+        600  moved a 5000   -> follow a 5000
+        1002 followed a x   -> hangup c NO_ANSWER
+        1005 ended c NO_ANSWER -> dial b
+        legs a redirected MOVED; c failed NO_ANSWER; x failed GONE; b open"),
     ("… and its leg's own, which counts from the first INVITE", "a/timeout=500,b", "", "
         0    begin          -> dial a b
         300  moved a 5000   -> follow a 5000
