@@ -16,7 +16,7 @@ impl Hand<'_> {
     /// Make this leg and send its INVITE. Where that cannot be done the leg has ended, at once.
     pub fn dial(&mut self, leg: LegId) {
         let call = self.call;
-        let (part, contact, redirect) = {
+        let (part, mut contact, redirect) = {
             let state = call.state.lock();
             let Some(contact) = state.contacts.get(leg.0) else {
                 return;
@@ -24,6 +24,9 @@ impl Hand<'_> {
             let redirect = state.ring.redirect(leg);
             (state.ring.leg(leg).part, contact.clone(), redirect)
         };
+        if contact.moved && contact.dial_string.starts_with("loopback/") {
+            self.carry_headers(&mut contact.variables);
+        }
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
         let number = format!("{}.{}", call.serial, leg.0);

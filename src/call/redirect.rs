@@ -6,6 +6,7 @@ use super::desk::Hand;
 use super::{Call, State};
 use crate::contacts::{Caller, Contact, Owner};
 use crate::plan::moved::moved;
+use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Stage, Target, Variables};
 use crate::ring::{Cause, Event, LegId, NewLeg, PartId, Place, Redirect};
 use crate::settings::{self, HOPS};
@@ -235,6 +236,22 @@ impl Marks {
 }
 
 impl Hand<'_> {
+    /// The caller's own headers, which sofia would hand to a leg of his; the far half of a
+    /// `loopback/` is another caller.
+    pub fn carry_headers(&self, variables: &mut Variables) {
+        const HEADER: &str = "sip_h_";
+        let copies = self.caller.variable("sip_copy_custom_headers");
+        if copies.is_some_and(|copies| !is_true(&copies)) {
+            return;
+        }
+        for name in self.caller.channel().names_with(&[HEADER]) {
+            let own = variables.get(&name).is_some();
+            if let Some(value) = self.caller.variable(&name).filter(|_| !own) {
+                variables.set(&name, value);
+            }
+        }
+    }
+
     /// The phone of this leg has moved to these places: what rings there rings in its place.
     pub fn follow(&mut self, leg: LegId, places: Vec<Place>) {
         let call = self.call;

@@ -53,7 +53,12 @@ pub fn moved(contact: &str) -> Result<Moved, WhyNot> {
     let (user, host) = match scheme.to_ascii_lowercase().as_str() {
         "sip" | "sips" => {
             let (user, host) = address.split_once('@').ok_or(WhyNot::NoNumber)?;
-            let user = user.split([';', ':']).next().unwrap_or_default();
+            let user = user.split(';').next().unwrap_or_default();
+            // A password says nothing; what is none shows what the phone is after.
+            let (user, password) = user.split_once(':').unwrap_or((user, ""));
+            if !is_harmless(password) {
+                return Err(WhyNot::Characters);
+            }
             (decoded(user)?, host_of(host))
         }
         "tel" => {
@@ -63,12 +68,11 @@ pub fn moved(contact: &str) -> Result<Moved, WhyNot> {
         }
         _ => return Err(WhyNot::Scheme),
     };
-    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "+*#_.-".contains(c);
     if user.is_empty() {
         Err(WhyNot::NoNumber)
     } else if user.len() > LONGEST {
         Err(WhyNot::TooLong)
-    } else if !user.chars().all(is_harmless) {
+    } else if !is_harmless(&user) {
         Err(WhyNot::Characters)
     } else {
         Ok(Moved {
@@ -77,6 +81,11 @@ pub fn moved(contact: &str) -> Result<Moved, WhyNot> {
             q: q_of(parameters),
         })
     }
+}
+
+fn is_harmless(text: &str) -> bool {
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "+*#_.-".contains(c);
+    text.chars().all(is_harmless)
 }
 
 /// What follows a display name in quotes, which may hold whatever else a contact may.
@@ -193,6 +202,9 @@ mod tests {
             ("<sip:1003|1004@h>", WhyNot::Characters),
             ("<sip:1003/public/inline@h>", WhyNot::Characters),
             ("<sip:app=park@h>", WhyNot::Characters),
+            ("<sip:1003:_:loopback/1004@h>", WhyNot::Characters),
+            ("<sip:^^,1003@h>", WhyNot::Characters),
+            ("<sip:[a=b]1003@h>", WhyNot::Characters),
             ("<sip:1003%2Fx@h>", WhyNot::Characters),
             ("<sip:1003%24%7Bx%7D@h>", WhyNot::Characters),
             ("<sip:1003%0d%0a@h>", WhyNot::Characters),
