@@ -199,7 +199,14 @@ impl Hand<'_> {
         if cause == Cause::LOSE_RACE && !is_pickup {
             session.set("group_dial_status", Some("loser"));
         }
-        session.hang_up(if is_pickup { Cause::NO_PICKUP } else { cause });
+        // Sofia transfers the caller first and then ends the leg itself (`cti_redirect=core`).
+        let transferred = self.caller.up() && !self.caller.ready();
+        let has_moved = transferred && session.variable("sip_redirected_to").is_some();
+        session.hang_up(match cause {
+            _ if is_pickup => Cause::NO_PICKUP,
+            Cause::ORIGINATOR_CANCEL if has_moved => Cause::REDIRECTION_TO_NEW_DESTINATION,
+            cause => cause,
+        });
     }
 
     /// A leg is over: nobody waits for it any more.
