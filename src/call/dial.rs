@@ -5,6 +5,7 @@
 use super::LEG_VARIABLE;
 use super::desk::Hand;
 use super::redirect::{NO_EARLY_MEDIA, OUTRANKED};
+use super::shield::Loan;
 use crate::contacts::{Caller, Contact};
 use crate::plan::Variables;
 use crate::plan::time::is_true;
@@ -30,11 +31,11 @@ impl Hand<'_> {
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
         let number = format!("{}.{}", call.serial, leg.0);
-        let quiet = contact.moved.then(|| {
-            let before = self.caller.variable(NO_EARLY_MEDIA);
-            self.caller.set(NO_EARLY_MEDIA, Some("true"));
-            before
-        });
+        let quiet: &[_] = match contact.moved {
+            true => &[(NO_EARLY_MEDIA, Some("true"))],
+            false => &[],
+        };
+        let mut quiet = Loan::of(self.caller, quiet);
         let made = handle(
             self.caller.channel(),
             &call.globals[part],
@@ -44,9 +45,7 @@ impl Hand<'_> {
         )
         .ok_or(Cause::DESTINATION_OUT_OF_ORDER)
         .and_then(|handle| switch::originate(self.caller, handle, call.shared.hooks.table));
-        if let Some(before) = quiet {
-            self.caller.restore(NO_EARLY_MEDIA, before.as_deref());
-        }
+        quiet.give_back(self.caller);
         self.desk.originated.take(self.caller);
         let session = made.and_then(|made| {
             if let Some(session) = made.session() {

@@ -1255,6 +1255,11 @@ scenarios! {
         ends: answered("1003", 2);
         rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
     }
+    redirect_to_nowhere_alone "user/1002" {
+        phones: "1002" Says(&[moved(200, &[])]);
+        ends: failed("unreachable", "REQUESTED_CHAN_UNAVAIL", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200);
+    }
     redirect_to_an_unknown_user "user/1002|user/1003" {
         phones: "1002" Says(&[moved(200, &["<sip:9999@DOMAIN>"])]), "1003" Answers(300);
         ends: answered("1003", 2);
