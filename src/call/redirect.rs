@@ -22,6 +22,9 @@ const READ: usize = 64;
 /// Max-Forwards where the caller has none (RFC 3261, 8.1.1.6).
 const FORWARDS: u32 = 70;
 
+/// Who has diverted the call before is told as long as that is no longer than this.
+const LONGEST_DIVERSION: usize = 1024;
+
 const DIVERSION: &str = "sip_h_Diversion";
 const MAX_FORWARDS: &str = "max_forwards";
 
@@ -214,8 +217,11 @@ impl Marks {
         let reason = if rang { "deflection" } else { "unconditional" };
         let mut diversion = format!("<sip:{}@{}>;reason={reason}", owner.id, owner.domain);
         // The last one to divert stands first (RFC 5806, 5.2).
-        let before = globals.get(DIVERSION).or(contact.variables.get(DIVERSION));
-        if let Some(before) = before.filter(|before| !before.is_empty()) {
+        let written = globals.get(DIVERSION).or(contact.variables.get(DIVERSION));
+        let before = written.map(str::to_owned);
+        let before = before.or_else(|| caller.variable(DIVERSION));
+        let is_short = |before: &String| (1..=LONGEST_DIVERSION).contains(&before.len());
+        if let Some(before) = before.filter(is_short) {
             diversion = format!("{diversion}, {before}");
         }
         let forwards = caller.variable(MAX_FORWARDS);

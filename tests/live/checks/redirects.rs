@@ -161,6 +161,16 @@ pub fn loops(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     let course = dial(rig, slot, &plan, &phones, &Beside::default())?;
     let mut wrong = Vec::new();
     let times = rang(&course, WALLED);
+    let invites = course.legs.iter().filter(|(_, name, _)| name == WALLED);
+    let diversions = invites.map(|(_, _, leg)| {
+        let header = leg.invite.header("Diversion").unwrap_or("");
+        header.matches(&format!("<sip:{WALLED}@{DOMAIN}>")).count()
+    });
+    let mut diversions: Vec<usize> = diversions.collect();
+    diversions.sort_unstable();
+    if diversions != [0, 1, 2, 3, 4, 5] {
+        wrong.push(format!("so often each Diversion names it: {diversions:?}"));
+    }
     if times != 6 || rang(&course, "1004") != 1 || course.answered.is_none() {
         wrong.push(format!("the phone was invited {times} times, not 6"));
     }
