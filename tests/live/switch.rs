@@ -450,7 +450,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     <condition field="destination_number" expression="^toll_(\d+)$">
       <action application="bridge" data="user/$1"/>
   </condition></extension>
-  <extension name="inside"><condition field="${{toll_allow}}" expression="^local$"/>
+  <extension name="inside"><condition field="${{accountcode}}" expression="^{WALLED}$"/>
     <condition field="destination_number" expression="^inside_(\d+)$">
       <action application="cti_bridge" data="user/$1"/>
   </condition></extension>
@@ -660,7 +660,7 @@ fn groups() -> String {
     ));
     text.push_str(&format!(
         "<user id=\"{WALLED}\"><variables><variable name=\"user_context\" value=\"{WALLED}\"/>\
-         <variable name=\"toll_allow\" value=\"local\"/></variables></user>"
+         <variable name=\"accountcode\" value=\"{WALLED}\"/></variables></user>"
     ));
     text.push_str("</users></group>");
     text.push_str("<group name=\"soak\"><users>");

@@ -1203,6 +1203,12 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         310  followed a x   -> dial x
         next 500
         500  tick           -> hangup x NO_ANSWER"),
+    ("… so that a default stage time does not stretch for whoever rings in its place", "a/timeout=25000,c|b", "", "
+        0    begin          -> dial a c
+        9000 moved a 5000   -> follow a 5000
+        9010 followed a x   -> dial x
+        next 25000
+        25000 tick          -> hangup x c NO_ANSWER"),
     ("… also during a look-up", "a/timeout=500|b", "", "
         0    begin          -> dial a
         300  moved a 5000   -> follow a 5000

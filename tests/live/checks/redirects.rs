@@ -46,7 +46,10 @@ fn rang(course: &Course, name: &str) -> usize {
 pub fn rights(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     let mut wrong = Vec::new();
     let beside = Beside {
-        before: &[("export", "toll_allow=international")],
+        before: &[
+            ("export", "toll_allow=international"),
+            ("also-export", "accountcode=caller"),
+        ],
         ..Beside::default()
     };
     const TO_A_TOLL: &[Reply] = &[moved(50, &["<sip:toll_1003@127.0.0.1>"])];
@@ -277,7 +280,7 @@ pub fn added(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     let plan = "{cti_mode=progressive,cti_stage_timeout=500ms}user/1005|user/1002";
     let phones = [
         phone("1002", Rings),
-        phone("1003", Answers(900)),
+        phone("1003", Answers(650)),
         phone("1005", TO_A_USER),
     ];
     let course = dial(rig, slot, plan, &phones, &Beside::default())?;
