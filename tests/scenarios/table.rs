@@ -1236,6 +1236,18 @@ scenarios! {
         ends: answered("1004", 2);
         rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, (200, 1600) => (500, 2100);
     }
+    redirect_in_bypass_mode "user/1002" {
+        given: "bypass_media" = "true";
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_in_bypass_mode_not_through_the_dialplan "user/1002|user/1004" {
+        given: "bypass_media" = "true";
+        phones: "1002" Says(&[moved(200, &["<sip:answers@DOMAIN>"])]), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, soon(200) => soon(500);
+    }
     redirect_to_the_best_first "user/1002,user/1005" {
         phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.3", "<sip:1004@DOMAIN>;q=0.9"])]),
             "1003" Answers(300), "1004" Rejects(486, 400), "1005" Rings;

@@ -147,6 +147,13 @@ pub fn told(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         if to.as_ref() != Some(&expected) || redirects.next().is_some() {
             wrong.push(format!("the event tells {to:?}, not {expected:?}"));
         }
+        let plan = "{cti_redirect=ignore}user/1002|[cti_redirect=core]user/1003";
+        let explained = api(rig, &format!("cti explain {plan}"))?;
+        for line in ["a phone that has moved (302) has failed", "redirect: core"] {
+            if !explained.contains(line) {
+                wrong.push(format!("cti explain does not say {line:?}:\n{explained}"));
+            }
+        }
         let shown = api(rig, &format!("cti show {}", course.uuid))?;
         let line = format!("user/{WALLED} > {}", expected.1);
         if !shown.contains(&line) || !shown.contains("redirected") {
