@@ -69,6 +69,10 @@ pub struct Contact {
     pub user: Option<String>,
     /// `user_context` of the directory user: where the leg's own transfers go.
     pub context: Option<String>,
+    /// The directory user who rings there.
+    pub owner: Option<Owner>,
+    /// It rings in the place of one whose phone has moved.
+    pub moved: bool,
     /// Why it cannot be dialled at all.
     pub dead: Option<Cause>,
     /// How many `|` stand before it in its target's dial strings: whose turn is how much later.
@@ -77,6 +81,16 @@ pub struct Contact {
     source: String,
 }
 
+/// What belongs to a user's device, or to whoever calls him, and to no call in his name.
+const NOT_PASSED_ON: [&str; 6] = [
+    "dialed_user",
+    "dialed_domain",
+    "effective_caller_id_name",
+    "effective_caller_id_number",
+    "origination_uuid",
+    "presence_id",
+];
+
 impl Contact {
     /// The directory user whose dial string led to it, also where that names its contacts itself.
     pub fn of_user(&self) -> Option<String> {
@@ -84,6 +98,39 @@ impl Contact {
         let (user, domain) = (said("dialed_user")?, said("dialed_domain")?);
         Some(format!("{user}@{domain}"))
     }
+
+    /// A number in this user's dialplan context, dialled as the user himself would: with the
+    /// variables that the directory gives him.
+    pub fn through_dialplan(&self, owner: &Owner, number: &str, dead: Option<Cause>) -> Contact {
+        let mut variables = self.variables.clone();
+        for name in NOT_PASSED_ON {
+            variables.remove(name);
+        }
+        variables.set("user_name", &owner.id);
+        variables.set("domain_name", &owner.domain);
+        let context = self.context.as_deref().unwrap_or_default();
+        // It stands in a dial string, where these characters would say more.
+        let is_plain = !context.is_empty()
+            && !context.contains(|c: char| c.is_control() || "/,|$".contains(c));
+        let dead = dead.or((!is_plain).then_some(Cause::NO_ROUTE_DESTINATION));
+        Contact {
+            dial_string: format!("loopback/{number}/{context}"),
+            variables,
+            user: None,
+            context: None,
+            owner: None,
+            moved: true,
+            dead,
+            ..self.clone()
+        }
+    }
+}
+
+/// A user of the directory: who rings at a contact, and in whose name calls are passed on from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub id: String,
+    pub domain: String,
 }
 
 /// How deep dial strings may name further users and groups.
@@ -303,6 +350,8 @@ impl Resolver<'_> {
             variables: variables.clone(),
             user: None,
             context: None,
+            owner: None,
+            moved: false,
             dead,
             turn: self.turn,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
@@ -316,6 +365,7 @@ impl Resolver<'_> {
         self.nested(&user.dial_string, target, layers);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
+            contact.owner = Some(user.owner.clone());
             if user.registers {
                 contact.user.get_or_insert(user.id.clone());
             }
@@ -406,6 +456,7 @@ impl Resolver<'_> {
 
 struct User {
     id: String,
+    owner: Owner,
     dial_string: String,
     variables: Variables,
     context: Option<String>,
@@ -492,6 +543,10 @@ fn user(
     Ok(User {
         registers: dial_string.contains("${"),
         dial_string,
+        owner: Owner {
+            id: id.clone(),
+            domain: domain.to_owned(),
+        },
         id,
         variables,
         context,

@@ -3,9 +3,9 @@
 
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
-use crate::ring::{EarlyMedia, Mode, PartId, StageId};
+use crate::ring::{EarlyMedia, Mode, PartId, Redirect, StageId};
 use crate::settings;
-use crate::settings::config::{Config, Kind, MODE};
+use crate::settings::config::{Config, Kind, MODE, REDIRECT};
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use crate::switch::text::{self, field, one_line};
@@ -155,6 +155,11 @@ fn explain_part(
     if late_join {
         said.push_str("a device that registers while its user's stage rings joins it\n");
     }
+    said.push_str(match settings.redirect {
+        Redirect::Follow => "a phone that has moved (302) is followed, with its user's rights\n",
+        Redirect::Ignore => "a phone that has moved (302) has failed\n",
+        Redirect::Core => "a phone that has moved (302) takes the caller along\n",
+    });
     if let Some(limit) = settings.timeout {
         let _ = writeln!(said, "the whole call ends after {} s", limit.as_secs_f64());
     }
@@ -162,6 +167,7 @@ fn explain_part(
         "timeout_ms": settings.timeout.map(ms),
         "delay_ms": ms(settings.delay),
         "mode": MODE.show(&settings.mode),
+        "redirect": REDIRECT.show(&settings.redirect),
         "late_join": late_join,
         "wait_register_ms": settings.wait_register.map(ms),
         "notes": problems,
@@ -199,6 +205,9 @@ fn leg(
             let _ = write!(line, "  {what} {} s", time.as_secs_f64());
         }
     }
+    if let Some(redirect) = times.redirect {
+        let _ = write!(line, "  redirect: {}", REDIRECT.show(&redirect));
+    }
     let _ = writeln!(said, "{line}");
     for problem in &problems {
         let _ = writeln!(said, "    note: {problem}");
@@ -210,6 +219,7 @@ fn leg(
         "delay_ms": ms(delay),
         "timeout_ms": times.timeout.map(ms),
         "progress_timeout_ms": times.progress_timeout.map(ms),
+        "redirect": times.redirect.map(|it| REDIRECT.show(&it)),
         "notes": problems,
     })
 }

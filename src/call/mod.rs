@@ -15,6 +15,7 @@ mod late_join;
 mod look_up;
 mod mailbox;
 mod originated;
+mod redirect;
 pub mod registry;
 mod relay;
 mod shield;
@@ -197,8 +198,7 @@ impl Call {
         self.tell_elsewhere(session);
         if self.uuid_of(leg).is_some_and(|uuid| uuid == session.uuid()) {
             self.note_status(leg, session);
-            let cause = session.cause();
-            self.post(Event::Ended { leg, cause });
+            self.post(self.end_of(leg, session));
         }
     }
 
@@ -230,7 +230,13 @@ impl Call {
         let said = |name: &str| session.variable(name)?.parse().ok();
         let code = match session.answered() {
             true => session.is_dialled_by_sip().then_some(200),
-            false => said("sip_invite_failure_status").or_else(|| said("sip_term_status")),
+            false => said("sip_invite_failure_status")
+                .or_else(|| said("sip_term_status"))
+                .or_else(|| {
+                    // The reply of a phone that has moved stands here alone.
+                    let said = session.variable("proto_specific_hangup_cause")?;
+                    said.strip_prefix("sip:")?.parse().ok()
+                }),
         };
         if let Some(known) = self.state.lock().known.get_mut(leg.0) {
             known.sip_code = code;

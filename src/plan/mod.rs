@@ -5,6 +5,7 @@
 
 pub mod directory;
 mod inert;
+pub mod moved;
 mod parse;
 mod print;
 pub mod time;

@@ -8,9 +8,9 @@ pub mod config;
 use crate::contacts::{Caller, Contact};
 use crate::plan::time::{TimeError, is_true, parse_time};
 use crate::plan::{Part, Plan, Target, Variable, Variables};
-use crate::ring::{Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
+use crate::ring::{Confirm, EarlyMedia, NewLeg, Redirect, RejectRule, Settings};
 use crate::switch::session::cause_named;
-use config::{Config, EARLY_MEDIA, Kind, MISSED, MODE};
+use config::{Config, EARLY_MEDIA, Kind, MISSED, MODE, REDIRECT};
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub const OURS: &[&str] = &[
     "cti_leg",
     "cti_missed",
     "cti_mode",
+    "cti_redirect",
     "cti_stage_timeout",
     "cti_timeout",
     "cti_wait_register",
@@ -128,6 +129,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     let missed = told.of("cti_missed", |text| MISSED.read(text));
     let mode = told.of("cti_mode", |text| MODE.read(text));
     let early_media = told.of("cti_early_media", |text| EARLY_MEDIA.read(text));
+    let redirect = told.of("cti_redirect", |text| REDIRECT.read(text));
     let as_written = early_media_written(&lookup);
     let mut number = |name: &str, least: usize, most: usize| {
         told.of(name, |text| (least..=most).read(text))
@@ -164,8 +166,27 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         retry_period: Duration::from_millis(period),
         mode: mode.unwrap_or(config.mode),
         wait_register,
+        redirect: redirect
+            .or_else(|| fatal(lookup(FATAL)))
+            .unwrap_or(config.redirect),
+        hops: lookup(HOPS)
+            .and_then(|hops| hops.trim().parse().ok())
+            .unwrap_or(0),
     };
     (settings, told.problems)
+}
+
+/// How many redirects have led to a caller: set on the far half of a `loopback/` that rings in the
+/// place of a phone that has moved, so that a loop through the dialplan ends as well.
+pub const HOPS: &str = "cti_redirect_hops";
+
+/// Core's own word: sofia is to end the leg, and not to move the caller.
+pub const FATAL: &str = "outbound_redirect_fatal";
+
+/// Who has written core's word wants what it says.
+fn fatal(said: Option<String>) -> Option<Redirect> {
+    said.filter(|value| is_true(value))
+        .map(|_| Redirect::Ignore)
 }
 
 /// What a plan asks for in the words of core's `bridge`. As there, the first of the two outranks
@@ -276,6 +297,8 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         .filter(not_zero);
     let held = own("originate_delay_start")
         .and_then(|value| told.read("originate_delay_start", value, milliseconds));
+    let redirect = own("cti_redirect")
+        .and_then(|value| told.read("cti_redirect", value, |text| REDIRECT.read(text)));
     // Core takes these from the caller, too.
     let asked = |name: &str| {
         lookup(name)
@@ -304,6 +327,8 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         idle: contact.dial_string.starts_with("pickup/") && lookup("leg_timeout").is_none(),
         dead: contact.dead,
         may_register: contact.user.is_some(),
+        redirect: redirect.or_else(|| fatal(own(FATAL).map(str::to_owned))),
+        number: contact.owner.as_ref().map(|owner| owner.id.clone()),
         user: contact.of_user(),
     };
     (leg, told.problems)

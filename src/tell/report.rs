@@ -27,6 +27,8 @@ pub struct Known {
     pub contact: String,
     pub uuid: Option<String>,
     pub sip_code: Option<u16>,
+    /// The number that rings in another leg's place.
+    pub moved_to: Option<String>,
     pub told: Told,
 }
 
@@ -47,12 +49,19 @@ pub struct LegReport {
     pub cause: Option<String>,
     pub sip_code: Option<u16>,
     pub role: Option<&'static str>,
+    /// The leg whose phone has moved, and in whose place this one rings: its uuid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirected_from: Option<String>,
+    /// The number that rings there, for the ladder: its contact says the same.
+    #[serde(skip)]
+    pub moved_to: Option<String>,
 }
 
 /// Every leg so far, in the order in which they were resolved. Their causes are beside them,
 /// since the switch spells causes and is not asked while a lock is held.
 pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
+    let all = known;
     let report = |(leg, known): (&Leg, &Known)| LegReport {
         part: leg.part,
         target: known.target.clone(),
@@ -70,7 +79,10 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
             Role::Loser => "loser",
             Role::Failed => "failed",
             Role::Cancelled => "cancelled",
+            Role::Redirected => "redirected",
         }),
+        redirected_from: leg.replaces.and_then(|from| all.get(from.0)?.uuid.clone()),
+        moved_to: known.moved_to.clone(),
     };
     let legs = ring.legs().iter().zip(known);
     legs.map(|leg| (report(leg), leg.0.cause)).collect()

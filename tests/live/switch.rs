@@ -453,10 +453,24 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   </condition></extension>
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context>
+<context name="{WALLED}">
+  <extension name="toll"><condition field="${{toll_allow}}" expression="international"/>
+    <condition field="destination_number" expression="^toll_(\d+)$">
+      <action application="bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="inside"><condition field="${{accountcode}}" expression="^{WALLED}$"/>
+    <condition field="destination_number" expression="^inside_(\d+)$">
+      <action application="cti_bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="again"><condition field="destination_number" expression="^again$">
+    <action application="cti_bridge" data="user/{WALLED}"/>
+  </condition></extension>
+</context>
 <X-PRE-PROCESS cmd="include" data="{directory}/conf/stock_*.xml"/>
 </section>
 <section name="directory"><domain name="{DOMAIN}">
   <params><param name="dial-string" value="${{sofia_contact(*/${{dialed_user}}@${{dialed_domain}})}}"/></params>
+  <variables><variable name="user_context" value="default"/></variables>
   <groups>{groups}</groups>
 </domain></section>
 </document>
@@ -615,6 +629,9 @@ pub const SLOW_USER: &str = "slow";
 /// A user whose phone rings behind a gateway, one that is down until the phone has registered.
 pub const BEHIND: &str = "behind";
 
+/// A user whose own context, of the same name, lets him call but few.
+pub const WALLED: &str = "walled";
+
 /// A user with a mobile behind `loopback/`, which his contacts may therefore bring, too, and with
 /// a line break in what a `${…}` comes to.
 pub const MOBILE_USER: &str = "mobile";
@@ -660,6 +677,10 @@ fn groups() -> String {
         "<user id=\"{BEHIND}\"><params><param name=\"dial-string\" value=\"sofia/gateway/${{cond(\
          ${{sofia_contact({BEHIND}@{DOMAIN})}} == error/user_not_registered ? down : auto-full)}}/{BEHIND}\"/>\
          </params></user>"
+    ));
+    text.push_str(&format!(
+        "<user id=\"{WALLED}\"><variables><variable name=\"user_context\" value=\"{WALLED}\"/>\
+         <variable name=\"accountcode\" value=\"{WALLED}\"/></variables></user>"
     ));
     text.push_str("</users></group>");
     text.push_str("<group name=\"soak\"><users>");

@@ -1378,6 +1378,12 @@ scenarios! {
         rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
             "1004" Elsewhere, NOW => soon(700);
     }
+    redirect_by_the_switchs_address "user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@127.0.0.1>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
     redirect_keeps_the_stages_deadline "{cti_stage_timeout=1.5}user/1002|user/1004" {
         phones: "1002" Says(&[moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Rings, "1004" Answers(300);
         ends: answered("1004", 2);
@@ -1389,6 +1395,46 @@ scenarios! {
         ends: answered("1004", 2);
         rings: "1002" ItsOwn(302), NOW => soon(200), "1003" ItsOwn(486), soon(200) => soon(400),
             "1004" Joined, soon(400) => soon(700);
+    }
+    redirect_beside_an_answer "user/1002,user/1004" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Rings, "1004" Answers(600);
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Elsewhere, soon(200) => soon(600),
+            "1004" Joined, NOW => soon(600);
+    }
+    redirect_to_somebody_who_rings_already "user/1002,user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(600);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, NOW => soon(600);
+    }
+    redirect_of_one_device "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1002-mobile" Answers(700), "1003" Rings;
+        ends: answered("1002-mobile", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1002-mobile" Joined, NOW => soon(700),
+            "1003" Elsewhere, soon(200) => soon(700);
+    }
+    redirect_through_the_dialplan "user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:answers@carrier.invalid>"])]), "1004" Rings;
+        ends: Expect { winner: None, ..answered("", 1) };
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Elsewhere, NOW => soon(700);
+        shows: "cti_winner" = "user/1002";
+    }
+    redirect_through_the_dialplan_in_vain "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(200, &["<tel:is_busy>"])]), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, (200, 1600) => (500, 2100);
+    }
+    redirect_in_bypass_mode "user/1002" {
+        given: "bypass_media" = "true";
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_in_bypass_mode_not_through_the_dialplan "user/1002|user/1004" {
+        given: "bypass_media" = "true";
+        phones: "1002" Says(&[moved(200, &["<sip:answers@DOMAIN>"])]), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, soon(200) => soon(500);
     }
     redirect_to_the_best_first "user/1002,user/1005" {
         phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.3", "<sip:1004@DOMAIN>;q=0.9"])]),
@@ -1408,6 +1454,11 @@ scenarios! {
         phones: "1002" Says(&[moved(200, &[])]), "1003" Answers(300);
         ends: answered("1003", 2);
         rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_nowhere_alone "user/1002" {
+        phones: "1002" Says(&[moved(200, &[])]);
+        ends: failed("unreachable", "REQUESTED_CHAN_UNAVAIL", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200);
     }
     redirect_to_an_unknown_user "user/1002|user/1003" {
         phones: "1002" Says(&[moved(200, &["<sip:9999@DOMAIN>"])]), "1003" Answers(300);

@@ -156,6 +156,7 @@ static void redirect_variables(switch_channel_t *channel, const char *contact, i
 /* A redirection takes the caller along, unless it is to be fatal; then it is the leg's business alone. */
 static void redirect_leg(switch_core_session_t *session, const struct reply *reply) {
   switch_channel_t *channel = session->channel;
+  channel_set(channel, "sip_local_network_addr", "127.0.0.1");
   bool fatal_one = is_true(channel_get(channel, "outbound_redirect_fatal"));
   switch_core_session_t *caller = session_find(channel_get(channel, "originator"));
   char *copy = strdup(reply->contacts), *rest = copy, *contact;

@@ -8,6 +8,7 @@ mod host;
 mod hostile;
 mod lifetime;
 mod operator;
+mod redirects;
 mod ringing;
 mod stock;
 mod truth;
@@ -119,6 +120,36 @@ pub const CHECKS: &[Check] = &[
         name: "a_winner_has_its_sip_code",
         when: When::Any,
         run: truth::sip_code,
+    },
+    Check {
+        name: "redirects_have_the_users_rights",
+        when: When::SlotZero,
+        run: redirects::rights,
+    },
+    Check {
+        name: "redirects_tell_the_whole_way",
+        when: When::SlotZero,
+        run: redirects::told,
+    },
+    Check {
+        name: "redirects_that_lead_back_end",
+        when: When::SlotZero,
+        run: redirects::loops,
+    },
+    Check {
+        name: "redirects_are_data",
+        when: When::SlotZero,
+        run: redirects::hostile,
+    },
+    Check {
+        name: "redirects_begin_no_header",
+        when: When::SlotZero,
+        run: redirects::begins_no_header,
+    },
+    Check {
+        name: "redirects_of_an_added_phone",
+        when: When::SlotZero,
+        run: redirects::added,
     },
     Check {
         name: "hostile_contact_runs_nothing",

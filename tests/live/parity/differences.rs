@@ -133,6 +133,15 @@ pub const DIFFERENCES: &[Intended] = &[
         },
     },
     Intended {
+        name: "a phone that has moved (3xx)",
+        reason: "it is its leg's business alone, so every leg tells sofia not to transfer the caller",
+        always: true,
+        covers: |found| {
+            found.what == "variable outbound_redirect_fatal"
+                && found.ours.as_deref() == Some("true")
+        },
+    },
+    Intended {
         name: "hooks run once",
         reason: "`…_on_pre_originate` and `…_on_post_originate` of the caller once a call, those of a leg once a leg; \
                  `bridge` runs them again in the originate of each `user/`, and for each stage",
@@ -331,6 +340,8 @@ fn nested(found: &Difference) -> bool {
         }
         // Names that the nested originate put on the caller before the leg took a copy.
         "profile Other-Leg-Callee-ID-Name" | "profile Other-Leg-Callee-ID-Number" => true,
+        // The nested originate puts the directory's variables on the leg once it has succeeded.
+        "variable user_context" => core.is_none(),
         // The outer originate writes the plan's variables once more over what the endpoint made of them.
         "variable sip_from_uri" | "variable sip_to_uri" => core.is_some() && ours.is_some(),
         // Of a caller who was joined to nobody.

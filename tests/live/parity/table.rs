@@ -569,14 +569,17 @@ pairs! {
     // Transfers and redirections while it rings
 
     redirect_one_leg "user/1002" {
+        given: "cti_redirect" = "core";
         phones: "1002" Rejects(302, 200);
         sees: "1002: sends 302 to INVITE", "caller: variable reached=elsewhere";
     }
     redirect_beside "user/1002,user/1003" {
+        given: "cti_redirect" = "core";
         phones: "1002" Rejects(302, 200), "1003" Rings;
         sees: "1003: gets CANCEL", "caller: variable reached=elsewhere";
     }
     redirect_of_a_stage "user/1002|user/1003" {
+        given: "cti_redirect" = "core";
         phones: "1002" Rejects(302, 200), "1003" Answers(100);
         sees: "caller: variable reached=elsewhere";
     }
