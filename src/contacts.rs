@@ -412,10 +412,10 @@ impl Resolver<'_> {
         } = match directed(text, &self.allowed, &mut |text| caller.expand(text)) {
             Ok(directed) => directed,
             Err(error) => {
-                tracing::warn!(
-                    "{}: the directory's dial string {text:?} cannot be used: {error}",
-                    target.dial_string()
-                );
+                let who = target.dial_string();
+                self.dropped.push(format!(
+                    "{who}: the directory's dial string {text:?} cannot be used: {error}"
+                ));
                 return self.push(target, layers[1], Some(Cause::DESTINATION_OUT_OF_ORDER));
             }
         };

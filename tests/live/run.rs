@@ -368,6 +368,7 @@ impl Rig {
         // What a table cannot know: where the phones are, and texts that no other run has.
         let fill = |text: &str| {
             in_slot(text, slot)
+                .replace("DOMAIN", DOMAIN)
                 .replace("PHONES", &self.address.to_string())
                 .replace("FRESH_UUID", &fresh(uuid))
                 .replace("SUFFIX", suffix)

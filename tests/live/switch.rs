@@ -7,6 +7,7 @@ use super::find::Installed;
 use super::soak;
 use crate::scenarios::WENT_ON;
 use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -636,12 +637,14 @@ pub const WALLED: &str = "walled";
 /// a line break in what a `${…}` comes to.
 pub const MOBILE_USER: &str = "mobile";
 
-/// The users 1001 to 1009 of every slot, and the groups as pointers to them.
+/// The users 1000 to 1009 of every slot, those with dial strings of their own, and the groups as pointers to them.
 fn groups() -> String {
     let mut text = String::from("<group name=\"everybody\"><users>");
     for slot in 0..SLOTS {
-        for number in 1..=9 {
-            let user = format!("1{slot}0{number}");
+        let numbers = (0..=9).map(|number| format!("100{number}"));
+        let named = DIAL_STRINGS.iter().map(|(whose, _)| whose.to_string());
+        let users: BTreeSet<String> = numbers.chain(named).collect();
+        for user in users.iter().map(|user| in_slot(user, slot)) {
             let own = DIAL_VARIABLES
                 .iter()
                 .filter(|(whose, ..)| in_slot(whose, slot) == user);

@@ -19,11 +19,33 @@ pub const LOOPBACKS: &[(&str, Result<Ms, &str>)] =
 /// Users with a `dial-var-…` param in the directory: user, variable, value.
 pub const DIAL_VARIABLES: &[(&str, &str, &str)] = &[("1005", "sip_h_X-Desk", "window")];
 
-/// Users with a `dial-string` of their own in the directory: his devices, and then somebody else's.
-pub const DIAL_STRINGS: &[(&str, &str)] = &[(
-    "1007",
-    "${sofia_contact(*/${dialed_user}@${dialed_domain})}|user/1003",
-)];
+/// Users with a `dial-string` of their own in the directory: his devices, and then somebody else's; what FusionPBX
+/// writes for everybody; one who takes no calls; one who follows himself; one with a typing error; one who stands
+/// for a group.
+pub const DIAL_STRINGS: &[(&str, &str)] = &[
+    (
+        "1007",
+        "${sofia_contact(*/${dialed_user}@${dialed_domain})}|user/1003",
+    ),
+    (
+        "1000",
+        "{sip_invite_domain=${domain_name},leg_timeout=${call_timeout},presence_id=${dialed_user}@${dialed_domain}}\
+         ${sofia_contact(*/${dialed_user}@${dialed_domain})}",
+    ),
+    ("off1000", "error/user_busy"),
+    (
+        "me1000",
+        "[leg_timeout=5]${sofia_contact(*/1002@${dialed_domain})},[leg_timeout=5]user/me1000@${dialed_domain}",
+    ),
+    (
+        "bad1000",
+        "[leg_timeout=5${sofia_contact(*/${dialed_user}@${dialed_domain})}",
+    ),
+    (
+        "all1000",
+        "{presence_id=${dialed_user}@${dialed_domain}}${group_call(team1000@${dialed_domain})}",
+    ),
+];
 
 /// At once, on a slow machine.
 const NOW: (Ms, Ms) = (0, 400);
@@ -1676,5 +1698,144 @@ scenarios! {
         phones: "1002" MovesThenAnswers(300, 900), "1003" Rings;
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(900), "1003" Elsewhere, NOW => soon(900);
+    }
+
+    // What FusionPBX writes: ring groups, follow-me, forwarding, and a failure handler after them.
+    // `DOMAIN` stands for the users' domain.
+
+    pbx_simultaneous "{ignore_early_media=true,instant_ringback=true}[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=2,leg_delay_start=0,dialed_extension=1002]user/1002@DOMAIN,[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=5,leg_delay_start=1,dialed_extension=1003]user/1003@DOMAIN,[leg_timeout=5,leg_delay_start=0]user/1004@DOMAIN" {
+        given: "ringback" = "%(2000,4000,440,480)", "hangup_after_bridge" = "true", "continue_on_fail" = "true";
+        phones: "1002" Rings, "1003" Answers(1800), "1004" Rejects(486, 200);
+        ends: answered("1003", 1);
+        rings: "1002" NoAnswer, NOW => exactly(2000), "1003" Joined, exactly(1000) => soon(2800),
+            "1004" ItsOwn(486), NOW => soon(200);
+        hears: 183, 200;
+    }
+    pbx_simultaneous_nobody_answers "{ignore_early_media=true}[leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN,[leg_timeout=1,leg_delay_start=0.6]user/1003@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: "1002" Rings, "1003" Announces;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" NoAnswer, exactly(600) => exactly(1600);
+        shows: "went_on" = "true", "originate_disposition" = "NO_ANSWER", "DIALSTATUS" = "NOANSWER";
+    }
+    pbx_simultaneous_with_a_carrier "{ignore_early_media=true}[leg_timeout=5]user/1002@DOMAIN,[leg_timeout=5,call_direction=outbound]sofia/gateway/auto-domain/1003" {
+        phones: "1002" Rejects(486, 100), "1003" AnnouncesThenAnswers(700);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    pbx_sequence "{ignore_early_media=true}[toll_allow='domestic,local',leg_timeout=1,leg_delay_start=0,sip_h_X-After=yes]user/1002@DOMAIN|[leg_timeout=1,leg_delay_start=0]user/1009@DOMAIN|[toll_allow='domestic,local',leg_timeout=2,leg_delay_start=0,sip_h_X-After=yes]user/1003@DOMAIN" {
+        given: "effective_caller_id_number" = "5550199", "effective_caller_id_name" = "sales Front Desk";
+        phones: "1002" Announces, "1003" Answers(400);
+        ends: answered("1003", 3);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1400, 2100);
+        headers: "1002" "X-After" = "yes", "1003" "X-After" = "yes", "1003" "From-User" = "5550199",
+            "1003" "From-Name" = "sales Front Desk";
+    }
+    // With nobody left ringing, nobody needs to wait for his turn's delay.
+    pbx_sequence_of_delays "[leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN|[leg_timeout=2,leg_delay_start=1]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1400, 2100);
+    }
+    pbx_rollover "[leg_timeout=20]user/1002@DOMAIN|[leg_timeout=20]user/off1000@DOMAIN|[leg_timeout=20]user/1003@DOMAIN" {
+        phones: "1002" Rejects(486, 100), "1003" RingsThenRejects(486, 300);
+        ends: failed("busy", "USER_BUSY", 3);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), soon(100) => soon(400);
+    }
+    // At random: the targets stand in another order each time, and each keeps what is its own.
+    pbx_random "{ignore_early_media=true}[leg_timeout=3,leg_delay_start=1.2]user/1004@DOMAIN,[leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN,[leg_timeout=3,leg_delay_start=0.6]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Elsewhere, exactly(600) => soon(1500),
+            "1004" Joined, exactly(1200) => soon(1500);
+    }
+    pbx_enterprise "[call_direction=local,originate_timeout=1,originate_delay_start=0]user/1002@DOMAIN:_:[call_direction=local,originate_timeout=5,originate_delay_start=500]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(900);
+        ends: answered("1003", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, exactly(500) => soon(1400);
+    }
+    pbx_confirmed_by_an_application "{ignore_early_media=true}[group_confirm_key=exec,group_confirm_file=sleep 400,leg_timeout=5]sofia/gateway/auto-domain/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300), "1003" Elsewhere, NOW => exactly(700);
+    }
+    pbx_not_confirmed_by_a_mailbox "{ignore_early_media=true}[group_confirm_key=1,group_confirm_file=silence_stream://5000,leg_timeout=5]sofia/gateway/auto-domain/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(200), "1003" Answers(1100);
+        ends: answered("1003", 1);
+        rings: "1002" TooLate, NOW => soon(200), "1003" Joined, NOW => soon(1100);
+    }
+    pbx_follow_me "{ignore_early_media=true,instant_ringback=true}[leg_timeout=1,leg_delay_start=0,domain_name=DOMAIN]user/1002@DOMAIN,[leg_timeout=3,leg_delay_start=0.6,origination_caller_id_number=5550199,group_confirm_key=exec,group_confirm_file=sleep 200]sofia/gateway/auto-domain/1003,[leg_timeout=9,leg_delay_start=4]loopback/answers/default" {
+        phones: "1002" Rings, "1003" Answers(900);
+        ends: answered("1003", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, exactly(600) => soon(1500);
+        headers: "1003" "From-User" = "5550199";
+    }
+    pbx_follow_me_names_himself "user/me1000@DOMAIN" {
+        phones: "1002" Answers(500);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500);
+    }
+    pbx_directory_with_a_typing_error "user/bad1000@DOMAIN,user/1003@DOMAIN" {
+        phones: "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(500);
+    }
+    pbx_forwarded_to_a_number "{ignore_early_media=true}[leg_timeout=3,leg_delay_start=0]user/1002@DOMAIN,[toll_allow='local',leg_timeout=3,leg_delay_start=0]loopback/answers/default" {
+        phones: "1002" Rings;
+        ends: Expect { winner: None, ..answered("", 1) };
+        rings: "1002" Elsewhere, NOW => soon(500);
+    }
+    pbx_forwarded_to_a_busy_number "[leg_timeout=3]loopback/is_busy/default|[leg_timeout=3]user/1003@DOMAIN" {
+        phones: "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1003" Joined, NOW => (400, 1200);
+    }
+    pbx_forwarded_to_a_gateway_that_is_unknown "[leg_timeout=3]sofia/gateway/5a1c0000-0000-4000-8000-000000000001/5550199,[leg_timeout=3]user/1003@DOMAIN" {
+        phones: "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(400);
+    }
+    pbx_user_of_the_directory "{cti_stage_timeout=4}user/1000@DOMAIN|user/1003@DOMAIN" {
+        given: "call_timeout" = "1";
+        phones: "1000" Rings, "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1000" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    pbx_user_of_the_directory_without_a_time "user/1000@DOMAIN,user/1003@DOMAIN" {
+        phones: "1000" Answers(600), "1003" Rings;
+        ends: answered("1000", 1);
+        rings: "1000" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    pbx_group_of_the_directory "user/all1000@DOMAIN|user/1004@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+    }
+    pbx_do_not_disturb "user/off1000@DOMAIN,user/1003@DOMAIN" {
+        phones: "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(500);
+    }
+    pbx_failure_handler_of_one_who_is_busy "[leg_timeout=5]user/off1000@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: ;
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: ;
+        shows: "went_on" = "true", "originate_disposition" = "USER_BUSY", "DIALSTATUS" = "BUSY";
+    }
+    pbx_failure_handler_of_one_who_is_not_registered "[leg_timeout=5]user/1009@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: ;
+        ends: failed("unreachable", "USER_NOT_REGISTERED", 1);
+        rings: ;
+        shows: "went_on" = "true", "originate_disposition" = "USER_NOT_REGISTERED";
+    }
+    pbx_failure_handler_of_one_who_is_unknown "[leg_timeout=5]user/9999@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: ;
+        ends: failed("unreachable", "SUBSCRIBER_ABSENT", 1);
+        rings: ;
+        shows: "went_on" = "true", "originate_disposition" = "SUBSCRIBER_ABSENT";
     }
 }

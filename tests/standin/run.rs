@@ -82,6 +82,7 @@ impl Stand {
         }
         for (user, dial_string) in DIAL_STRINGS {
             let library = &stand.library;
+            library.add_user_item(user, "user", "id", user);
             library.add_user_item(user, "param", "dial-string", dial_string);
         }
         stand.load()?;
@@ -155,10 +156,11 @@ impl Stand {
             _ => -1,
         };
         self.library.hangs_up(caller, after, TALK);
+        let plan = scenario.plan.replace("DOMAIN", DOMAIN);
         let found = std::thread::scope(|scope| {
             scope.spawn(|| self.register_late(scenario.phones));
             self.library
-                .application(caller, "cti_bridge", Some(scenario.plan.as_bytes()))
+                .application(caller, "cti_bridge", Some(plan.as_bytes()))
         });
         let variables = self.library.finish(caller);
         let mut course = self.collect(variables);

@@ -11,6 +11,7 @@ mod operator;
 mod redirects;
 mod ringing;
 mod stock;
+mod troubles;
 mod truth;
 
 use super::run::Rig;
@@ -210,6 +211,11 @@ pub const CHECKS: &[Check] = &[
         name: "a_gateway_beside_the_caller_has_its_from",
         when: When::Alone,
         run: gateways::beside,
+    },
+    Check {
+        name: "troubles_are_told_as_the_page_says",
+        when: When::Alone,
+        run: troubles::are_told_as_the_page_says,
     },
     Check {
         name: "deadlines_are_exact",

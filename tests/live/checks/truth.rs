@@ -101,7 +101,7 @@ const WAYS: &[Way] = &[
 const GOES_ON: [&str; 2] = ["NO_ANSWER", "NO_USER_RESPONSE"];
 
 /// So many calls at once, each with users of its own.
-const USERS: [[&str; 2]; 3] = [["1002", "1003"], ["1004", "1005"], ["1006", "1007"]];
+const USERS: [[&str; 2]; 3] = [["1002", "1003"], ["1004", "1005"], ["1006", "1008"]];
 
 pub fn causes(rig: &Rig, slot: usize, between: &str) -> Result<Verdict, String> {
     rig.phones.keep_messages();

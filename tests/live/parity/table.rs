@@ -665,6 +665,58 @@ pairs! {
         sees: "1002: gets CANCEL", "1003: gets CANCEL", "1005: gets ACK";
     }
 
+    // What FusionPBX writes
+
+    pbx_simultaneous "{ignore_early_media=true}[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=5,leg_delay_start=0]user/1002@DOMAIN,[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=5,leg_delay_start=1]user/1003@DOMAIN" {
+        given: "effective_caller_id_name" = "sales Front Desk", "effective_caller_id_number" = "5550199";
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: INVITE From=\"sales Front Desk\" <sip:5550199@cti.test>", "1002: gets CANCEL", "1003: gets ACK";
+    }
+    pbx_sequence "{ignore_early_media=true}[sip_invite_domain=DOMAIN,leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN|[sip_invite_domain=DOMAIN,leg_timeout=5,leg_delay_start=0]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: gets CANCEL", "1003: INVITE From=\"1001\" <sip:1001@cti.test>", "1003: gets ACK";
+        differs: "a leg's time is over";
+    }
+    pbx_rollover "[leg_timeout=5]user/1002@DOMAIN|[leg_timeout=5]user/off1000@DOMAIN|[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(300);
+        sees: "1002: sends 486 to INVITE", "1003: gets ACK";
+    }
+    pbx_enterprise "[sip_invite_domain=DOMAIN,leg_timeout=5]user/1002@DOMAIN:_:[sip_invite_domain=DOMAIN,leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: gets CANCEL", "1003: INVITE From=\"1001\" <sip:1001@cti.test>", "1003: gets ACK";
+        differs: "parts (`:_:`) know the caller";
+    }
+    pbx_confirmed_by_an_application "{ignore_early_media=true}[group_confirm_key=exec,group_confirm_file=sleep 300,leg_timeout=5]sofia/gateway/carrier/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets ACK", "1003: CANCEL Reason=SIP;cause=200;text=\"Call completed elsewhere\"", "caller: gets 200 to INVITE";
+    }
+    pbx_confirmed_by_a_key "{ignore_early_media=true}[group_confirm_key=1,group_confirm_file='silence_stream://5000',leg_timeout=5]sofia/gateway/carrier/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(200), "1003" Rings;
+        typed: 700 "uuid_recv_dtmf LEG(1002) 1";
+        sees: "1002: gets ACK", "1003: gets CANCEL", "caller: gets 200 to INVITE";
+    }
+    pbx_forwarded_to_a_carrier "[leg_timeout=5,origination_caller_id_number=5550199]sofia/gateway/carrier/1003" {
+        phones: "1003" AnnouncesThenAnswers(500);
+        sees: "1003: gets ACK", "caller: gets 183 to INVITE", "caller: gets 200 to INVITE";
+    }
+    pbx_user_of_the_directory "user/1000@DOMAIN" {
+        given: "call_timeout" = "9";
+        phones: "1000" Answers(300);
+        sees: "1000: INVITE From=\"1001\" <sip:1001@cti.test>", "1000: gets ACK";
+    }
+    pbx_group_of_the_directory "user/all1000@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: gets CANCEL", "1003: gets ACK";
+    }
+    pbx_do_not_disturb "user/off1000@DOMAIN,user/1003@DOMAIN" {
+        phones: "1003" Answers(300);
+        sees: "1003: gets ACK";
+    }
+    pbx_failure_handler "[leg_timeout=5]user/off1000@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        sees: "caller: variable originate_disposition=USER_BUSY", "caller: variable went_on=true";
+    }
+
     // Confirmation by a key
 
     confirm_by_key "{group_confirm_key=5,group_confirm_file='silence_stream://3000'}user/1002" {
