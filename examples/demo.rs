@@ -2,6 +2,8 @@
 //! The switch is a real FreeSWITCH with real SIP phones if one is installed, else the stand-in; it says which.
 //! Nothing on the machine is touched: a directory of its own, ports on loopback, everything ended at the end.
 
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 #[path = "../tests/live/mod.rs"]
 mod live;
 #[path = "../tests/scenarios/mod.rs"]
@@ -168,7 +170,7 @@ fn on_freeswitch(found: &Found) -> Result<(), String> {
 /// Where no FreeSWITCH is installed: the same acts on the stand-in, which takes the plan itself.
 fn on_stand_in() -> Result<(), String> {
     let ink = Ink::new();
-    let stand = standin::run::Stand::start(&standin::library::module()?)?;
+    let stand = standin::run::Stand::start(&harness::module()?)?;
     println!("{}\n", ink.dim(LEGEND));
     for act in ACTS {
         let timeout: &'static [(&str, &str)] = match act.stage_timeout {
@@ -322,6 +324,7 @@ fn row(ring: &SeenRing, column: impl Fn(u64) -> usize, ink: &Ink) -> String {
             "╳".to_string(),
             "answered too late, told: answered elsewhere".to_string(),
         ),
+        Told::Incompatible => ("╳".to_string(), ink.red("answered without usable media")),
         Told::ItsOwn(486) => ("╳".to_string(), ink.red("said: 486 busy")),
         Told::ItsOwn(603) => ("╳".to_string(), ink.red("said: 603 declined")),
         Told::ItsOwn(status) => ("╳".to_string(), ink.red(&format!("said: {status}"))),

@@ -4,12 +4,13 @@
 
 use super::originated::Originated;
 use super::relay::Relay;
+use super::shield::Loan;
 use super::{Call, State};
 use crate::ring::{Cause, Command, Event, LegId, Outcome};
 use crate::switch::{LockedSession, Session};
 use crate::tell::event::Announcement;
 use parking_lot::MutexGuard;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,6 +30,7 @@ pub struct Desk {
     pub winner: Option<LegId>,
     /// Joined in early media: whether it answers is told when it does.
     pub early: Option<LegId>,
+    /// While a leg is joined in early media.
     pub loan: Option<Loan>,
     pub originated: Originated,
     /// The caller has handed the call over to somebody who waits for the answer.
@@ -39,6 +41,8 @@ pub struct Desk {
     pub served: bool,
     /// Somebody may take a `pickup/` leg, and no hook tells.
     pub pickups: bool,
+    /// Each `origination_uuid` that a leg of the call has or had.
+    pub uuids: HashSet<String>,
     pub relay: Option<Relay>,
 }
 
@@ -62,9 +66,6 @@ pub struct Hand<'a> {
     /// Work is over when the mailbox has another one.
     pub term: u64,
 }
-
-/// Variables of the caller's that have another value while this leg is joined in early media.
-pub struct Loan(pub Vec<(&'static str, Option<String>)>);
 
 impl Hand<'_> {
     /// Have the machine read an event, tell what has changed, and note what is to be done.

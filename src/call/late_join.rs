@@ -4,6 +4,7 @@
 
 use super::desk::Hand;
 use super::{Call, NotAdded};
+use crate::contacts::Contact;
 use crate::plan::Stage;
 use crate::registrations::{Waits, Watch};
 use crate::switch::LockedSession;
@@ -38,7 +39,9 @@ impl Call {
         };
         let at = (watch.part, watch.stage);
         let mut found = self.resolve(&targets, watch.part, caller.channel());
-        found.contacts.retain(|(contact, _)| contact.dead.is_none());
+        let (_, turn) = self.turn_of(at);
+        let rings = |contact: &Contact| contact.dead.is_none() && contact.turn == turn;
+        found.contacts.retain(|(contact, _)| rings(contact));
         let target = watch.target.written.clone();
         self.leave_job(move |hand: &mut Hand<'_>| {
             let uuid = hand.call.uuid.as_str();

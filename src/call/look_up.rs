@@ -18,7 +18,8 @@ use std::sync::{Arc, Weak};
 impl Hand<'_> {
     pub fn look_up(&mut self, part: PartId, stage: StageId) {
         let call = self.call;
-        let targets = &call.plan.parts[part].stages[stage];
+        let (planned, _) = call.turn_of((part, stage));
+        let targets = &call.plan.parts[part].stages[planned];
         if !targets.targets.iter().any(in_the_directory) {
             let resolved = call.resolve(targets, part, self.caller.channel());
             return self.found(part, stage, resolved);
@@ -26,7 +27,7 @@ impl Hand<'_> {
         let ours = Arc::clone(call);
         let before = call.shared.registrations.count();
         let started = call.shared.pool.look_up(move || {
-            let targets = &ours.plan.parts[part].stages[stage];
+            let targets = &ours.plan.parts[part].stages[planned];
             let caller = LockedSession::locate(&ours.uuid);
             // Somebody waits for what is found, also where that is nothing.
             let resolved = guarded("a look-up", None, || {
@@ -53,8 +54,12 @@ impl Hand<'_> {
         }
     }
 
-    fn found(&mut self, part: PartId, stage: StageId, found: Found) {
+    fn found(&mut self, part: PartId, stage: StageId, mut found: Found) {
         let call = self.call;
+        let turns = found.contacts.iter().map(|(contact, _)| contact.turn + 1);
+        let turns = turns.max().unwrap_or(1);
+        let (_, turn) = call.turn_of((part, stage));
+        found.contacts.retain(|(contact, _)| contact.turn == turn);
         let limit = call.shared.config().max_targets;
         if found.contacts.len() > limit {
             let error = format!(
@@ -69,6 +74,9 @@ impl Hand<'_> {
         }
         if call.late_join[part] {
             call.watch((part, stage), found.users);
+        }
+        if turns > 1 {
+            self.feed_with(|state| state.have_turns(part, stage, turns));
         }
         let (contacts, legs) = found.contacts.into_iter().unzip();
         self.feed_with(|state| state.resolved(part, contacts, legs));

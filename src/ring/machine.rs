@@ -42,20 +42,19 @@ impl Ring {
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved { part, legs } => self.resolved(part, legs),
+            Event::Turns { part, more } => {
+                if let Some(it) = self.parts.get_mut(part.0) {
+                    it.stages += more;
+                }
+            }
             Event::Started(leg) => self.started(leg),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.early_media(leg),
             Event::Answered(leg) => self.answered(leg),
             Event::Confirmed(leg) => self.confirmed(leg),
-            Event::Ended { leg, cause } => {
-                // Nothing is known yet of what was not dialled.
-                let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
-                if self.legs.get(leg.0).is_some_and(dialled) {
-                    let part = self.legs[leg].part;
-                    self.leg_ended(leg, cause);
-                    self.stage_over(part);
-                }
-            }
+            Event::Ended { leg, cause } => self.ended(leg, cause),
+            Event::Redirected { leg, cause, places } => self.redirected(leg, cause, places),
+            Event::Followed { leg, legs } => self.followed(leg, legs),
             Event::Unanswered(leg) => self.unanswered_left(leg),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
@@ -84,6 +83,16 @@ impl Ring {
         }
         self.deadlines();
         std::mem::take(&mut self.commands)
+    }
+
+    pub(super) fn ended(&mut self, leg: LegId, cause: Cause) {
+        // Nothing is known yet of what was not dialled.
+        let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
+        if self.legs.get(leg.0).is_some_and(dialled) {
+            let part = self.legs[leg].part;
+            self.leg_ended(leg, cause);
+            self.stage_over(part);
+        }
     }
 
     fn begin(&mut self, part: PartId) {
@@ -140,7 +149,7 @@ impl Ring {
         }
         let others = self.parts.len() > 1;
         let mut earlier = self.legs[..first].iter();
-        let beside = earlier.any(|leg| leg.part == part && leg.state != LegState::Ended);
+        let beside = earlier.any(|leg| leg.part == part && leg.is_open());
         let it = &mut self.parts[part];
         let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
         let last = stage.0 + 1 == it.stages;
@@ -159,14 +168,17 @@ impl Ring {
     }
 
     /// Begin with these legs of the running stage. `beside`: others of the part ring already.
-    fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
+    pub(super) fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
         let dead = |leg: &LegId| self.legs[*leg].plan.dead;
         let failed: Vec<_> = legs
             .iter()
             .filter_map(|leg| Some((*leg, dead(leg)?)))
             .collect();
         let alive: Vec<LegId> = legs.into_iter().filter(|leg| dead(leg).is_none()).collect();
-        let required = |(leg, _): &(LegId, Cause)| self.legs[*leg].plan.required;
+        // Of several that ring in another's place one is enough.
+        let required = |(leg, _): &(LegId, Cause)| {
+            self.legs[*leg].plan.required && self.legs[*leg].replaces.is_none()
+        };
         let hopeless = failed.iter().any(required);
         for (leg, cause) in failed {
             self.leg_ended(leg, cause);
@@ -201,7 +213,7 @@ impl Ring {
     }
 
     /// Legs that came too late: the stage or the call was over.
-    fn never_dialled(&mut self, legs: Vec<LegId>, timed_out: bool) {
+    pub(super) fn never_dialled(&mut self, legs: Vec<LegId>, timed_out: bool) {
         for leg in legs {
             // Nobody asked for it any more, so what it would have said decides nothing.
             self.legs[leg].plan.dead = None;
@@ -362,7 +374,7 @@ impl Ring {
         }
     }
 
-    fn leg_ended(&mut self, leg: LegId, cause: Cause) {
+    pub(super) fn leg_ended(&mut self, leg: LegId, cause: Cause) {
         let now = self.now;
         let (won, tentative) = (self.winner(), self.tentative());
         let Some(it) = self
@@ -383,8 +395,11 @@ impl Ring {
         let unanswered = won == Some(leg) && it.answered.is_none();
         let lost = won.is_some() && tentative.is_none();
         let given_up = cause == Cause::ORIGINATOR_CANCEL || self.cancelled.is_some();
-        let called_off = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
-        it.role = Some(if unanswered && given_up {
+        let ended = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
+        let called_off = ended || self.cancelled.is_some();
+        it.role = Some(if it.moved.is_some() {
+            Role::Redirected
+        } else if unanswered && given_up {
             Role::Cancelled
         } else if unanswered {
             Role::Failed
@@ -397,13 +412,23 @@ impl Ring {
         } else {
             Role::Failed
         });
-        let (part, stage, required) = (it.part, it.stage, it.plan.required);
+        let part = it.part;
         if never_dialled || self.end.is_some() {
             return;
         }
         if cut {
             return self.start_late_ones_early(part);
         }
+        if self.goes_on_elsewhere(leg) {
+            return;
+        }
+        self.has_failed(leg, cause);
+    }
+
+    /// A leg has failed, and with it whatever rang in its place or in whose place it rang.
+    pub(super) fn has_failed(&mut self, leg: LegId, cause: Cause) {
+        let it = &self.legs[leg];
+        let (part, stage, required) = (it.part, it.stage, it.plan.required);
         let settings = &self.parts[part].settings;
         if it.hung_up.is_none() && settings.single_reject.matches(cause) {
             let hang_up_caller = settings.hang_up_on_single_reject;
@@ -427,14 +452,14 @@ impl Ring {
     }
 
     /// When nobody rings any more but somebody is still to start: start the earliest now.
-    fn start_late_ones_early(&mut self, part: PartId) {
+    pub(super) fn start_late_ones_early(&mut self, part: PartId) {
         if self.parts[part].phase != Phase::Ringing || self.end.is_some() {
             return;
         }
         let legs = self.legs.iter().filter(|leg| leg.part == part);
         if legs
             .clone()
-            .any(|leg| !matches!(leg.state, LegState::Waiting | LegState::Ended))
+            .any(|leg| leg.state != LegState::Waiting && leg.is_open())
         {
             return;
         }
@@ -469,7 +494,7 @@ impl Ring {
             Role::Failed
         });
         let part = it.part;
-        let beside = self.has_open(part);
+        let beside = !cancelled && self.goes_on_elsewhere(leg) || self.has_open(part);
         let it = &mut self.parts[part];
         if it.last {
             // As after any call that was joined.
@@ -546,6 +571,9 @@ impl Ring {
             let it = &mut self.legs[leg];
             let starts = it.state != LegState::Waiting || it.at.is_some();
             let open = starts && it.state != LegState::Ended && it.hung_up.is_none();
+            if winner != Some(leg) && which(it) {
+                it.moved.iter_mut().for_each(Moved::stop);
+            }
             if !open || winner == Some(leg) || !which(it) {
                 continue;
             }
@@ -587,6 +615,7 @@ impl Ring {
             return;
         }
         let cause = Cause::ORIGINATOR_CANCEL;
+        self.stop_following(leg);
         if self.legs[leg].state != LegState::Waiting {
             return self.hang_up(leg, cause);
         }
@@ -650,16 +679,16 @@ impl Ring {
         let newest = newest && self.end.is_none() && !self.is_over(part);
         let stage = it.stage;
         let waits_for = |leg: &Leg| {
-            let open = leg.part == part && leg.state != LegState::Ended;
+            let open = leg.part == part && leg.is_open();
             open && (!newest || leg.stage == stage)
         };
-        if self.legs.iter().any(|leg| waits_for(leg) && !leg.plan.idle) {
+        if self.legs.iter().any(|leg| waits_for(leg) && !leg.is_idle()) {
             return;
         }
         if self.legs.iter().any(waits_for) {
             let rang = |leg: &Leg| (leg.part, leg.stage) == (part, stage) && !leg.plan.idle;
             if self.legs.iter().any(rang) {
-                let idle = |leg: &Leg| waits_for(leg) && leg.plan.idle;
+                let idle = |leg: &Leg| waits_for(leg) && leg.is_idle();
                 self.hang_up_all(idle, Cause::NO_ANSWER);
             }
             // One that was still to start has ended at once.
@@ -737,7 +766,7 @@ impl End {
 }
 
 impl Leg {
-    fn new(part: PartId, stage: StageId, plan: NewLeg) -> Leg {
+    pub(super) fn new(part: PartId, stage: StageId, plan: NewLeg) -> Leg {
         Leg {
             part,
             stage,
@@ -748,6 +777,8 @@ impl Leg {
             ended: None,
             cause: Cause::NONE,
             role: None,
+            replaces: None,
+            numbers: plan.number.iter().cloned().collect(),
             plan,
             at: None,
             early_media: EarlyMedia::Ignore,
@@ -757,6 +788,8 @@ impl Leg {
             started: false,
             asked: false,
             media: None,
+            since: None,
+            moved: None,
         }
     }
 

@@ -18,6 +18,7 @@ pub fn disorder(dice: &mut Dice) -> Result<(), String> {
         hung_up: BTreeSet::new(),
         asked_to_confirm: BTreeSet::new(),
         asked: BTreeSet::new(),
+        looked_for: BTreeSet::new(),
         verdicts: 0,
     };
     watched.feed(Duration::ZERO, Event::Begin)?;
@@ -37,6 +38,8 @@ struct Watched {
     asked_to_confirm: BTreeSet<LegId>,
     /// The parts that wait for their contacts.
     asked: BTreeSet<PartId>,
+    /// The legs in whose place somebody is looked up.
+    looked_for: BTreeSet<LegId>,
     verdicts: u32,
 }
 
@@ -45,6 +48,9 @@ impl Watched {
         self.now = self.now.max(now);
         if let Event::Resolved { part, .. } = &event {
             self.asked.remove(part);
+        }
+        if let Event::Followed { leg, .. } = &event {
+            self.looked_for.remove(leg);
         }
         let resumes = matches!(&event, Event::Unanswered(leg) if self.ring.may_resume(*leg));
         if resumes {
@@ -57,6 +63,10 @@ impl Watched {
             let up = |leg: &LegId| self.dialled.contains(leg) && !ended_before.contains(leg);
             let fresh = match &command {
                 Command::Resolve { part, .. } => !was_over && self.asked.insert(*part),
+                Command::Follow { leg, places } => {
+                    let dialled = self.dialled.contains(leg) && !places.is_empty();
+                    !was_over && dialled && self.looked_for.insert(*leg)
+                }
                 Command::Dial(leg) => {
                     let known = leg.0 < self.ring.legs().len();
                     !was_over && known && self.dialled.insert(*leg)
@@ -102,6 +112,10 @@ impl Watched {
                 let legs = Vec::new();
                 self.feed(self.now, Event::Resolved { part, legs })?;
             }
+            for leg in self.looked_for.clone() {
+                let legs = Vec::new();
+                self.feed(self.now, Event::Followed { leg, legs })?;
+            }
             for leg in self.dialled.clone() {
                 if failed.insert(leg) {
                     let cause = Cause::NO_USER_RESPONSE;
@@ -110,7 +124,10 @@ impl Watched {
             }
             match self.ring.next_deadline() {
                 Some(next) => self.feed(next, Event::Tick)?,
-                None if self.asked.is_empty() && self.dialled.is_subset(&failed) => {
+                None if self.asked.is_empty()
+                    && self.looked_for.is_empty()
+                    && self.dialled.is_subset(&failed) =>
+                {
                     return match self.verdicts {
                         1 => Ok(()),
                         verdicts => Err(format!("{verdicts} verdicts at the end")),
@@ -124,7 +141,16 @@ impl Watched {
 }
 
 fn any_event(dice: &mut Dice) -> Event {
-    match dice.below(21) {
+    match dice.below(24) {
+        21 | 22 => Event::Redirected {
+            leg: LegId(id(dice)),
+            cause: any_cause(dice),
+            places: dice.places(),
+        },
+        23 => Event::Followed {
+            leg: LegId(id(dice)),
+            legs: legs(dice),
+        },
         0 | 1 => Event::Tick,
         20 => Event::Unanswered(LegId(id(dice))),
         2 | 3 => Event::Resolved {
