@@ -1,13 +1,12 @@
 //! mod_cti: `cti_bridge`, the ring engine for FreeSWITCH.
-//! This file lists the rooms, each of which uses only those below it; everybody may use `plan` and
-//! `ring`, which are pure. Only `ffi`, `switch` and `module` touch the C API.
+//! This file lists the rooms, each of which uses only those below it; everybody may use `plan`,
+//! `ring` and `groups`, which know no switch. Only `ffi`, `switch` and `module` touch the C API.
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod module;
 
 mod api;
 mod call;
-pub mod groups;
 mod shared;
 
 mod settings;
@@ -21,5 +20,6 @@ mod timer;
 mod ffi;
 mod switch;
 
+pub mod groups;
 pub mod plan;
 pub mod ring;

@@ -237,6 +237,7 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         // Until here hooks still find the calls that are ending.
         MODULE.write().take();
         module.shared.timer.stop();
+        module.shared.memory.end();
         // Not before: until here hooks tell the calls how their legs end.
         *MODULE.write() = None;
         free_subclass(NAME, SUBCLASS);

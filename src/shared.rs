@@ -1,6 +1,9 @@
 //! What one load of the module shares, handed to each call.
 //! Made anew at each load, since statics survive `reload`: the library is never unmapped.
 
+use crate::groups::Groups;
+use crate::groups::chosen::Chosen;
+use crate::groups::config::Config as Grouped;
 use crate::pool::Pool;
 use crate::registrations::Registrations;
 use crate::settings::config::Config;
@@ -10,6 +13,7 @@ use crate::tell::history::History;
 use crate::tell::metrics::Metrics;
 use crate::timer::Timer;
 use parking_lot::RwLock;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the switch calls when something happens to a leg or to a caller.
@@ -30,20 +34,43 @@ pub struct Shared {
     pub history: History,
     pub registrations: Registrations,
     pub pool: Arc<Pool>,
+    /// The ring groups of `cti.conf`, with who is busy and whose turn it is.
+    pub groups: Arc<Groups>,
+    /// Where turns are remembered.
+    pub memory: Arc<Chosen>,
     config: RwLock<Arc<Config>>,
 }
 
 impl Shared {
+    /// Groups that cannot be read are logged, and there are none: all else works as configured.
     pub fn new(hooks: Hooks, timer: Arc<Timer>, metrics: Metrics) -> Shared {
-        Shared {
+        let file = xml::global("db_dir").map(|folder| PathBuf::from(folder).join(MEMORY_FILE));
+        let (memory, warning) = Chosen::open(file.as_deref());
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
+        }
+        let memory = Arc::new(memory);
+        let read = Read::now();
+        let shared = Shared {
             hooks,
             timer,
             metrics,
             history: History::default(),
             registrations: Registrations::default(),
             pool: Arc::default(),
-            config: RwLock::new(Arc::new(read_config().0)),
+            groups: Arc::new(Groups::new(Grouped::default(), Arc::clone(&memory) as _)),
+            memory,
+            config: RwLock::new(Arc::new(read.config)),
+        };
+        if let Err(errors) = read.groups.and_then(|groups| shared.regroup(groups)) {
+            for error in errors {
+                tracing::error!("cti.conf: {error}");
+            }
+            tracing::error!(
+                "cti.conf: there are no ring groups until a `cti reload` can read them"
+            );
         }
+        shared
     }
 
     /// The settings in force.
@@ -51,22 +78,66 @@ impl Shared {
         Arc::clone(&self.config.read())
     }
 
-    /// Read `cti.conf` (again); what could not be understood is logged and returned.
-    pub fn reload(&self) -> Vec<String> {
-        let (config, problems) = read_config();
-        *self.config.write() = Arc::new(config);
-        problems
+    /// Read `cti.conf` again. What could not be understood and has its default is logged and returned.
+    ///
+    /// # Errors
+    /// Why the groups cannot come into force. Nothing has changed then.
+    pub fn reload(&self) -> Result<Vec<String>, Vec<String>> {
+        let read = Read::now();
+        let done = read.groups.and_then(|groups| self.regroup(groups));
+        if let Err(errors) = &done {
+            for error in errors {
+                tracing::error!("cti.conf: {error}");
+            }
+        }
+        done?;
+        *self.config.write() = Arc::new(read.config);
+        Ok(read.problems)
+    }
+
+    fn regroup(&self, groups: Grouped) -> Result<(), Vec<String>> {
+        if groups.groups.is_empty() && self.groups.config().groups.is_empty() {
+            return Ok(());
+        }
+        let memory = self.memory.prepare(&groups.memory);
+        self.memory.choose(memory.map_err(|error| vec![error])?);
+        self.groups.replace(groups);
+        Ok(())
     }
 }
 
-fn read_config() -> (Config, Vec<String>) {
-    let Some(params) = xml::settings("cti.conf") else {
-        tracing::info!("no cti.conf.xml: every default stands");
-        return (Config::default(), Vec::new());
-    };
-    let (config, problems) = Config::read(&params);
-    for problem in &problems {
-        tracing::warn!("{problem}");
+/// In the folder of the switch's own databases.
+const MEMORY_FILE: &str = "mod_cti_groups.json";
+
+/// What `cti.conf` says.
+struct Read {
+    config: Config,
+    /// What could not be understood and has its default.
+    problems: Vec<String>,
+    groups: Result<Grouped, Vec<String>>,
+}
+
+impl Read {
+    fn now() -> Read {
+        let Some(file) = xml::configuration("cti.conf") else {
+            tracing::info!("no cti.conf.xml: every default stands");
+            return Read {
+                config: Config::default(),
+                problems: Vec::new(),
+                groups: Ok(Grouped::default()),
+            };
+        };
+        let (config, problems) = Config::read(&file.params);
+        for problem in &problems {
+            tracing::warn!("{problem}");
+        }
+        let domain = xml::default_domain();
+        let groups = Grouped::read(&file.elements, domain.as_deref());
+        let told = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect();
+        Read {
+            config,
+            problems,
+            groups: groups.map_err(told),
+        }
     }
-    (config, problems)
 }

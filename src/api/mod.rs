@@ -64,8 +64,9 @@ pub fn run(shared: &Shared, calls: &Calls, line: &str, caller: Option<&Channel<'
             operate::command(calls, uuid, order, by.as_deref().unwrap_or("api"))
         }
         Request::Reload => match shared.reload() {
-            problems if problems.is_empty() => "+OK cti.conf read\n".to_owned(),
-            problems => format!("-ERR cti.conf read, but:\n{}\n", problems.join("\n")),
+            Ok(problems) if problems.is_empty() => "+OK cti.conf read\n".to_owned(),
+            Ok(problems) => format!("-ERR cti.conf read, but:\n{}\n", problems.join("\n")),
+            Err(errors) => format!("-ERR cti.conf changes nothing:\n{}\n", errors.join("\n")),
         },
     }
 }

@@ -18,6 +18,7 @@
 //! [`Expansion::look_again`] at the latest, then expands again.
 #![forbid(unsafe_code)]
 
+pub mod chosen;
 pub mod config;
 pub mod members;
 pub mod memory;

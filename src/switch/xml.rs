@@ -4,6 +4,7 @@
 use super::event::Event;
 use super::text::{c, copied, taken};
 use crate::ffi;
+use crate::groups::config::Element;
 use std::ptr;
 
 struct Tree(ffi::switch_xml_t);
@@ -44,8 +45,15 @@ unsafe fn pairs(node: ffi::switch_xml_t, list: &str, item: &str) -> Vec<(String,
     found
 }
 
-/// The params of a configuration file such as `cti.conf`; `None` where there is none.
-pub fn settings(file: &str) -> Option<Vec<(String, String)>> {
+/// A configuration file: its params, and everything in it as a tree.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    pub params: Vec<(String, String)>,
+    pub elements: Vec<Element>,
+}
+
+/// A configuration file such as `cti.conf`; `None` where there is none.
+pub fn configuration(file: &str) -> Option<Configuration> {
     let file = c(file);
     let mut configuration = ptr::null_mut();
     // SAFETY: on success the tree is ours to free, and `configuration` is a node of it.
@@ -55,8 +63,53 @@ pub fn settings(file: &str) -> Option<Vec<(String, String)>> {
             return None;
         }
         let _tree = Tree(tree);
-        Some(pairs(configuration, "settings", "param"))
+        Some(Configuration {
+            params: pairs(configuration, "settings", "param"),
+            elements: children(configuration, DEPTH),
+        })
     }
+}
+
+/// How deep a configuration is copied; nothing of ours lies deeper.
+const DEPTH: usize = 8;
+
+/// The elements within `node`, in the order of the file.
+///
+/// # Safety
+/// `node` is NULL or belongs to a living tree.
+unsafe fn children(node: ffi::switch_xml_t, depth: usize) -> Vec<Element> {
+    let mut found = Vec::new();
+    if node.is_null() || depth == 0 {
+        return found;
+    }
+    // SAFETY: nodes, names and attributes live as long as their tree, and are copied here. `ordered`
+    // leads from each child to the next one in the file. Attributes are names and values in turn, up
+    // to a NULL.
+    unsafe {
+        let mut child = (*node).child;
+        while !child.is_null() {
+            let mut attributes = Vec::new();
+            let mut pair = (*child).attr;
+            while !pair.is_null() && !(*pair).is_null() {
+                let value = copied(*pair.add(1)).unwrap_or_default();
+                attributes.push((copied(*pair).unwrap_or_default(), value));
+                pair = pair.add(2);
+            }
+            found.push(Element {
+                name: copied((*child).name).unwrap_or_default(),
+                attributes,
+                children: children(child, depth - 1),
+            });
+            child = (*child).ordered;
+        }
+    }
+    found
+}
+
+/// What the switch puts in the place of `${…}` for everybody; `None` where that is nothing.
+pub fn global(name: &str) -> Option<String> {
+    let expanded = Event::variables()?.expand(&format!("${{{name}}}"));
+    Some(expanded).filter(|value| !value.is_empty())
 }
 
 /// A user of the directory, with the params and variables of group and domain merged in.
