@@ -2,7 +2,9 @@
 //! `user/` and `group/` are resolved here rather than by core, whose own nested dialling
 //! rings only one device of a user as soon as a plan has a `,` or a `|`.
 
+use crate::groups::Pick;
 use crate::plan::directory::{Allowed, Directed, Dropped, Place, directed};
+use crate::plan::time::is_true;
 use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
 use crate::switch::dial::endpoint_exists;
@@ -77,6 +79,8 @@ pub struct Contact {
     pub dead: Option<Cause>,
     /// How many `|` stand before it in its target's dial strings: whose turn is how much later.
     pub turn: usize,
+    /// The member of a group who rings there.
+    pub member: Option<Pick>,
     /// Who registered it or else named it: of these, none may crowd the others out.
     source: String,
 }
@@ -92,6 +96,24 @@ const NOT_PASSED_ON: [&str; 6] = [
 ];
 
 impl Contact {
+    /// Nobody rings at this target.
+    pub fn nobody(target: &Target, why: Cause) -> Contact {
+        Contact {
+            target: target.written.clone(),
+            plain_target: target.dial_string(),
+            dial_string: target.dial_string(),
+            variables: Variables::default(),
+            user: None,
+            context: None,
+            owner: None,
+            moved: false,
+            dead: Some(why),
+            turn: 0,
+            member: None,
+            source: target.dial_string(),
+        }
+    }
+
     /// The directory user whose dial string led to it, also where that names its contacts itself.
     pub fn of_user(&self) -> Option<String> {
         let said = |name: &str| self.variables.get(name);
@@ -141,6 +163,25 @@ const LOOK_UPS: usize = 2048;
 
 /// How long the look-ups of one target may take together. One that is under way is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the directory says of the user whom this target calls.
+pub fn do_not_disturb(address: &str, caller: &dyn Caller) -> bool {
+    let Some((name, domain)) = at_domain(address) else {
+        return false;
+    };
+    let request = Event::request().map(|mut request| {
+        request.add("as_channel", "true");
+        request.add("action", "user_call");
+        request
+    });
+    let user = request.and_then(|request| xml::user(&name, &domain, &request));
+    let said = user.and_then(|user| {
+        let said = user.variables.into_iter().chain(user.params);
+        let mut said = said.filter(|(name, _)| name.eq_ignore_ascii_case("do_not_disturb"));
+        said.next()
+    });
+    said.is_some_and(|(_, value)| is_true(&caller.expand(&value)))
+}
 
 /// What the targets of a stage come to.
 #[derive(Default)]
@@ -354,6 +395,7 @@ impl Resolver<'_> {
             moved: false,
             dead,
             turn: self.turn,
+            member: None,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
         });
         self.turn += 1;

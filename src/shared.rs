@@ -15,6 +15,7 @@ use crate::timer::Timer;
 use parking_lot::RwLock;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What the switch calls when something happens to a leg or to a caller.
 #[derive(Clone, Copy)]
@@ -36,6 +37,8 @@ pub struct Shared {
     pub pool: Arc<Pool>,
     /// The ring groups of `cti.conf`, with who is busy and whose turn it is.
     pub groups: Arc<Groups>,
+    /// The groups are told of every channel.
+    pub watches: AtomicBool,
     /// Where turns are remembered.
     pub memory: Arc<Chosen>,
     config: RwLock<Arc<Config>>,
@@ -59,6 +62,7 @@ impl Shared {
             registrations: Registrations::default(),
             pool: Arc::default(),
             groups: Arc::new(Groups::new(Grouped::default(), Arc::clone(&memory) as _)),
+            watches: AtomicBool::new(false),
             memory,
             config: RwLock::new(Arc::new(read.config)),
         };

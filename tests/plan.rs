@@ -564,6 +564,7 @@ fn target() -> impl Strategy<Value = Target> {
             endpoint: endpoint.to_owned(),
             address: address.to_owned(),
             written: String::new(),
+            offset: 0,
         })
     })
 }

@@ -8,7 +8,7 @@ use super::join::{self, Joined};
 use super::registry::Calls;
 use super::shield::Shield;
 use super::verdict;
-use super::{Call, Setting};
+use super::{Call, Setting, grouped};
 use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Plan, Variables};
 use crate::ring::{Cause, EarlyMedia, Event, Outcome, Ring, Settings};
@@ -26,7 +26,12 @@ use std::sync::Arc;
 pub fn cti_bridge(shared: &Arc<Shared>, calls: &Calls, caller: &Session<'_>, text: &str) {
     let config = shared.config();
     let limits = Limits::of_targets(config.max_targets);
-    match plan::parse(text, &limits) {
+    let plan = plan::parse(text, &limits);
+    let plan = plan.and_then(|plan| {
+        grouped::check(&plan, text, &shared.groups.config())?;
+        Ok(plan)
+    });
+    match plan {
         Ok(plan) => {
             for remark in &plan.remarks {
                 tracing::warn!(uuid = caller.uuid().as_str(), "cti_bridge: {remark}");
@@ -182,6 +187,7 @@ impl Drop for Leave<'_> {
         guarded("a call's end", (), || {
             call.mailbox.close();
             call.shared.registrations.leave(call.serial);
+            call.grouped.end();
             self.calls.remove(call);
         });
     }

@@ -58,6 +58,7 @@ impl Hand<'_> {
                 session.hear_messages(call.shared.hooks.messages);
                 // What its hooks bring belongs to a leg that is known.
                 let uuid = session.uuid();
+                call.tell_dialled(&uuid);
                 if let Some(known) = call.state.lock().known.get_mut(leg.0) {
                     known.uuid = Some(uuid);
                 }
@@ -71,7 +72,12 @@ impl Hand<'_> {
                 self.desk.legs.insert(leg, session);
                 self.feed(Event::Started(leg));
             }
-            Err(cause) => self.feed(Event::Ended { leg, cause }),
+            Err(cause) => {
+                if let Some(uuid) = call.uuid_of(leg) {
+                    call.tell_not_dialled(&uuid);
+                }
+                self.feed(Event::Ended { leg, cause });
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What has been found comes back through the mailbox.
 
 use super::desk::Hand;
+use super::grouped::{Place, is_group};
 use super::verdict::REFUSED;
 use super::{Call, NotAdded};
 use crate::contacts::{self, Caller, Contact, Resolved};
@@ -13,15 +14,22 @@ use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
 use crate::switch::session::cause_name;
 use crate::tell::event::Announcement;
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 impl Hand<'_> {
     pub fn look_up(&mut self, part: PartId, stage: StageId) {
         let call = self.call;
-        let (planned, _) = call.turn_of((part, stage));
+        let (planned, turn) = call.turn_of((part, stage));
         let targets = &call.plan.parts[part].stages[planned];
+        let at = At {
+            part,
+            stage,
+            planned,
+            turn,
+        };
         if !targets.targets.iter().any(in_the_directory) {
-            let resolved = call.resolve(targets, part, self.caller.channel());
+            let resolved = call.resolve_stage(at, targets, self.caller.channel());
             return self.found(part, stage, resolved);
         }
         let ours = Arc::clone(call);
@@ -31,7 +39,7 @@ impl Hand<'_> {
             let caller = LockedSession::locate(&ours.uuid);
             // Somebody waits for what is found, also where that is nothing.
             let resolved = guarded("a look-up", None, || {
-                caller.map(|caller| ours.resolve(targets, part, caller.channel()))
+                caller.map(|caller| ours.resolve_stage(at, targets, caller.channel()))
             });
             ours.leave_job(move |hand| {
                 if resolved.is_none() && !hand.caller.ready() {
@@ -57,7 +65,7 @@ impl Hand<'_> {
     fn found(&mut self, part: PartId, stage: StageId, mut found: Found) {
         let call = self.call;
         let turns = found.contacts.iter().map(|(contact, _)| contact.turn + 1);
-        let turns = turns.max().unwrap_or(1);
+        let turns = turns.max().unwrap_or(1).max(found.turns);
         let (_, turn) = call.turn_of((part, stage));
         found.contacts.retain(|(contact, _)| contact.turn == turn);
         let limit = call.shared.config().max_targets;
@@ -116,14 +124,82 @@ pub struct Found {
     pub contacts: Vec<(Contact, NewLeg)>,
     /// Every directory user that may register, and the target that names it.
     pub users: Vec<(String, Target)>,
+    /// So many turns at least its stage has.
+    pub turns: usize,
+}
+
+/// A stage of the machine's, and which turn of which stage of the plan that is.
+#[derive(Clone, Copy)]
+pub struct At {
+    part: PartId,
+    stage: StageId,
+    planned: usize,
+    turn: usize,
 }
 
 fn in_the_directory(target: &Target) -> bool {
     let endpoint = |name: &str| target.endpoint.eq_ignore_ascii_case(name);
-    endpoint("user") || endpoint("group")
+    endpoint("user") || endpoint("group") || is_group(target)
 }
 
 impl Call {
+    /// Look the targets of a stage up, those of its groups' members among them.
+    fn resolve_stage(&self, at: At, targets: &Stage, caller: &dyn Caller) -> Found {
+        if !targets.targets.iter().any(is_group) {
+            return self.resolve(targets, at.part, caller);
+        }
+        let mut all = Found::default();
+        let mut dialled = HashSet::new();
+        for (nth, target) in targets.targets.iter().enumerate() {
+            let found = match is_group(target) {
+                true => self.resolve_group(at, nth, target, caller),
+                false => {
+                    let targets = vec![target.clone()];
+                    self.resolve(&Stage { targets }, at.part, caller)
+                }
+            };
+            let new = found.contacts.into_iter().filter(|(contact, _)| {
+                contact.dead.is_some() || dialled.insert(contact.dial_string.clone())
+            });
+            all.contacts.extend(new);
+            all.users.extend(found.users);
+            all.turns = all.turns.max(found.turns);
+        }
+        all
+    }
+
+    /// Whose turn it is in a group, looked up.
+    fn resolve_group(&self, at: At, nth: usize, target: &Target, caller: &dyn Caller) -> Found {
+        let place = Place {
+            part: at.part.0,
+            stage: at.planned,
+            target: nth,
+        };
+        let turn = self.whose_turn(place, at.turn, (at.part, at.stage), target, caller);
+        let mut all = Found {
+            turns: turn.turns,
+            ..Found::default()
+        };
+        for (pick, target) in turn.targets {
+            let targets = vec![target];
+            let mut found = self.resolve(&Stage { targets }, at.part, caller);
+            for (contact, _) in &mut found.contacts {
+                // Whatever turns a member's own dial string has: his is one of the group's.
+                contact.turn = at.turn;
+                contact.member = Some(pick.clone());
+            }
+            all.contacts.append(&mut found.contacts);
+            all.users.append(&mut found.users);
+        }
+        if let Some(why) = turn.nobody {
+            let mut nobody = Contact::nobody(target, why);
+            nobody.turn = at.turn;
+            let leg = settings::leg(&nobody, caller, &self.globals[at.part]).0;
+            all.contacts.push((nobody, leg));
+        }
+        all
+    }
+
     /// Look the targets up. What it finds to complain of is in the log.
     pub fn resolve(&self, targets: &Stage, part: PartId, caller: &dyn Caller) -> Found {
         let globals: &Variables = &self.globals[part];
@@ -147,6 +223,7 @@ impl Call {
         Found {
             contacts: contacts.into_iter().map(leg).collect(),
             users: users.map(|(user, target)| (user, target.clone())).collect(),
+            turns: 0,
         }
     }
 

@@ -8,6 +8,7 @@ mod confirm;
 mod desk;
 mod dial;
 mod failed_cdr;
+pub mod grouped;
 mod hand;
 mod hears;
 mod join;
@@ -34,6 +35,7 @@ use crate::tell::event::{self, Announcement};
 use crate::tell::report::{self, Known, LegReport};
 use crate::timer::Timed;
 use desk::Desk;
+use grouped::Grouped;
 use hears::Hears;
 use mailbox::{Mail, Mailbox};
 use parking_lot::{Mutex, MutexGuard};
@@ -72,6 +74,8 @@ pub struct Call {
     /// What the hand works with. Whoever holds the lock is the hand.
     desk: Mutex<Desk>,
     state: Mutex<State>,
+    /// The ring groups of its plan.
+    grouped: Grouped,
 }
 
 /// The machine and what its numbers stand for. Never locked while the switch is called.
@@ -116,6 +120,7 @@ impl Call {
                 armed: None,
                 refused: None,
             }),
+            grouped: Grouped::default(),
         })
     }
 
@@ -161,6 +166,13 @@ impl Call {
         report::spelled(legs)
     }
 
+    /// … and behind them the members of groups who were skipped.
+    pub fn all_legs(&self) -> Vec<LegReport> {
+        let mut legs = self.legs();
+        legs.extend(self.skipped());
+        legs
+    }
+
     /// Have the machine read an event; what it decides is for the hand. For the hand alone.
     fn read(&self, event: impl FnOnce(&mut State) -> Event) -> (Vec<Command>, Vec<Announcement>) {
         let now = self.age();
@@ -176,6 +188,9 @@ impl Call {
         let news = event::news(&state.ring, &mut state.known, stage);
         let next = state.ring.next_deadline();
         self.arm(&mut guard, next);
+        let offers = guard.offers();
+        drop(guard);
+        self.tell_offers(offers);
         (commands, news)
     }
 

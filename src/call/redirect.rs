@@ -170,6 +170,7 @@ impl Call {
             endpoint: "user".to_owned(),
             address: format!("{number}@{}", owner.domain),
             written: moved.target.clone(),
+            offset: 0,
         };
         let targets = Stage {
             targets: vec![target],

@@ -124,6 +124,7 @@ pub struct Verdict {
 
 /// The winner answered: before the two are joined, so that it can be read during the call.
 pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) -> Verdict {
+    call.tell_won(leg);
     let mut verdict = verdict(call, Outcome::Answered, Cause::SUCCESS);
     let winner = verdict.legs.get(leg.0);
     caller.set("cti_winner", winner.map(|winner| winner.target.as_str()));
@@ -139,6 +140,7 @@ pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) -> Verdict {
 }
 
 pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) -> Verdict {
+    call.tell_nobody_won();
     let mut verdict = verdict(call, how, cause);
     // A stage of more contacts than allowed is found out only when it begins.
     if how == Outcome::Cancelled {
@@ -167,7 +169,7 @@ fn verdict(call: &Call, how: Outcome, cause: Cause) -> Verdict {
         stages: call.look(Ring::stages),
         winner: None,
         error: None,
-        legs: call.legs(),
+        legs: call.all_legs(),
     }
 }
 
@@ -180,7 +182,7 @@ impl Verdict {
             let specific = peer.variable("proto_specific_hangup_cause");
             caller.set(LAST_BRIDGE[1], specific.as_deref());
         }
-        self.legs = call.legs();
+        self.legs = call.all_legs();
         tell_legs(caller, &self.legs);
     }
 

@@ -172,6 +172,7 @@ pub fn directed(
                 endpoint: "group".to_owned(),
                 address: group.to_owned(),
                 written,
+                offset: 0,
             };
             found.targets.push(group);
         } else if target.endpoint.contains(is_place) {
@@ -215,6 +216,7 @@ fn target_of(dial_string: &str, variables: Variables) -> Target {
         endpoint: endpoint.to_owned(),
         address: address.to_owned(),
         written: String::new(),
+        offset: 0,
     }
 }
 

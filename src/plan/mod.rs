@@ -141,6 +141,8 @@ pub struct Target {
     pub address: String,
     /// The target as its author wrote it, trimmed, with its `[variables]`.
     pub written: String,
+    /// Where it begins in the plan's text, in bytes; 0 where it stands in none.
+    pub offset: usize,
 }
 
 impl Target {
@@ -206,6 +208,15 @@ pub struct PlanError {
 }
 
 impl PlanError {
+    /// Of the text at this offset, in bytes.
+    #[must_use]
+    pub fn at(text: &str, offset: usize, message: impl Into<String>) -> PlanError {
+        PlanError {
+            column: text[..text.floor_char_boundary(offset)].chars().count() + 1,
+            message: message.into(),
+        }
+    }
+
     /// The plan on one line and, below it, a caret under the column.
     /// `text` is the plan that was refused; its line breaks are shown as spaces.
     #[must_use]

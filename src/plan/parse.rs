@@ -193,6 +193,7 @@ impl Parser<'_> {
             Some(_) => {
                 let (endpoint, address) = text.split_once('/').unwrap_or((text, ""));
                 return Ok(Some(Target {
+                    offset: start,
                     variables,
                     endpoint: endpoint.to_owned(),
                     address: address.to_owned(),
@@ -374,10 +375,7 @@ impl Parser<'_> {
     }
 
     fn error(&self, offset: usize, message: impl Into<String>) -> PlanError {
-        PlanError {
-            column: self.text[..offset].chars().count() + 1,
-            message: message.into(),
-        }
+        PlanError::at(self.text, offset, message)
     }
 
     fn rest(&self) -> &str {

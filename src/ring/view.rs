@@ -178,6 +178,17 @@ impl Ring {
         it.hung_up.is_none() || it.timed_out && may_win && !it.unconfirmed()
     }
 
+    /// How a leg failed that was dialled, by itself or because its time was over. Whoever lost to
+    /// another or was cancelled has not failed.
+    pub fn failure(&self, leg: LegId) -> Option<Outcome> {
+        let it = &self.legs[leg];
+        let failed = it.role == Some(Role::Failed) && it.dialled.is_some() && !it.cut;
+        failed.then(|| match it.timed_out {
+            true => Outcome::NoAnswer,
+            false => Outcome::of(it.cause),
+        })
+    }
+
     /// No other leg has rung in this one's stage so far, nor does another part beside it.
     pub fn alone(&self, leg: LegId) -> bool {
         let at = |leg: &Leg| (leg.part, leg.stage);

@@ -30,6 +30,8 @@ pub struct Known {
     /// The number that rings in another leg's place.
     pub moved_to: Option<String>,
     pub told: Told,
+    /// What came of the offer is told to the member's group.
+    pub offer_told: bool,
 }
 
 /// One entry of `cti_legs`; times in milliseconds since `cti_bridge` began.
@@ -49,6 +51,9 @@ pub struct LegReport {
     pub cause: Option<String>,
     pub sip_code: Option<u16>,
     pub role: Option<&'static str>,
+    /// Why a member of a group was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
     /// The leg whose phone has moved, and in whose place this one rings: its uuid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirected_from: Option<String>,
@@ -81,6 +86,7 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
             Role::Cancelled => "cancelled",
             Role::Redirected => "redirected",
         }),
+        reason: None,
         redirected_from: leg.replaces.and_then(|from| all.get(from.0)?.uuid.clone()),
         moved_to: known.moved_to.clone(),
     };
