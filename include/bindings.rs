@@ -41,9 +41,13 @@ pub const SOF_NOBLOCK: switch_originate_flag_enum_t = 1;
 pub type switch_originate_flag_enum_t = ::std::os::raw::c_uint;
 pub type switch_originate_flag_t = u32;
 pub const SWITCH_EVENT_CUSTOM: switch_event_types_t = 0;
+pub const SWITCH_EVENT_CHANNEL_CREATE: switch_event_types_t = 2;
 pub const SWITCH_EVENT_CHANNEL_ANSWER: switch_event_types_t = 6;
+pub const SWITCH_EVENT_CHANNEL_HANGUP: switch_event_types_t = 7;
+pub const SWITCH_EVENT_CHANNEL_BRIDGE: switch_event_types_t = 13;
 pub const SWITCH_EVENT_CHANNEL_PROGRESS: switch_event_types_t = 15;
 pub const SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA: switch_event_types_t = 16;
+pub const SWITCH_EVENT_CHANNEL_UUID: switch_event_types_t = 22;
 pub const SWITCH_EVENT_REQUEST_PARAMS: switch_event_types_t = 62;
 pub const SWITCH_EVENT_CHANNEL_DATA: switch_event_types_t = 63;
 pub type switch_event_types_t = ::std::os::raw::c_uint;
@@ -153,8 +157,18 @@ pub struct fspr_thread_mutex_t {
 pub type switch_mutex_t = fspr_thread_mutex_t;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct switch_console_callback_match_node {
+    pub val: *mut ::std::os::raw::c_char,
+    pub next: *mut switch_console_callback_match_node,
+}
+pub type switch_console_callback_match_node_t = switch_console_callback_match_node;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct switch_console_callback_match {
-    _unused: [u8; 0],
+    pub head: *mut switch_console_callback_match_node_t,
+    pub end: *mut switch_console_callback_match_node_t,
+    pub count: ::std::os::raw::c_int,
+    pub dynamic: ::std::os::raw::c_int,
 }
 pub type switch_console_callback_match_t = switch_console_callback_match;
 #[repr(C)]
@@ -566,6 +580,8 @@ unsafe extern "C" {
         matches: *mut *mut switch_console_callback_match_t,
         new_val: *const ::std::os::raw::c_char,
     );
+    pub fn switch_console_free_matches(matches: *mut *mut switch_console_callback_match_t);
+    pub fn switch_core_session_findall() -> *mut switch_console_callback_match_t;
     pub fn switch_event_create_subclass_detailed(
         file: *const ::std::os::raw::c_char,
         func: *const ::std::os::raw::c_char,

@@ -57,9 +57,13 @@ typedef uint32_t switch_originate_flag_t;
 
 typedef enum {
   SWITCH_EVENT_CUSTOM = 0,
+  SWITCH_EVENT_CHANNEL_CREATE = 2,
   SWITCH_EVENT_CHANNEL_ANSWER = 6,
+  SWITCH_EVENT_CHANNEL_HANGUP = 7,
+  SWITCH_EVENT_CHANNEL_BRIDGE = 13,
   SWITCH_EVENT_CHANNEL_PROGRESS = 15,
   SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA = 16,
+  SWITCH_EVENT_CHANNEL_UUID = 22,
   SWITCH_EVENT_REQUEST_PARAMS = 62,
   SWITCH_EVENT_CHANNEL_DATA = 63
 } switch_event_types_t;
@@ -123,7 +127,16 @@ typedef struct switch_dial_leg_s switch_dial_leg_t;
 typedef struct fspr_pool_t switch_memory_pool_t;
 typedef struct fspr_thread_rwlock_t switch_thread_rwlock_t;
 typedef struct fspr_thread_mutex_t switch_mutex_t;
-typedef struct switch_console_callback_match switch_console_callback_match_t;
+typedef struct switch_console_callback_match_node {
+  char *val;
+  struct switch_console_callback_match_node *next;
+} switch_console_callback_match_node_t;
+typedef struct switch_console_callback_match {
+  switch_console_callback_match_node_t *head;
+  switch_console_callback_match_node_t *end;
+  int count;
+  int dynamic;
+} switch_console_callback_match_t;
 typedef struct profile_node_s profile_node_t;
 typedef struct switch_caller_extension switch_caller_extension_t;
 typedef struct switch_io_routines switch_io_routines_t;
@@ -407,6 +420,8 @@ switch_status_t switch_console_set_complete(const char *string);
 switch_status_t switch_console_add_complete_func(const char *name, switch_console_complete_callback_t cb);
 switch_status_t switch_console_del_complete_func(const char *name);
 void switch_console_push_match(switch_console_callback_match_t **matches, const char *new_val);
+void switch_console_free_matches(switch_console_callback_match_t **matches);
+switch_console_callback_match_t *switch_core_session_findall(void);
 
 /* events */
 switch_status_t switch_event_create_subclass_detailed(const char *file, const char *func, int line,

@@ -16,6 +16,7 @@ mod pool;
 mod registrations;
 mod tell;
 mod timer;
+mod watch;
 
 mod ffi;
 mod switch;

@@ -16,6 +16,7 @@ use crate::switch::{self, EventRef, LockedSession, Session, text};
 use crate::tell::event::SUBCLASS;
 use crate::tell::metrics::Metrics;
 use crate::timer::Timer;
+use crate::watch;
 use once_cell::sync::Lazy;
 use parking_lot::{Mutex, RwLock};
 use std::ffi::c_char;
@@ -108,12 +109,15 @@ fn begin(
         table: &LEG_HANDLERS,
         messages: on_leg_message,
         signals: on_caller_signal,
+        channels: on_channel,
     };
+    let shared = Arc::new(Shared::new(hooks, timer, metrics));
     *MODULE.write() = Some(Arc::new(Module {
         calls: Calls::default(),
-        shared: Arc::new(Shared::new(hooks, timer, metrics)),
+        shared: Arc::clone(&shared),
         binding: Mutex::new(Some(binding)),
     }));
+    shared.watch();
     started.stays();
     Ok(())
 }
@@ -234,6 +238,7 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         let patience = Instant::now() + Duration::from_secs(5);
         // One after the other, whatever the first comes to: both end what they can.
         let ended = end_calls(&module, patience) & module.shared.pool.close(patience);
+        module.shared.watch.end();
         // Until here hooks still find the calls that are ending.
         MODULE.write().take();
         module.shared.timer.stop();
@@ -406,6 +411,17 @@ unsafe extern "C" fn on_leg_hangup(
         }
         ffi::SWITCH_STATUS_SUCCESS
     })
+}
+
+/// A channel has begun, was answered, joined or renamed, or has ended.
+unsafe extern "C" fn on_channel(event: *mut ffi::switch_event_t) {
+    guarded("a channel's event", (), || {
+        // SAFETY: an event lives while its callback runs.
+        let event = unsafe { EventRef::new(event) };
+        if let (Some(module), Some(event)) = (module(), event) {
+            watch::tell(&module.shared.groups, &event);
+        }
+    });
 }
 
 /// A device has registered, or renewed its registration.

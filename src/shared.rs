@@ -7,15 +7,16 @@ use crate::groups::config::Config as Grouped;
 use crate::pool::Pool;
 use crate::registrations::Registrations;
 use crate::settings::config::Config;
+use crate::switch::event::EventHook;
 use crate::switch::session::{MessageHook, SignalHook};
 use crate::switch::{dial::LegTable, xml};
 use crate::tell::history::History;
 use crate::tell::metrics::Metrics;
 use crate::timer::Timer;
+use crate::watch::Watch;
 use parking_lot::RwLock;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// What the switch calls when something happens to a leg or to a caller.
 #[derive(Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Hooks {
     pub messages: MessageHook,
     /// Signals to a caller.
     pub signals: SignalHook,
+    /// Events of channels.
+    pub channels: EventHook,
 }
 
 pub struct Shared {
@@ -37,8 +40,8 @@ pub struct Shared {
     pub pool: Arc<Pool>,
     /// The ring groups of `cti.conf`, with who is busy and whose turn it is.
     pub groups: Arc<Groups>,
-    /// The groups are told of every channel.
-    pub watches: AtomicBool,
+    /// Tells the groups of every channel.
+    pub watch: Arc<Watch>,
     /// Where turns are remembered.
     pub memory: Arc<Chosen>,
     config: RwLock<Arc<Config>>,
@@ -62,7 +65,7 @@ impl Shared {
             registrations: Registrations::default(),
             pool: Arc::default(),
             groups: Arc::new(Groups::new(Grouped::default(), Arc::clone(&memory) as _)),
-            watches: AtomicBool::new(false),
+            watch: Arc::default(),
             memory,
             config: RwLock::new(Arc::new(read.config)),
         };
@@ -95,8 +98,17 @@ impl Shared {
             }
         }
         done?;
+        self.watch();
         *self.config.write() = Arc::new(read.config);
         Ok(read.problems)
+    }
+
+    /// Where there are groups, see who of their members is busy.
+    pub fn watch(&self) {
+        if !self.groups.config().groups.is_empty() {
+            let hook = self.hooks.channels;
+            self.watch.begin(&self.groups, &self.pool, hook);
+        }
     }
 
     fn regroup(&self, groups: Grouped) -> Result<(), Vec<String>> {

@@ -19,7 +19,6 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub fn is_group(target: &Target) -> bool {
@@ -216,7 +215,7 @@ impl Call {
 
     /// A leg's channel exists, and is not launched yet.
     pub fn tell_dialled(&self, channel: &str) {
-        if self.shared.watches.load(Ordering::Acquire) {
+        if self.shared.watch.is_in_place() {
             let call = &self.uuid;
             let fact = Fact::Dialled { channel, call };
             self.shared.groups.fact(fact, Moment::now());
@@ -225,7 +224,7 @@ impl Call {
 
     /// … and could not be launched.
     pub fn tell_not_dialled(&self, channel: &str) {
-        if self.shared.watches.load(Ordering::Acquire) {
+        if self.shared.watch.is_in_place() {
             let fact = Fact::Ended { channel };
             self.shared.groups.fact(fact, Moment::now());
         }

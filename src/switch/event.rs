@@ -134,7 +134,19 @@ impl Drop for Event {
 /// An event that a callback was handed; it lives as long as the callback runs.
 pub struct EventRef<'a>(*mut ffi::switch_event_t, PhantomData<&'a ()>);
 
+/// What the switch calls for an event.
+pub type EventHook = unsafe extern "C" fn(*mut ffi::switch_event_t);
+
 impl EventRef<'_> {
+    /// The events that tell of a channel's beginning and end, and of who has it.
+    pub const OF_CHANNELS: [ffi::switch_event_types_t; 5] = [
+        ffi::SWITCH_EVENT_CHANNEL_CREATE,
+        ffi::SWITCH_EVENT_CHANNEL_ANSWER,
+        ffi::SWITCH_EVENT_CHANNEL_BRIDGE,
+        ffi::SWITCH_EVENT_CHANNEL_UUID,
+        ffi::SWITCH_EVENT_CHANNEL_HANGUP,
+    ];
+
     /// # Safety
     /// `event` is NULL or an event that lives for `'a`.
     pub unsafe fn new(event: *mut ffi::switch_event_t) -> Option<Self> {
@@ -158,7 +170,7 @@ impl Binding {
     pub fn new(
         event: ffi::switch_event_types_t,
         subclass: Option<&str>,
-        callback: unsafe extern "C" fn(*mut ffi::switch_event_t),
+        callback: EventHook,
     ) -> Option<Binding> {
         let mut node = ptr::null_mut();
         let subclass = subclass.map(c);

@@ -538,6 +538,25 @@ unsafe extern "C" fn terminate_key(
     })
 }
 
+/// The uuids of all sessions that live now. The switch holds the lock of all its sessions meanwhile.
+pub fn all_uuids() -> Vec<String> {
+    let mut uuids = Vec::new();
+    // SAFETY: the list and its words are ours until it is freed; each word is copied.
+    unsafe {
+        let mut list = ffi::switch_core_session_findall();
+        if list.is_null() {
+            return uuids;
+        }
+        let mut node = (*list).head;
+        while !node.is_null() {
+            uuids.extend(copied((*node).val));
+            node = (*node).next;
+        }
+        ffi::switch_console_free_matches(&mut list);
+    }
+    uuids
+}
+
 impl LockedSession {
     /// Also one that is hung up, as long as it has not been destroyed.
     pub fn locate_ended(uuid: &str) -> Option<LockedSession> {

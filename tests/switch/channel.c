@@ -186,6 +186,8 @@ switch_event_t *channel_event_new(switch_channel_t *channel, int id) {
   event_add(event, "Channel-Name", channel->name ? channel->name : "");
   event_add(event, "Unique-ID", channel->session->uuid);
   event_add(event, "Call-Direction", channel->direction == SWITCH_CALL_DIRECTION_OUTBOUND ? "outbound" : "inbound");
+  const char *presence = channel_get(channel, "presence_id");
+  if (presence) event_add(event, "Channel-Presence-ID", presence);
   const char *call = channel_get(channel, "call_uuid");
   event_add(event, "Channel-Call-UUID", call ? call : channel->session->uuid);
   event_add(event, "Answer-State",

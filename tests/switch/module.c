@@ -314,14 +314,6 @@ struct rule {
 };
 static struct rule *rules, *callbacks;
 
-struct match {
-  char *value;
-  struct match *next;
-};
-struct switch_console_callback_match {
-  struct match *first;
-};
-
 static void rule_remove(struct rule **list, const char *text, bool prefix) {
   while (*list) {
     struct rule *rule = *list;
@@ -377,10 +369,25 @@ void switch_console_push_match(switch_console_callback_match_t **matches, const 
   need(matches, __func__, "the place for the matches");
   need(value, __func__, "the value");
   if (!*matches) *matches = calloc(1, sizeof **matches);
-  struct match **place = &(*matches)->first;
-  while (*place) place = &(*place)->next;
-  *place = calloc(1, sizeof **place);
-  (*place)->value = strdup(value);
+  switch_console_callback_match_node_t *node = calloc(1, sizeof *node);
+  node->val = strdup(value);
+  if ((*matches)->end) (*matches)->end->next = node;
+  else (*matches)->head = node;
+  (*matches)->end = node;
+  (*matches)->count++;
+}
+
+void switch_console_free_matches(switch_console_callback_match_t **matches) {
+  need(matches, __func__, "the matches");
+  switch_console_callback_match_t *list = *matches;
+  *matches = NULL;
+  if (!list) return;
+  for (switch_console_callback_match_node_t *node = list->head, *next; node; node = next) {
+    next = node->next;
+    free(node->val);
+    free(node);
+  }
+  free(list);
 }
 
 /* One match a line, as the callback of that name gives them. */
@@ -396,13 +403,9 @@ char *standin_complete(const char *function, const char *line, const char *curso
   switch_status_t status = rule->callback(line, cursor, &matches);
   host_leave();
   if (status != SWITCH_STATUS_SUCCESS) return out.data;
-  for (struct match *match = matches->first, *next; match; match = next) {
-    next = match->next;
-    text_format(&out, "%s\n", match->value);
-    free(match->value);
-    free(match);
-  }
-  free(matches);
+  for (switch_console_callback_match_node_t *node = matches->head; node; node = node->next)
+    text_format(&out, "%s\n", node->val);
+  switch_console_free_matches(&matches);
   return out.data;
 }
 

@@ -87,6 +87,16 @@ void switch_core_session_rwunlock(switch_core_session_t *session) {
   big_unlock();
 }
 
+/* Of those that still live; NULL where none does. */
+switch_console_callback_match_t *switch_core_session_findall(void) {
+  switch_console_callback_match_t *all = NULL;
+  big_lock();
+  for (switch_core_session_t *session = sessions; session; session = session->next)
+    if (channel_up(session->channel)) switch_console_push_match(&all, session->uuid);
+  big_unlock();
+  return all;
+}
+
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session) {
   session_check(session, __func__);
   return session->channel;
