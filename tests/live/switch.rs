@@ -6,7 +6,9 @@ use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use super::soak;
 use crate::scenarios::WENT_ON;
-use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{
+    DIAL_STRINGS, DIAL_VARIABLES, DO_NOT_DISTURB, GROUPS, LOOPBACKS, RINGS,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -364,9 +366,10 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     let mut cti = String::new();
     if options.module.is_some() {
         load.push_str("<load module=\"mod_cti\"/>");
-        cti = format!(
-            r#"<X-PRE-PROCESS cmd="include" data="{conf}/autoload_configs/cti.conf.xml"/>"#
-        );
+        cti = include_str!("../../conf/autoload_configs/cti.conf.xml").to_owned();
+        let rings: String = (0..SLOTS).map(|slot| in_slot(RINGS, slot)).collect();
+        let end = "</configuration>";
+        cti = cti.replace(end, &format!("<groups>{rings}</groups>{end}"));
     }
     let variables = (1..=MOST_VARIABLES)
         .map(|n| {
@@ -663,6 +666,12 @@ fn groups() -> String {
             let params = params + &string.collect::<String>();
             text.push_str(&format!(
                 "<user id=\"{user}\"><params>{params}</params></user>"
+            ));
+        }
+        for user in DO_NOT_DISTURB {
+            let user = in_slot(user, slot);
+            text.push_str(&format!(
+                "<user id=\"{user}\"><variables><variable name=\"do_not_disturb\" value=\"true\"/></variables></user>"
             ));
         }
     }

@@ -47,6 +47,28 @@ pub const DIAL_STRINGS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Users who want no calls, as the directory says.
+pub const DO_NOT_DISTURB: &[&str] = &["quiet1000"];
+
+/// The ring groups of both switches, as cti.conf has them.
+pub const RINGS: &str = r#"
+<group name="all1000"><member target="user/1002"/><member target="user/1003"/></group>
+<group name="one1000" step="one" timeout="1"><member target="user/1002"/><member target="user/1003"/></group>
+<group name="two1000" step="2" timeout="1">
+  <member target="user/1002"/><member target="user/1003"/><member target="user/1004"/></group>
+<group name="more1000" step="progressive" timeout="1">
+  <member target="user/1002"/><member target="user/1003"/><member target="user/1004"/></group>
+<group name="tiers1000" timeout="1">
+  <member target="user/1003" tier="2"/><member target="user/1002"/><member target="user/1004" tier="2"/></group>
+<group name="late1000" timeout="2"><member target="user/1002"/><member target="user/1003" delay="1"/></group>
+<group name="own1000" timeout="2"><member target="user/1002" timeout="1"/><member target="user/1003"/></group>
+<group name="nested1000" step="one" timeout="1"><member target="ring/all1000"/><member target="ring/one1000"/></group>
+<group name="quiet1000" step="one"><member target="user/quiet1000"/><member target="user/1003"/></group>
+<group name="quieter1000"><member target="user/quiet1000"/></group>
+<group name="away1000" step="one" skip="unregistered"><member target="user/1009"/><member target="user/1003"/></group>
+<group name="nobody1000" skip="unregistered"><member target="user/1009"/></group>
+"#;
+
 /// At once, on a slow machine.
 const NOW: (Ms, Ms) = (0, 400);
 const LONG: (Ms, Ms) = (0, 60_000);
@@ -1837,5 +1859,157 @@ scenarios! {
         ends: failed("unreachable", "SUBSCRIBER_ABSENT", 1);
         rings: ;
         shows: "went_on" = "true", "originate_disposition" = "SUBSCRIBER_ABSENT";
+    }
+
+    // Named groups: `ring/name`
+
+    ring_all "ring/all1000" {
+        phones: "1002" Rings, "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+        shows: "cti_winner" = "user/1003", "cti_stages" = "1";
+        hears: 180, 200;
+    }
+    ring_one_after_another "ring/one1000" {
+        phones: "1002" Rings, "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1450) => (1300, 2100);
+        shows: "cti_stages" = "2";
+        hears: 180, 200;
+    }
+    ring_one_is_busy "ring/one1000" {
+        phones: "1002" Rejects(486, 200), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(200), "1003" Joined, soon(200) => (500, 1300);
+    }
+    ring_one_and_nobody_answers "ring/one1000" {
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" NoAnswer, (1000, 1450) => (2000, 2700);
+    }
+    ring_two_at_a_time "ring/two1000" {
+        phones: "1002" Rings, "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" NoAnswer, NOW => exactly(1000),
+            "1004" Joined, (1000, 1450) => (1300, 2100);
+        shows: "cti_stages" = "2";
+    }
+    ring_one_more_at_a_time "ring/more1000" {
+        phones: "1002" Rings, "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 1);
+        rings: "1002" Elsewhere, NOW => (2300, 3100), "1003" Elsewhere, exactly(1000) => (2300, 3100),
+            "1004" Joined, exactly(2000) => (2300, 3100);
+    }
+    ring_one_more_until_the_end "ring/more1000" {
+        phones: "1002" Rings, "1003" Rings, "1004" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(3000), "1003" NoAnswer, exactly(1000) => (3000, 3500),
+            "1004" NoAnswer, exactly(2000) => (3000, 3500);
+    }
+    ring_tiers "ring/tiers1000" {
+        phones: "1002" Rings, "1003" Answers(300), "1004" Rings;
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1450) => (1300, 2100),
+            "1004" Elsewhere, (1000, 1450) => (1300, 2100);
+    }
+    ring_one_who_starts_later "ring/late1000" {
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(2000), "1003" NoAnswer, exactly(1000) => exactly(2000);
+    }
+    ring_one_with_a_time_of_his_own "ring/own1000" {
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" NoAnswer, NOW => exactly(2000);
+    }
+    ring_groups_within_a_group "{cti_stage_timeout=2}ring/nested1000" {
+        phones: "1002" Rings, "1003" RingsThenRejects(486, 300);
+        ends: failed("no_answer", "NO_ANSWER", 3);
+        rings: "1002" NoAnswer, NOW => exactly(2000), "1003" ItsOwn(486), NOW => soon(300),
+            "1002" NoAnswer, (2000, 2450) => (3000, 3700), "1003" ItsOwn(486), (3000, 3700) => (3300, 4200);
+    }
+    ring_group_after_group "ring/one1000|ring/all1000|user/1004" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100), "1004" Answers(300);
+        ends: answered("1004", 4);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), soon(100) => soon(200),
+            "1002" ItsOwn(486), soon(200) => soon(300), "1003" ItsOwn(486), soon(200) => soon(300),
+            "1004" Joined, soon(300) => (600, 1900);
+        shows: "cti_stages" = "4";
+    }
+    ring_beside_others "ring/all1000,user/1004" {
+        phones: "1002" Rings, "1003" Rings, "1004" Answers(500);
+        ends: answered("1004", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Elsewhere, NOW => soon(500), "1004" Joined, NOW => soon(500);
+    }
+    ring_one_who_stands_beside_his_group "user/1002,ring/all1000" {
+        phones: "1002" Rings, "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+    }
+    ring_with_variables "{sip_h_X-Part=all}[sip_h_X-Own=members]ring/all1000" {
+        phones: "1002" Rings, "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+        headers: "1002" "X-Part" = "all", "1002" "X-Own" = "members", "1003" "X-Part" = "all", "1003" "X-Own" = "members";
+    }
+    ring_with_a_time_of_the_plan "[leg_timeout=2]ring/one1000" {
+        phones: "1002" Rings, "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(2000), "1003" Joined, (2000, 2450) => (2300, 3100);
+    }
+    ring_in_two_parts "{leg_timeout=3}ring/all1000:_:user/1004" {
+        phones: "1002" Rings, "1003" Rings, "1004" Answers(500);
+        ends: answered("1004", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Elsewhere, NOW => soon(500), "1004" Joined, NOW => soon(500);
+    }
+    ring_again "{originate_retries=2}ring/one1000" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), soon(100) => soon(200),
+            "1002" ItsOwn(486), (1200, 1900) => (1300, 2200), "1003" ItsOwn(486), (1300, 2200) => (1400, 2500);
+    }
+    ring_caller_leaves "ring/one1000" {
+        caller: HangsUpAfter(1500);
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("cancelled", "ORIGINATOR_CANCEL", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" CallerGone, (1000, 1450) => (1500, 2000);
+    }
+    ring_without_one_who_wants_no_calls "ring/quiet1000" {
+        phones: "1003" Answers(300);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(300);
+        shows: "cti_stages" = "1";
+    }
+    ring_only_one_who_wants_no_calls "ring/quieter1000" {
+        phones: ;
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: ;
+    }
+    ring_without_one_who_is_not_registered "ring/away1000" {
+        phones: "1003" Answers(300);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(300);
+        shows: "cti_stages" = "1";
+    }
+    ring_nobody_then_somebody "ring/nobody1000|user/1003" {
+        phones: "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1003" Joined, NOW => soon(300);
+    }
+    ring_nobody "ring/nobody1000" {
+        phones: ;
+        ends: failed("unreachable", "USER_NOT_REGISTERED", 1);
+        rings: ;
+    }
+    ring_a_group_that_is_unknown "user/1003|ring/nowhere" {
+        phones: "1003" Answers(300);
+        ends: failed("invalid", "DESTINATION_OUT_OF_ORDER", 0);
+        rings: ;
+        shows: "cti_error" = "there is no group \"nowhere\" at column 11";
+    }
+    ring_a_group_of_stages_beside_another "user/1003,ring/one1000" {
+        phones: "1003" Answers(300);
+        ends: failed("invalid", "DESTINATION_OUT_OF_ORDER", 0);
+        rings: ;
     }
 }

@@ -55,6 +55,7 @@ functions! {
     standin_add_user_item(Text, Text, Text, Text);
     standin_forget_contacts();
     standin_set_config(Text, Text);
+    standin_set_config_elements(Text);
     standin_set_global(Text, Text);
     standin_caller(Text, Text, bool) -> *mut c_void;
     standin_caller_variable(*mut c_void, Text, Text);
@@ -318,6 +319,13 @@ impl Library {
         let (name, value) = (text(name), text(value));
         // SAFETY: C strings that the library copies.
         unsafe { (self.standin_set_config)(name.as_ptr(), value.as_ptr()) }
+    }
+
+    /// What stands in cti.conf beside its settings.
+    pub fn set_config_elements(&self, xml: &str) {
+        let xml = text(xml);
+        // SAFETY: a C string that the library copies.
+        unsafe { (self.standin_set_config_elements)(xml.as_ptr()) }
     }
 
     pub fn set_global(&self, name: &str, value: &str) {

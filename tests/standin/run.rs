@@ -4,7 +4,9 @@
 
 use super::library::{self, Library};
 use crate::harness::module;
-use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{
+    DIAL_STRINGS, DIAL_VARIABLES, DO_NOT_DISTURB, GROUPS, LOOPBACKS, RINGS,
+};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
 
@@ -85,6 +87,13 @@ impl Stand {
             library.add_user_item(user, "user", "id", user);
             library.add_user_item(user, "param", "dial-string", dial_string);
         }
+        for user in DO_NOT_DISTURB {
+            let library = &stand.library;
+            library.add_user_item(user, "user", "id", user);
+            library.add_user_item(user, "variable", "do_not_disturb", "true");
+        }
+        let rings = format!("<groups>{RINGS}</groups>");
+        stand.library.set_config_elements(&rings);
         stand.load()?;
         Ok(stand)
     }

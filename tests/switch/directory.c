@@ -58,6 +58,15 @@ static void replace(const char *of, const char *kind, const char *name, const ch
 
 void standin_set_config(const char *name, const char *value) { replace("cti.conf", "setting", name, value); }
 
+static char *elements;
+
+void standin_set_config_elements(const char *xml) {
+  big_lock();
+  free(elements);
+  elements = strdup(xml);
+  big_unlock();
+}
+
 void standin_set_global(const char *name, const char *value) { replace("global", "variable", name, value); }
 
 const char *global_variable(const char *name) {
@@ -168,6 +177,9 @@ static switch_xml_t child_add(switch_xml_t parent, const char *name) {
   switch_xml_t node = object_new(AN_XML_NODE, sizeof *node), last = NULL;
   node->name = keep(root_of(parent), name);
   node->parent = parent;
+  switch_xml_t before = parent->child;
+  while (before && before->ordered) before = before->ordered;
+  if (before) before->ordered = node;
   for (switch_xml_t child = parent->child; child; child = child->sibling) {
     last = child;
     if (strcmp(child->name, name)) continue;
@@ -184,6 +196,33 @@ static void named(switch_xml_t list, const char *kind, const char *name, const c
   switch_xml_t node = child_add(list, kind);
   attribute(node, "name", name);
   attribute(node, "value", value);
+}
+
+/* Elements with attributes in double quotes, and no text between them. */
+static void elements_read(switch_xml_t parent, const char *xml) {
+  switch_xml_t at = parent;
+  while ((xml = strchr(xml, '<'))) {
+    xml++;
+    if (*xml == '/') {
+      at = at->parent;
+      continue;
+    }
+    size_t length = strcspn(xml, " />");
+    char *name = strndup(xml, length);
+    switch_xml_t node = child_add(at, name);
+    free(name);
+    for (xml += length; *(xml += strspn(xml, " \n")) && !strchr("/>", *xml);) {
+      length = strcspn(xml, "=");
+      char *key = strndup(xml, length);
+      xml += length + 2;
+      length = strcspn(xml, "\"");
+      char *value = strndup(xml, length);
+      xml += length + 1;
+      attribute(node, key, value);
+      free(key), free(value);
+    }
+    if (*xml == '>') at = node;
+  }
 }
 
 static void nodes_free(switch_xml_t node) {
@@ -304,7 +343,7 @@ switch_xml_t switch_xml_open_cfg(const char *file, switch_xml_t *node, switch_ev
   *node = NULL;
   if (load_fails()) return NULL;
   big_lock();
-  bool any = false;
+  bool any = elements && !strcmp(file, "cti.conf");
   for (struct item *item = items; item; item = item->next) any = any || !strcmp(item->of, file);
   if (!any) {
     big_unlock();
@@ -315,6 +354,7 @@ switch_xml_t switch_xml_open_cfg(const char *file, switch_xml_t *node, switch_ev
   switch_xml_t settings = child_add(configuration, "settings");
   for (struct item *item = items; item; item = item->next)
     if (!strcmp(item->of, file)) named(settings, "param", item->name, item->value);
+  if (elements && !strcmp(file, "cti.conf")) elements_read(configuration, elements);
   *node = configuration;
   big_unlock();
   return root;

@@ -350,6 +350,8 @@ void standin_add_group(const char *name, const char *users);
 void standin_add_user_item(const char *user, const char *kind, const char *name, const char *value);
 void standin_forget_contacts(void);
 void standin_set_config(const char *name, const char *value);
+/* What stands in cti.conf beside its settings: elements with attributes. */
+void standin_set_config_elements(const char *xml);
 void standin_set_global(const char *name, const char *value);
 switch_core_session_t *standin_caller(const char *number, const char *name, bool answered);
 void standin_caller_variable(switch_core_session_t *caller, const char *name, const char *value);
