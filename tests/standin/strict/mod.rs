@@ -26,6 +26,7 @@ const PHONES: &[Phone] = &[
 mod arguments;
 mod calls;
 mod files;
+mod groups;
 mod lifetime;
 mod offences;
 mod untrusted;
@@ -51,6 +52,14 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_completions", arguments::completions),
         Test::new("strict_no_limit", arguments::no_limit),
         Test::new("strict_configuration", arguments::configuration),
+        Test::new("strict_groups_take_turns", groups::take_turns),
+        Test::new("strict_groups_skip_who_is_busy", groups::skip_who_is_busy),
+        Test::new(
+            "strict_groups_busy_at_load",
+            groups::see_who_is_busy_at_load,
+        ),
+        Test::new("strict_groups_pause", groups::pause),
+        Test::new("strict_groups_refused", groups::refuse_bad_groups),
         Test::new(
             "strict_caller_leaves_a_look_up",
             calls::caller_leaves_a_look_up,
