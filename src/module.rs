@@ -105,6 +105,8 @@ fn begin(
         .iter()
         .for_each(|rule| switch::api::complete(rule));
     switch::api::complete_with("::cti::calls", Some(offer_calls));
+    switch::api::complete_with("::cti::groups", Some(offer_groups));
+    switch::api::complete_with("::cti::members", Some(offer_members));
     let hooks = Hooks {
         table: &LEG_HANDLERS,
         messages: on_leg_message,
@@ -234,7 +236,9 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         let binding = module.binding.lock().take();
         drop(binding);
         switch::api::complete("del cti");
-        switch::api::complete_with("::cti::calls", None);
+        for name in ["::cti::calls", "::cti::groups", "::cti::members"] {
+            switch::api::complete_with(name, None);
+        }
         let patience = Instant::now() + Duration::from_secs(5);
         // One after the other, whatever the first comes to: both end what they can.
         let ended = end_calls(&module, patience) & module.shared.pool.close(patience);
@@ -317,6 +321,32 @@ unsafe extern "C" fn offer_calls(
         let uuids: Vec<String> = ringing.map(|call| call.uuid.clone()).collect();
         // SAFETY: `matches` comes from the switch.
         unsafe { switch::api::offer(matches, &uuids) }
+    })
+}
+
+/// Tab completion of a ring group's name.
+unsafe extern "C" fn offer_groups(
+    _: *const c_char,
+    _: *const c_char,
+    matches: *mut *mut ffi::switch_console_callback_match_t,
+) -> ffi::switch_status_t {
+    guarded("completion", ffi::SWITCH_STATUS_FALSE, || {
+        let names = module().map_or(Vec::new(), |module| api::group_names(&module.shared));
+        // SAFETY: `matches` comes from the switch.
+        unsafe { switch::api::offer(matches, &names) }
+    })
+}
+
+/// Tab completion of a member of ring groups.
+unsafe extern "C" fn offer_members(
+    _: *const c_char,
+    _: *const c_char,
+    matches: *mut *mut ffi::switch_console_callback_match_t,
+) -> ffi::switch_status_t {
+    guarded("completion", ffi::SWITCH_STATUS_FALSE, || {
+        let names = module().map_or(Vec::new(), |module| api::member_names(&module.shared));
+        // SAFETY: `matches` comes from the switch.
+        unsafe { switch::api::offer(matches, &names) }
     })
 }
 

@@ -12,11 +12,63 @@ pub enum Request<'a> {
     Version,
     Status,
     Reload,
-    Calls { json: bool },
-    Metrics { json: bool },
-    Show { uuid: &'a str, json: bool },
-    Explain { json: bool, plan: &'a str },
-    Operate { uuid: &'a str, order: Order<'a> },
+    Calls {
+        json: bool,
+    },
+    Metrics {
+        json: bool,
+    },
+    Show {
+        uuid: &'a str,
+        json: bool,
+    },
+    Explain {
+        json: bool,
+        plan: &'a str,
+    },
+    Operate {
+        uuid: &'a str,
+        order: Order<'a>,
+    },
+    Groups {
+        json: bool,
+    },
+    Group {
+        name: &'a str,
+        json: bool,
+    },
+    /// `member`: this one alone.
+    Members {
+        json: bool,
+        member: Option<&'a str>,
+    },
+    Member {
+        member: &'a str,
+        change: Change,
+    },
+}
+
+/// What an operator wants of a member of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Pause,
+    Unpause,
+    Dnd,
+    Undnd,
+}
+
+impl Change {
+    pub const ALL: [Change; 4] = [Change::Pause, Change::Unpause, Change::Dnd, Change::Undnd];
+
+    /// As it was typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Pause => "pause",
+            Change::Unpause => "unpause",
+            Change::Dnd => "dnd",
+            Change::Undnd => "undnd",
+        }
+    }
 }
 
 /// What an operator wants done to a call that rings.
@@ -88,6 +140,12 @@ pub const COMMANDS: &[Command] = &[
         |rest| operate("add", rest, |rest| Ok(Order::Add(one_target(rest)?)))),
     command("extend", "UUID TIME", "more time for the running stage",
         |rest| operate("extend", rest, |rest| Ok(Order::Extend(parse_time(rest).map_err(|error| error.to_string())?)))),
+    command("groups", "[json]", "the ring groups: their order and step, and how many members may be rung now",
+        |rest| Ok(Request::Groups { json: json(rest)? })),
+    command("group", "NAME [json]", "one group, member by member: state, turn, calls, how long idle, why skipped",
+        |rest| { let (name, rest) = of_group(rest)?; Ok(Request::Group { name, json: json(rest)? }) }),
+    command("member", "list|pause|unpause|dnd|undnd MEMBER", "list [json] [MEMBER]: the members of all groups; the others: ring him no more, or again, in any group",
+        member),
     command("metrics", "[json]", "counters and times for Prometheus",
         |rest| Ok(Request::Metrics { json: json(rest)? })),
     command("explain", "[json] PLAN", "what would ring, when and for how long; nobody is called",
@@ -125,6 +183,34 @@ fn of_call<'a>(command: &str, rest: &'a str) -> Result<(&'a str, &'a str), Strin
             "cti {command} <uuid of the caller> …; `cti calls` lists them"
         )),
         found => Ok(found),
+    }
+}
+
+fn of_group(rest: &str) -> Result<(&str, &str), String> {
+    match word(rest) {
+        ("", _) => Err("cti group <name>; `cti groups` lists them".to_owned()),
+        found => Ok(found),
+    }
+}
+
+/// A member's name may have blanks, so it stands last.
+fn member(rest: &str) -> Result<Request<'_>, String> {
+    let (what, rest) = word(rest);
+    if what == "list" {
+        let (json, member) = match word(rest) {
+            ("json", member) => (true, member),
+            _ => (false, rest),
+        };
+        let member = Some(member).filter(|member| !member.is_empty());
+        return Ok(Request::Members { json, member });
+    }
+    let change = Change::ALL.into_iter().find(|change| change.name() == what);
+    match (change, rest) {
+        (None, _) => Err("cti member list|pause|unpause|dnd|undnd …".to_owned()),
+        (_, "") => Err(format!(
+            "cti member {what} <member>; `cti member list` lists them"
+        )),
+        (Some(change), member) => Ok(Request::Member { member, change }),
     }
 }
 
@@ -208,6 +294,19 @@ mod tests {
             ("skip u-1", steer(Order::Skip)),
             ("drop u-1 [a=b c]user/1 2", steer(Order::Drop("[a=b c]user/1 2"))),
             ("extend u-1 1.5", steer(Order::Extend(Duration::from_millis(1500)))),
+            ("groups", Request::Groups { json: false }),
+            ("groups json", Request::Groups { json: true }),
+            ("group sales", Request::Group { name: "sales", json: false }),
+            ("group json", Request::Group { name: "json", json: false }),
+            ("group sales json ", Request::Group { name: "sales", json: true }),
+            ("member list", Request::Members { json: false, member: None }),
+            ("member list json", Request::Members { json: true, member: None }),
+            ("member list user/1002", Request::Members { json: false, member: Some("user/1002") }),
+            ("member list json a b", Request::Members { json: true, member: Some("a b") }),
+            ("member pause 1002@d", Request::Member { member: "1002@d", change: Change::Pause }),
+            ("member unpause  a b ", Request::Member { member: "a b", change: Change::Unpause }),
+            ("member dnd json", Request::Member { member: "json", change: Change::Dnd }),
+            ("member undnd x", Request::Member { member: "x", change: Change::Undnd }),
             ("extend u-1  20s ", steer(Order::Extend(Duration::from_secs(20)))),
         ];
         for (line, expected) in table {
@@ -248,6 +347,12 @@ mod tests {
             ("add u-1 user/1:_:user/2", "one target at a time, with [variables] of its own if need be"),
             ("add u-1 {a=b}user/1", "one target at a time, with [variables] of its own if need be"),
             ("add u-1 <a=b>user/1", "one target at a time, with [variables] of its own if need be"),
+            ("groups sales", "unexpected \"sales\"; try: cti help"),
+            ("group", "cti group <name>; `cti groups` lists them"),
+            ("group sales json now", "unexpected \"json now\"; try: cti help"),
+            ("member", "cti member list|pause|unpause|dnd|undnd …"),
+            ("member 1002@d", "cti member list|pause|unpause|dnd|undnd …"),
+            ("member pause", "cti member pause <member>; `cti member list` lists them"),
             ("extend u-1", "'': expected a time such as 20, 1.5, 20s or 1500ms"),
             ("extend u-1 -5", "'-5': expected a time such as 20, 1.5, 20s or 1500ms"),
         ];

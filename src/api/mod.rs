@@ -2,6 +2,7 @@
 //! A reply begins with `+OK` or `-ERR reason`; JSON where `json` is asked.
 
 mod explain;
+mod groups;
 mod line;
 mod operate;
 
@@ -26,6 +27,12 @@ pub fn completions() -> Vec<String> {
         let name = command.name;
         let more = match command.takes.split(' ').next() {
             Some("UUID") => return vec![format!("add cti {name} ::cti::calls")],
+            Some("NAME") => return vec![format!("add cti {name} ::cti::groups")],
+            Some(words) if words.contains('|') => {
+                let words = words.split('|');
+                let rule = |word| format!("add cti {name} {word} ::cti::members");
+                return words.map(rule).collect();
+            }
             Some("[json]") => Some(format!("add cti {name} json")),
             _ => None,
         };
@@ -34,6 +41,9 @@ pub fn completions() -> Vec<String> {
     };
     COMMANDS.iter().flat_map(of).collect()
 }
+
+/// What tab completion offers for a group, and for a member of any.
+pub use groups::{group_names, member_names};
 
 /// What the switch says of the command.
 pub fn syntax() -> String {
@@ -63,6 +73,10 @@ pub fn run(shared: &Shared, calls: &Calls, line: &str, caller: Option<&Channel<'
             let by = caller.and_then(|caller| caller.variable("uuid"));
             operate::command(calls, uuid, order, by.as_deref().unwrap_or("api"))
         }
+        Request::Groups { json } => groups::groups(shared, json, caller),
+        Request::Group { name, json } => groups::group(shared, name, json, caller),
+        Request::Members { json, member } => groups::members(shared, member, json, caller),
+        Request::Member { member, change } => groups::change(shared, member, change, caller),
         Request::Reload => match shared.reload() {
             Ok(problems) if problems.is_empty() => "+OK cti.conf read\n".to_owned(),
             Ok(problems) => format!("-ERR cti.conf read, but:\n{}\n", problems.join("\n")),

@@ -86,7 +86,8 @@ impl Pick {
         &self.entry().key
     }
 
-    fn entry(&self) -> &config::Member {
+    #[must_use]
+    pub fn entry(&self) -> &config::Member {
         &self.group.members[self.member]
     }
 }
@@ -158,6 +159,16 @@ pub struct Shown {
     pub idle: Option<Duration>,
     /// His place in the order for a call that came now, from 1; none if he is skipped.
     pub turn: Option<usize>,
+}
+
+/// A member's state, whoever's turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub pick: Pick,
+    pub state: State,
+    pub pause: Option<Pause>,
+    /// Why a call that came now would not ring him.
+    pub why: Option<Why>,
 }
 
 /// There is no such group.
@@ -337,6 +348,32 @@ impl Groups {
                 turn: order.iter().position(|it| *it == place).map(|at| at + 1),
             });
         Ok(shown.collect())
+    }
+
+    /// All groups, each with its members as they are now. The memory is not asked.
+    #[must_use]
+    pub fn standing(&self, now: Moment, known: &dyn Known) -> Vec<(Arc<Group>, Vec<Standing>)> {
+        let config = self.config();
+        let caller = Caller::default();
+        let mut cache = HashMap::new();
+        let mut of_group = |group: &Arc<Group>| {
+            let states = self.states(&config, group, &caller, now, known, &mut cache);
+            let (_, skipped) = order::eligible(group, &states, &caller, now);
+            let mut skipped = skipped.into_iter().peekable();
+            let standing = |(member, state): (usize, State)| Standing {
+                state,
+                pause: self.members.paused(&group.members[member].key, now),
+                // They come in the order of their places.
+                why: skipped.next_if(|it| it.0 == member).map(|it| it.1),
+                pick: Pick {
+                    group: Arc::clone(group),
+                    member,
+                },
+            };
+            let members = states.into_iter().enumerate().map(standing);
+            (Arc::clone(group), members.collect())
+        };
+        config.groups.values().map(&mut of_group).collect()
     }
 
     /// What came of a member's ringing: his pauses follow from it. `Answered` is for [`Groups::won`].

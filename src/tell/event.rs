@@ -45,6 +45,18 @@ pub fn operated(action: &'static str, by: &str, what: &str) -> Announcement {
     Announcement::of(action, headers)
 }
 
+/// A member of ring groups is to be left alone, or no longer; `change` is the command's name, `is` how he
+/// is now, `by` who or what said so.
+pub fn member(member: &str, change: &str, is: &str, by: &str) -> Announcement {
+    let headers = vec![
+        ("CTI-Member", member.to_owned()),
+        ("CTI-Change", change.to_owned()),
+        ("CTI-State", is.to_owned()),
+        ("CTI-By", by.to_owned()),
+    ];
+    Announcement::of("member", headers)
+}
+
 /// A phone has moved, and these numbers are looked up in its leg's place.
 pub fn redirected(leg: &Leg, known: &Known, to: &[String]) -> Announcement {
     let mut headers = of_leg(leg, known);
@@ -142,12 +154,25 @@ pub fn fire(uuid: &str, mut announcement: Announcement, now: Time, debug: bool) 
     }
     let at = announcement.at.unwrap_or(now);
     log(uuid, &announcement, at, debug);
+    let call = vec![
+        ("CTI-Call-UUID", uuid.to_owned()),
+        ("CTI-Elapsed-Ms", at.as_millis().to_string()),
+    ];
+    send(announcement, &call);
+}
+
+/// Fire it for no call.
+pub fn fire_alone(announcement: Announcement) {
+    tracing::info!("cti:{}", shown(&announcement));
+    send(announcement, &[]);
+}
+
+fn send(announcement: Announcement, call: &[(&'static str, String)]) {
     let Some(mut event) = Event::custom(SUBCLASS) else {
         return;
     };
     event.add("CTI-Action", announcement.action);
-    event.add("CTI-Call-UUID", uuid);
-    event.add("CTI-Elapsed-Ms", &at.as_millis().to_string());
+    call.iter().for_each(|(name, value)| event.add(name, value));
     announcement
         .headers
         .iter()
@@ -160,18 +185,23 @@ pub fn fire(uuid: &str, mut announcement: Announcement, now: Time, debug: bool) 
 
 /// The same story in the log: at DEBUG, or at INFO for a call with `cti_debug=true`.
 fn log(uuid: &str, announcement: &Announcement, at: Time, debug: bool) {
-    let mut text = format!(
-        "cti_bridge: {:.3} s {}",
+    let text = format!(
+        "cti_bridge: {:.3} s{}",
         at.as_secs_f64(),
-        announcement.action
+        shown(announcement)
     );
-    for (name, value) in &announcement.headers {
-        let name = name.trim_start_matches("CTI-").to_ascii_lowercase();
-        text.push_str(&format!(" {name}={value}"));
-    }
     if debug {
         tracing::info!(uuid, "{text}");
     } else {
         tracing::debug!(uuid, "{text}");
     }
+}
+
+fn shown(announcement: &Announcement) -> String {
+    let mut text = format!(" {}", announcement.action);
+    for (name, value) in &announcement.headers {
+        let name = name.trim_start_matches("CTI-").to_ascii_lowercase();
+        text.push_str(&format!(" {name}={value}"));
+    }
+    text
 }

@@ -198,7 +198,7 @@ static void named(switch_xml_t list, const char *kind, const char *name, const c
   attribute(node, "value", value);
 }
 
-/* Elements with attributes in double quotes, and no text between them. */
+/* Elements with attributes in double quotes, of all entities &quot; alone, and no text between them. */
 static void elements_read(switch_xml_t parent, const char *xml) {
   switch_xml_t at = parent;
   while ((xml = strchr(xml, '<'))) {
@@ -217,6 +217,7 @@ static void elements_read(switch_xml_t parent, const char *xml) {
       xml += length + 2;
       length = strcspn(xml, "\"");
       char *value = strndup(xml, length);
+      for (char *quote; (quote = strstr(value, "&quot;"));) *quote = '"', memmove(quote + 1, quote + 6, strlen(quote + 5));
       xml += length + 1;
       attribute(node, key, value);
       free(key), free(value);

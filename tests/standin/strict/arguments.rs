@@ -272,8 +272,27 @@ pub fn nasty_variables(stand: &Stand) -> Wrong {
 }
 
 const COMMANDS: &[&str] = &[
-    "version", "status", "calls", "show", "explain", "cancel", "skip", "drop", "add", "extend",
-    "metrics", "reload", "help",
+    "version",
+    "status",
+    "calls",
+    "show",
+    "explain",
+    "cancel",
+    "skip",
+    "drop",
+    "add",
+    "extend",
+    "metrics",
+    "reload",
+    "help",
+    "groups",
+    "group",
+    "member",
+    "member list",
+    "member pause",
+    "member unpause",
+    "member dnd",
+    "member undnd",
 ];
 
 pub fn api(stand: &Stand) -> Wrong {

@@ -29,6 +29,7 @@ mod files;
 mod groups;
 mod lifetime;
 mod offences;
+mod steering;
 mod untrusted;
 
 pub use offences::{Shows, offend};
@@ -50,6 +51,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("strict_names_are_data", arguments::names_are_data),
         Test::new("strict_large_group", arguments::large_group),
         Test::new("strict_completions", arguments::completions),
+        Test::new("strict_groups_are_shown", steering::shown),
+        Test::new("strict_members_are_steered", steering::steered),
+        Test::new("strict_groups_are_completed", steering::completed),
+        Test::new("strict_groups_are_data", steering::data),
         Test::new("strict_no_limit", arguments::no_limit),
         Test::new("strict_configuration", arguments::configuration),
         Test::new("strict_groups_take_turns", groups::take_turns),
