@@ -4,18 +4,20 @@
 use super::line::Change;
 use crate::call::grouped::Asked;
 use crate::contacts::{Caller, Nobody};
-use crate::groups::config::{Group, Member, Skip, WhenAllBusy, presence};
+use crate::groups::config::{Group, Member, Order, Skip, WhenAllBusy, presence};
 use crate::groups::members::{Pause, Source};
 use crate::groups::order::{Moment, State, Why};
-use crate::groups::{Known, Shown, Standing};
+use crate::groups::{Known, Nothing, Shown, Standing};
 use crate::plan::Variables;
 use crate::shared::Shared;
 use crate::switch::Channel;
 use crate::switch::text::{self, FIELD, clip, field, one_line};
 use crate::tell::event;
+use crate::tell::metrics::GroupNow;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `cti groups [json]`
@@ -161,7 +163,27 @@ pub fn member_names(shared: &Shared) -> Vec<String> {
     keys
 }
 
+/// How many members each group has in each state: for the metrics. Neither the directory nor the
+/// registrations are asked, because somebody asks every few seconds.
+pub fn counted(shared: &Shared) -> Vec<GroupNow> {
+    let now = Moment::now();
+    let all = shared.groups.standing(now, &Nothing);
+    let count = |(group, members): &(Arc<Group>, Vec<Standing>)| {
+        let is = |it: &Standing| {
+            let mut holds = holding(it.pick.entry(), &it.state, now);
+            holds.next().map_or(FREE, Why::name)
+        };
+        let states =
+            STATES.map(|state| (state, members.iter().filter(|it| is(it) == state).count()));
+        (group.name.clone(), states.to_vec())
+    };
+    all.iter().map(count).collect()
+}
+
 const FREE: &str = "free";
+
+/// Every state that a member may be in, `self` apart: that is between him and a caller.
+const STATES: [&str; 6] = ["free", "busy", "wrapup", "paused", "dnd", "nobody-free"];
 
 /// With what the directory and the registrations say, each asked once.
 fn with_known<T>(
@@ -313,6 +335,12 @@ fn paused(pause: Option<Pause>, now: Moment) -> String {
     }
 }
 
+/// With how many answered calls `fewest-calls` counts him. A newcomer counts as whoever has fewest, so in
+/// other orders the number would mean nothing.
+fn counted_calls(shown: &Shown) -> Option<u64> {
+    (shown.pick.group.order == Order::FewestCalls).then_some(shown.seen.calls)
+}
+
 fn in_group(shown: &Shown, now: Moment) -> Value {
     let member = shown.pick.entry();
     let mut told = json!({
@@ -324,7 +352,7 @@ fn in_group(shown: &Shown, now: Moment) -> Value {
         "turn": shown.turn,
         "skipped": shown.why.map(Why::name),
         "idle_ms": shown.idle.map(ms),
-        "answered": shown.seen.calls,
+        "counted_calls": counted_calls(shown),
     });
     add_state(&mut told, member, &shown.state, shown.pause, now);
     told
@@ -340,8 +368,8 @@ fn describe(shown: &Shown, now: Moment, said: &mut String) {
     if let Some(idle) = shown.idle {
         let _ = write!(said, ", idle {:.1} s", idle.as_secs_f64());
     }
-    if shown.seen.calls > 0 {
-        let _ = write!(said, ", answered {}", shown.seen.calls);
+    if let Some(calls) = counted_calls(shown) {
+        let _ = write!(said, ", counts as {calls} answered");
     }
     if let Some(why) = shown.why {
         let _ = write!(said, ", skipped: {why}");

@@ -57,6 +57,8 @@ pub fn metrics(shared: &Shared, calls: &Calls, json: bool) -> String {
         .filter_map(|call| call.look(ringing));
     let ringing: Vec<usize> = ringing.collect();
     let (calls, legs) = (ringing.len(), ringing.iter().sum());
+    let groups = super::groups::counted(shared);
+    shared.metrics.groups_now(&groups, shared.memory.source());
     match json {
         true => format!("{}\n", shared.metrics.json(calls, legs)),
         false => shared.metrics.text(calls, legs),

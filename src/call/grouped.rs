@@ -5,17 +5,19 @@
 use super::{Call, State};
 use crate::contacts::{self, Caller};
 use crate::groups::config::Config;
-use crate::groups::members::{Fact, Offer};
+use crate::groups::members::{Fact, Offer, Pause};
 use crate::groups::order::{self, Moment, Why};
 use crate::groups::{Expansion, Known, Pick, Skipped};
 use crate::plan::time::parse_time;
 use crate::plan::{Plan, PlanError, Stage, Target, Variables};
 use crate::ring::{Cause, LegId, LegState, Outcome, PartId, StageId};
 use crate::settings::config::Config as Settings;
+use crate::tell::event::{self, Announcement};
+use crate::tell::metrics::GroupResult;
 use crate::tell::report::LegReport;
 use parking_lot::Mutex;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
@@ -59,6 +61,9 @@ struct Inner {
     won: bool,
     laid_out: HashMap<Place, LaidOut>,
     skipped: Vec<(PartId, StageId, Skipped)>,
+    /// The groups that the plan names, with who of each was rung.
+    rung: BTreeMap<String, Vec<Pick>>,
+    winner: Option<Pick>,
 }
 
 /// A target of the plan.
@@ -110,9 +115,17 @@ impl Grouped {
         }
     }
 
+    fn rang(&self, group: &str, members: &[(Pick, Target)]) {
+        let mut inner = self.0.lock();
+        let rung = inner.rung.entry(group.to_owned()).or_default();
+        rung.extend(members.iter().map(|(pick, _)| pick.clone()));
+    }
+
     /// The call is decided: of all who were reserved only this one still is.
     fn settle(&self, winner: Option<&Pick>) {
-        for laid_out in self.0.lock().laid_out.values_mut() {
+        let mut inner = self.0.lock();
+        inner.winner = winner.cloned();
+        for laid_out in inner.laid_out.values_mut() {
             laid_out.expansion.settle(winner);
         }
     }
@@ -166,6 +179,9 @@ impl Call {
             };
         };
         let expansion = &mut laid_out.expansion;
+        if turn == 0 {
+            self.announce(event::group(&target.address, expansion));
+        }
         self.grouped.skipped(at.0, at.1, expansion.skipped.clone());
         let stages = laid_out.turns.get(turn).cloned().unwrap_or_default();
         let time = |stage: usize| match expansion.stages[stage].timeout {
@@ -209,6 +225,7 @@ impl Call {
             ring.nobody = Some(cause(all.map(|it| it.why)));
         }
         self.grouped.skipped(at.0, at.1, skipped);
+        self.grouped.rang(&target.address, &ring.targets);
         self.grouped.put(place, laid_out);
         ring
     }
@@ -255,10 +272,47 @@ impl Call {
     }
 
     /// What has come of these members' ringing: their pauses follow from it.
-    pub fn tell_offers(&self, offers: Vec<(Pick, Offer)>) {
+    pub fn tell_offers(&self, offers: Vec<(Pick, Offer)>) -> Vec<Announcement> {
         let now = Moment::now();
+        let groups = &self.shared.groups;
+        let mut news = Vec::new();
         for (pick, offer) in offers {
-            self.shared.groups.offered(&pick, offer, now);
+            let before = groups.members().paused(pick.key(), now);
+            groups.offered(&pick, offer, now);
+            let after = groups.members().paused(pick.key(), now);
+            let by = match (after, offer) {
+                (Some(Pause::NoAnswers), _) => "max-no-answer",
+                (_, Offer::Busy) => "busy-pause",
+                (_, Offer::Rejected) => "reject-pause",
+                _ => "no-answer-pause",
+            };
+            if after.is_some() && after != before {
+                news.push(event::member(pick.key(), "pause", "paused", by));
+            }
+        }
+        news
+    }
+
+    /// The call is over: what it has come to for each group of its plan is counted. `ring`: to its end or
+    /// its answer.
+    pub fn count_groups(&self, ring: Duration) {
+        let metrics = &self.shared.metrics;
+        let inner = self.grouped.0.lock();
+        let is_same = |one: &Pick, other: &Pick| {
+            (&one.group.name, one.member) == (&other.group.name, other.member)
+        };
+        for (group, rung) in &inner.rung {
+            let winner = inner.winner.as_ref();
+            let won = winner.is_some_and(|winner| rung.iter().any(|it| is_same(it, winner)));
+            let result = match (won, rung.is_empty()) {
+                (true, _) => GroupResult::Answered,
+                (_, true) => GroupResult::NobodyFree,
+                _ => GroupResult::Unanswered,
+            };
+            metrics.group_ended(group, result, ring);
+        }
+        for (_, _, skipped) in &inner.skipped {
+            metrics.group_skipped(&skipped.pick.group.name, skipped.why);
         }
     }
 

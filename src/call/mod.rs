@@ -185,12 +185,12 @@ impl Call {
         // Also a stage of which nothing can be dialled: its legs' ends are told as well.
         let stage = state.ring.legs().get(first).filter(|_| begins);
         let stage = stage.map(|leg| leg.stage);
-        let news = event::news(&state.ring, &mut state.known, stage);
+        let mut news = event::news(&state.ring, &mut state.known, stage);
         let next = state.ring.next_deadline();
         self.arm(&mut guard, next);
         let offers = guard.offers();
         drop(guard);
-        self.tell_offers(offers);
+        news.extend(self.tell_offers(offers));
         (commands, news)
     }
 

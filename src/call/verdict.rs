@@ -203,6 +203,7 @@ impl Verdict {
         let shared = &call.shared;
         let ring = Duration::from_millis(ring_ms);
         shared.metrics.call_ended(result, ring, &self.legs);
+        call.count_groups(ring);
         let ended = Ended {
             uuid: call.uuid.clone(),
             caller: caller.variable("caller_id_number").unwrap_or_default(),

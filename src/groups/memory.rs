@@ -48,6 +48,8 @@ pub enum Source {
 }
 
 impl Source {
+    pub const ALL: [Source; 3] = [Source::Local, Source::Redis, Source::Fallback];
+
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -61,6 +61,16 @@ pub enum Why {
 }
 
 impl Why {
+    pub const ALL: [Why; 7] = [
+        Why::Yourself,
+        Why::Unregistered,
+        Why::Dnd,
+        Why::Paused,
+        Why::Busy,
+        Why::Wrapup,
+        Why::NobodyFree,
+    ];
+
     /// As it stands in events, in `cti_legs` and, but for the last, in `skip`.
     #[must_use]
     pub fn name(self) -> &'static str {

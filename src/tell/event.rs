@@ -3,11 +3,13 @@
 //! announced, so no rule about ringing is written here a second time.
 
 use super::report::{Known, Told};
+use crate::groups::{Expansion, Pick, Skipped};
 use crate::plan::inert;
 use crate::ring::{Cause, Leg, Outcome, Ring, Role, StageId, Time};
 use crate::switch::Event;
 use crate::switch::session::cause_name;
-use crate::switch::text::{clip, one_line};
+use crate::switch::text::{self, FIELD, clip, one_line};
+use serde_json::json;
 
 /// The subclass of our `CUSTOM` events.
 pub const SUBCLASS: &str = "cti::call";
@@ -43,6 +45,38 @@ pub fn started(plan: String) -> Announcement {
 pub fn operated(action: &'static str, by: &str, what: &str) -> Announcement {
     let headers = vec![("CTI-By", by.to_owned()), ("CTI-Said", what.to_owned())];
     Announcement::of(action, headers)
+}
+
+/// What a ring group has become for a call. The whole order is the body, a list of stages and one of who
+/// is skipped; the headers show as much of it as one line holds. By seed and order the choice can be
+/// computed again.
+pub fn group(name: &str, expansion: &Expansion) -> Announcement {
+    let stages = expansion.stages.iter();
+    let stages = stages.map(|stage| stage.members.iter().map(Pick::key).collect());
+    let stages: Vec<Vec<&str>> = stages.collect();
+    let skipped = expansion.skipped.iter();
+    let shown = |it: &Skipped| format!("{} {}", it.pick.key(), it.why);
+    let skips: Vec<String> = skipped.clone().map(shown).collect();
+    let skipped = skipped.map(|it| {
+        json!({
+            "member": it.pick.key(),
+            "group": it.pick.group.name,
+            "reason": it.why.name(),
+        })
+    });
+    let skipped: Vec<_> = skipped.collect();
+    let order: Vec<String> = stages.iter().map(|stage| stage.join(",")).collect();
+    let headers = vec![
+        ("CTI-Group", name.to_owned()),
+        ("CTI-Seed", expansion.seed.to_string()),
+        ("CTI-Group-Memory", expansion.source.name().to_owned()),
+        ("CTI-Order", clip(&order.join("|"), FIELD).to_owned()),
+        ("CTI-Skipped", clip(&skips.join(", "), FIELD).to_owned()),
+    ];
+    Announcement {
+        body: Some(text::json(&json!({ "stages": stages, "skipped": skipped }))),
+        ..Announcement::of("group", headers)
+    }
 }
 
 /// A member of ring groups is to be left alone, or no longer; `change` is the command's name, `is` how he

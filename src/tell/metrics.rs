@@ -2,13 +2,17 @@
 //! Names and units follow Prometheus' conventions; nothing here calls the switch.
 
 use super::report::LegReport;
+use crate::groups::memory::Source;
+use crate::groups::order::Why;
 use crate::ring::{Outcome, PartId, StageId};
+use parking_lot::Mutex;
 use prometheus::proto::{Bucket, Metric, MetricFamily, MetricType};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub struct Metrics {
@@ -21,7 +25,48 @@ pub struct Metrics {
     ring: HistogramVec,
     answer: Histogram,
     hand_over: Histogram,
+    groups: Grouped,
 }
+
+/// What there is for each ring group. Its labels are the names of configured groups and words of ours.
+struct Grouped {
+    calls: IntCounterVec,
+    ring: HistogramVec,
+    skipped: IntCounterVec,
+    members: IntGaugeVec,
+    memory: IntGaugeVec,
+    /// Those of the last scrape.
+    names: Mutex<BTreeSet<String>>,
+}
+
+/// What a call has come to for a ring group of its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupResult {
+    /// A member has won the call.
+    Answered,
+    Unanswered,
+    /// No member was rung: all were skipped.
+    NobodyFree,
+}
+
+impl GroupResult {
+    const ALL: [GroupResult; 3] = [
+        GroupResult::Answered,
+        GroupResult::Unanswered,
+        GroupResult::NobodyFree,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            GroupResult::Answered => "answered",
+            GroupResult::Unanswered => "unanswered",
+            GroupResult::NobodyFree => "nobody_free",
+        }
+    }
+}
+
+/// A group, and how many of its members are in each state.
+pub type GroupNow = (String, Vec<(&'static str, usize)>);
 
 impl Metrics {
     /// Fails only if two metrics had the same name.
@@ -47,6 +92,40 @@ impl Metrics {
             "From the end of a stage's last leg to the first leg of the next.",
             &moments,
         );
+        let group_ring = seconds(
+            "group_ring_seconds",
+            "From the beginning of a call to the answer of a member, by group.",
+            &patience,
+        );
+        let groups = Grouped {
+            calls: IntCounterVec::new(
+                Opts::new(
+                    "group_calls_total",
+                    "Calls that ended, by ring group of their plan: answered by a member, unanswered, nobody_free.",
+                ),
+                &["group", "result"],
+            )?,
+            ring: HistogramVec::new(group_ring, &["group"])?,
+            skipped: IntCounterVec::new(
+                Opts::new(
+                    "group_skipped_total",
+                    "Members who were not rung, by group and reason.",
+                ),
+                &["group", "reason"],
+            )?,
+            members: IntGaugeVec::new(
+                Opts::new("group_members", "Members of a group now, by state."),
+                &["group", "state"],
+            )?,
+            memory: IntGaugeVec::new(
+                Opts::new(
+                    "group_memory",
+                    "1 for the memory that answers now whose turn it is.",
+                ),
+                &["memory"],
+            )?,
+            names: Mutex::default(),
+        };
         let metrics = Metrics {
             started: IntCounter::new("calls_started_total", "Calls that cti_bridge began.")?,
             ended: IntCounterVec::new(
@@ -65,6 +144,7 @@ impl Metrics {
             ring: HistogramVec::new(ring, &["result"])?,
             answer: Histogram::with_opts(answer)?,
             hand_over: Histogram::with_opts(hand_over)?,
+            groups,
             registry,
         };
         // From the first scrape on, so that the first call of a kind is seen as an increase.
@@ -72,7 +152,7 @@ impl Metrics {
             metrics.ended.with_label_values(&[outcome.name()]);
             metrics.ring.with_label_values(&[outcome.name()]);
         }
-        let all: [Box<dyn prometheus::core::Collector>; 8] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(metrics.started.clone()),
             Box::new(metrics.ended.clone()),
             Box::new(metrics.legs.clone()),
@@ -81,6 +161,11 @@ impl Metrics {
             Box::new(metrics.ring.clone()),
             Box::new(metrics.answer.clone()),
             Box::new(metrics.hand_over.clone()),
+            Box::new(metrics.groups.calls.clone()),
+            Box::new(metrics.groups.ring.clone()),
+            Box::new(metrics.groups.skipped.clone()),
+            Box::new(metrics.groups.members.clone()),
+            Box::new(metrics.groups.memory.clone()),
         ];
         for metric in all {
             metrics.registry.register(metric)?;
@@ -115,16 +200,76 @@ impl Metrics {
         self.ring
             .with_label_values(&[result])
             .observe(ring.as_secs_f64());
-        for leg in legs {
+        // Who was skipped has no leg.
+        let legs: Vec<&LegReport> = legs.iter().filter(|leg| leg.reason.is_none()).collect();
+        for leg in &legs {
             // A loser may need longer to end than its call.
             let cause = leg.cause.as_deref().unwrap_or("NONE");
             self.legs
                 .with_label_values(&[leg.role.unwrap_or("failed"), cause])
                 .inc();
         }
-        for time in hand_overs(legs) {
+        for time in hand_overs(&legs) {
             self.hand_over.observe(time.as_secs_f64());
         }
+    }
+
+    /// What a call has come to for this group; `ring`: to its answer.
+    pub fn group_ended(&self, group: &str, result: GroupResult, ring: Duration) {
+        let calls = &self.groups.calls;
+        calls.with_label_values(&[group, result.name()]).inc();
+        if result == GroupResult::Answered {
+            let times = &self.groups.ring;
+            times
+                .with_label_values(&[group])
+                .observe(ring.as_secs_f64());
+        }
+    }
+
+    /// A member of this group was not rung.
+    pub fn group_skipped(&self, group: &str, why: Why) {
+        let skipped = &self.groups.skipped;
+        skipped.with_label_values(&[group, why.name()]).inc();
+    }
+
+    /// These are the groups now, and this memory answers. Whatever was counted of others is forgotten,
+    /// so that a configuration that goes through many names leaves nothing behind.
+    pub fn groups_now(&self, now: &[GroupNow], memory: Source) {
+        let groups = &self.groups;
+        let mut names = groups.names.lock();
+        groups.members.reset();
+        groups.memory.reset();
+        let present: BTreeSet<String> = now.iter().map(|(name, _)| name.clone()).collect();
+        for gone in names.difference(&present) {
+            // That one has not been counted is no fault.
+            for result in GroupResult::ALL {
+                let _ = groups.calls.remove_label_values(&[gone, result.name()]);
+            }
+            for why in Why::ALL {
+                let _ = groups.skipped.remove_label_values(&[gone, why.name()]);
+            }
+            let _ = groups.ring.remove_label_values(&[gone]);
+        }
+        for (name, states) in now {
+            for result in GroupResult::ALL {
+                groups.calls.with_label_values(&[name, result.name()]);
+            }
+            for why in Why::ALL {
+                groups.skipped.with_label_values(&[name, why.name()]);
+            }
+            groups.ring.with_label_values(&[name]);
+            for (state, count) in states {
+                let members = groups.members.with_label_values(&[name, *state]);
+                members.set(i64::try_from(*count).unwrap_or(i64::MAX));
+            }
+        }
+        if !now.is_empty() {
+            for source in Source::ALL {
+                let gauge = groups.memory.with_label_values(&[source.name()]);
+                gauge.set(i64::from(source == memory));
+            }
+        }
+        *names = present;
     }
 
     /// The text format of Prometheus.
@@ -158,7 +303,7 @@ impl Metrics {
 
 /// How long nobody rang between two stages of a part. Where a stage goes on ringing beside the
 /// next, or rings again, there is nothing to measure.
-fn hand_overs(legs: &[LegReport]) -> Vec<Duration> {
+fn hand_overs(legs: &[&LegReport]) -> Vec<Duration> {
     const NEVER: u64 = u64::MAX;
     let mut stages: BTreeMap<(PartId, StageId), (u64, u64)> = BTreeMap::new();
     for leg in legs {
@@ -265,6 +410,7 @@ mod tests {
             ),
         ];
         for (what, legs, expected) in table {
+            let legs: Vec<&LegReport> = legs.iter().collect();
             let seen: Vec<u128> = hand_overs(&legs).iter().map(Duration::as_millis).collect();
             assert_eq!(seen, expected, "{what}");
         }
@@ -298,8 +444,48 @@ mod tests {
         ] {
             assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
         }
+        let skipped = LegReport {
+            role: Some("skipped"),
+            reason: Some("busy"),
+            ..leg(0, 1, None, None)
+        };
+        metrics.call_ended("no_answer", Duration::ZERO, &[skipped]);
+        let text = metrics.text(3, 5);
+        assert!(!text.contains("skipped"), "no leg, but counted: {text}");
         let json = metrics.json(3, 5);
         assert_eq!(json["cti_calls_started_total"][0]["value"], 2.0);
         assert_eq!(json["cti_hand_over_seconds"][0]["count"], 0);
+    }
+
+    #[test]
+    fn a_group_is_counted_as_long_as_it_is_configured() {
+        let metrics = Metrics::new().expect("names are unique");
+        let now = |name: &str| (name.to_owned(), vec![("free", 2), ("busy", 1)]);
+        let has = |series: &str| metrics.text(0, 0).lines().any(|it| it == series);
+        metrics.groups_now(&[now("sales"), now("support")], Source::Redis);
+        metrics.group_ended("sales", GroupResult::Answered, Duration::from_secs(3));
+        metrics.group_ended("support", GroupResult::NobodyFree, Duration::ZERO);
+        metrics.group_skipped("sales", Why::Dnd);
+        for series in [
+            r#"cti_group_calls_total{group="sales",result="answered"} 1"#,
+            r#"cti_group_calls_total{group="sales",result="unanswered"} 0"#,
+            r#"cti_group_calls_total{group="support",result="nobody_free"} 1"#,
+            r#"cti_group_ring_seconds_count{group="sales"} 1"#,
+            r#"cti_group_ring_seconds_count{group="support"} 0"#,
+            r#"cti_group_skipped_total{group="sales",reason="dnd"} 1"#,
+            r#"cti_group_members{group="support",state="busy"} 1"#,
+            r#"cti_group_memory{memory="redis"} 1"#,
+            r#"cti_group_memory{memory="local"} 0"#,
+        ] {
+            assert!(has(series), "no {series} in\n{}", metrics.text(0, 0));
+        }
+        metrics.groups_now(&[now("sales")], Source::Fallback);
+        assert!(!metrics.text(0, 0).contains("support"));
+        assert!(has(r#"cti_group_memory{memory="fallback"} 1"#));
+        assert!(has(
+            r#"cti_group_calls_total{group="sales",result="answered"} 1"#
+        ));
+        metrics.groups_now(&[], Source::Local);
+        assert!(!metrics.text(0, 0).contains("cti_group"));
     }
 }

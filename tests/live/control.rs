@@ -8,6 +8,7 @@ use super::switch::{from_slot, in_slot};
 use crate::scenarios::{
     Behaviour::*, Caller, Expect, Ms, Phone, Ring, Scenario, Told, Told::*, check,
 };
+use std::time::{Duration, Instant};
 
 struct Row {
     plan: &'static str,
@@ -36,6 +37,7 @@ pub const CHECKS: &[Check] = &[
     }),
     alone("control_adds_once", |rig, slot| play(rig, slot, ADDS)),
     alone("control_completes_what_rings", completes),
+    alone("control_of_ring_groups", ring_groups),
     alone("control_of_a_slow_directory", slow_directory),
     alone("control_tells_why_not", |rig, slot| {
         play(rig, slot, REFUSALS)
@@ -346,6 +348,93 @@ fn completes(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     let mut wrong = Vec::new();
     if is != [false, true, false] {
         wrong.push(format!("before, ringing, answered: {is:?}; {replies:?}"));
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+/// A member who is left alone, one who rings: what is shown of them, what is offered, and who rings.
+fn ring_groups(rig: &Rig, slot: usize) -> Result<Verdict, String> {
+    let ask = |command: &str| -> Result<String, String> {
+        let reply = rig.switch.connect()?.api(&in_slot(command, slot))?;
+        Ok(from_slot(reply.trim(), slot))
+    };
+    let mut wrong = Vec::new();
+    for (command, has) in [
+        ("console_complete c=10;cti group ", "all1000"),
+        ("console_complete c=17;cti member pause ", "1002@cti.test"),
+        ("console_complete c=11;cti member ", "unpause"),
+        ("cti member pause user/1002", "+OK 1002@cti.test is paused"),
+        (
+            "cti member pause user/nobody",
+            "-ERR no group has a member \"user/nobody\"",
+        ),
+        ("cti group nosuch", "-ERR there is no group \"nosuch\""),
+        ("cti groups", "all1000"),
+        (
+            "cti metrics",
+            "cti_group_members{group=\"all1000\",state=\"paused\"} 1",
+        ),
+    ] {
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut reply = ask(command)?;
+        // The switch writes the rules of completion into its database in its own time.
+        while command.starts_with("console") && !reply.contains(has) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+            reply = ask(command)?;
+        }
+        if !reply.contains(has) {
+            wrong.push(format!("{command}: no {has:?} in {reply:?}"));
+        }
+    }
+    let phones = [phone("1002", Answers(0)), phone("1003", Answers(600))];
+    let typed = [
+        (300, "cti group all1000 json"),
+        (300, "cti member list json user/1003"),
+        (1500, "cti group all1000 json"),
+    ];
+    let (replies, course) = steered(rig, slot, "ring/all1000", &phones, &[], &typed)?;
+    let told: Vec<serde_json::Value> = replies
+        .iter()
+        .map(|reply| from_slot(reply, slot))
+        .map(|reply| {
+            reply
+                .split_once(": ")
+                .map_or(String::new(), |it| it.1.to_owned())
+        })
+        .map(|reply| serde_json::from_str(&reply).unwrap_or_default())
+        .collect();
+    let members = &told[0]["members"];
+    let is = [&members[0]["skipped"], &members[1]["skipped"]];
+    if is != ["paused", "busy"] || members[1]["calls"] != 1 {
+        wrong.push(format!("cti group while 1003 rings: {}", told[0]));
+    }
+    let members = &told[2]["members"];
+    let idle = members[1]["idle_ms"].as_u64();
+    if members[1]["skipped"] != serde_json::Value::Null || !idle.is_some_and(|idle| idle < 1500) {
+        wrong.push(format!("cti group when 1003 has talked: {}", told[2]));
+    }
+    let states = [&told[1][0]["state"], &told[1][0]["member"]];
+    if states != ["busy", "1003@cti.test"] {
+        wrong.push(format!("cti member list: {}", told[1]));
+    }
+    let rang: Vec<&str> = course
+        .legs
+        .iter()
+        .map(|(_, name, _)| name.as_str())
+        .collect();
+    if rang != ["1003"] {
+        wrong.push(format!("{rang:?} were rung"));
+    }
+    let legs = course.variable("cti_legs").unwrap_or_default();
+    if !legs.contains("\"role\":\"skipped\",\"reason\":\"paused\"") {
+        wrong.push(format!("cti_legs: {legs}"));
+    }
+    let reply = ask("cti member unpause 1002@cti.test")?;
+    if reply != "+OK 1002@cti.test is free" {
+        wrong.push(format!("unpause: {reply}"));
     }
     Ok(Verdict {
         wrong,

@@ -4,6 +4,8 @@
 use super::*;
 use serde_json::{Value, json};
 
+const SALES: &str = r#"<group name="sales"><member target="user/1002"/></group>"#;
+
 fn ask(stand: &Stand, line: impl AsRef<[u8]>) -> String {
     stand.library.api("cti", Some(line.as_ref()), true)
 }
@@ -79,7 +81,7 @@ pub fn shown(stand: &Stand) -> Wrong {
     let mut member = json!({
         "member": "1002@pbx.invalid", "target": "user/1002", "group": null, "tier": 1, "weight": 1,
         "max_calls": 1, "state": "free", "calls": 0, "dnd": false, "paused": null,
-        "pause_left_ms": null, "turn": 1, "skipped": null, "idle_ms": null, "answered": 0,
+        "pause_left_ms": null, "turn": 1, "skipped": null, "idle_ms": null, "counted_calls": null,
     });
     is(&mut wrong, "a member", &reply["members"][0], member.clone());
     member["member"] = json!("ring/support");
@@ -377,6 +379,194 @@ pub fn data(stand: &Stand) -> Wrong {
         .complete("::cti::members", "cti member pause ", "");
     let plain = !offered.iter().any(|it| it.contains('\u{202e}'));
     expect(&mut wrong, "offered", plain && offered.len() == 2, &offered);
+    wrong.extend(left(stand));
+    wrong
+}
+
+pub fn counted(stand: &Stand) -> Wrong {
+    let mut wrong = configure(stand, TWO);
+    let series = || -> String {
+        let text = ask(stand, "metrics");
+        let lines = text.lines().filter(|line| line.contains("cti_group"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    ask(stand, "member pause user/1002");
+    let text = series();
+    for line in [
+        r#"cti_group_members{group="sales",state="free"} 2"#,
+        r#"cti_group_members{group="sales",state="paused"} 1"#,
+        r#"cti_group_members{group="support",state="busy"} 0"#,
+        r#"cti_group_calls_total{group="sales",result="answered"} 0"#,
+        r#"cti_group_skipped_total{group="support",reason="dnd"} 0"#,
+        r#"cti_group_memory{memory="local"} 1"#,
+        r#"cti_group_memory{memory="fallback"} 0"#,
+    ] {
+        expect(&mut wrong, line, text.lines().any(|it| it == line), &text);
+    }
+    // A group that is gone leaves no series behind.
+    wrong.extend(configure(stand, SALES));
+    let text = series();
+    let stays = text.contains("support") || !text.contains(r#"group="sales""#);
+    expect(&mut wrong, "of a group that is gone", !stays, &text);
+    wrong.extend(configure(stand, ""));
+    let text = series();
+    expect(
+        &mut wrong,
+        "of no groups",
+        !text.contains("cti_group"),
+        &text,
+    );
+    wrong.extend(left(stand));
+    wrong
+}
+
+const HUNT: &str = r#"<group name="hunt" order="rotate" step="one" timeout="1" busy-pause="60">
+<member target="user/1002"/><member target="user/1003"/><member target="user/1004"/></group>"#;
+
+/// What a group has become for a call: in its events, in `cti_legs`, in the metrics.
+pub fn told_of_calls(stand: &Stand) -> Wrong {
+    let mut wrong = configure(stand, HUNT);
+    ask(stand, "metrics");
+    ask(stand, "member pause user/1004");
+    stand.library.quiet(2000 * slowness() as u32);
+    stand.library.events();
+    stand.register(&[
+        phone("1002", Behaviour::Rejects(486, 0)),
+        phone("1003", Behaviour::Answers(100)),
+        phone("1004", Behaviour::Answers(0)),
+    ]);
+    let course = call(stand, Some(b"ring/hunt"), |_, _| {});
+    wrong.extend(course.leftovers.iter().cloned());
+    let result = course.seen.variable("cti_result");
+    expect(
+        &mut wrong,
+        "cti_result",
+        result == Some("answered"),
+        &result,
+    );
+    let told: Vec<&str> = course
+        .events
+        .iter()
+        .map(|event| header(event, "CTI-Action"))
+        .collect();
+    let mut rest = told.iter();
+    for action in [
+        "started",
+        "group",
+        "stage",
+        "leg_ended",
+        "member",
+        "answered",
+        "ended",
+    ] {
+        expect(&mut wrong, action, rest.any(|it| *it == action), &told);
+    }
+    let of = |action: &str| {
+        let mut events = course.events.iter();
+        let found = events.find(|it| header(it, "CTI-Action") == action);
+        found.cloned().unwrap_or_default()
+    };
+    let (group, member) = (of("group"), of("member"));
+    for (event, name, value) in [
+        (&group, "CTI-Group", "hunt"),
+        (&group, "CTI-Order", "1002@pbx.invalid|1003@pbx.invalid"),
+        (&group, "CTI-Skipped", "1004@pbx.invalid paused"),
+        (&group, "CTI-Group-Memory", "local"),
+        (&member, "CTI-Member", "1002@pbx.invalid"),
+        (&member, "CTI-Change", "pause"),
+        (&member, "CTI-State", "paused"),
+        (&member, "CTI-By", "busy-pause"),
+    ] {
+        expect(&mut wrong, name, header(event, name) == value, event);
+    }
+    for event in [&group, &member] {
+        let of_call = !header(event, "CTI-Call-UUID").is_empty();
+        expect(&mut wrong, "its call", of_call, event);
+    }
+    let body: Value = serde_json::from_str(header(&group, "_body")).unwrap_or_default();
+    let skipped = json!([{ "member": "1004@pbx.invalid", "group": "hunt", "reason": "paused" }]);
+    let stages = json!([["1002@pbx.invalid"], ["1003@pbx.invalid"]]);
+    is(
+        &mut wrong,
+        "the whole order",
+        &body,
+        json!({ "stages": stages, "skipped": skipped }),
+    );
+
+    // Nobody of it answers, then nobody of it may be rung.
+    ask(stand, "member unpause user/1002");
+    for target in ["user/1002", "user/1003"] {
+        stand.register(&[
+            phone("1002", Behaviour::Rejects(486, 0)),
+            phone("1003", Behaviour::Rejects(486, 0)),
+        ]);
+        call(stand, Some(b"ring/hunt"), |_, _| {});
+        ask(stand, format!("member pause {target}"));
+    }
+    let text = ask(stand, "metrics");
+    for line in [
+        r#"cti_group_calls_total{group="hunt",result="answered"} 1"#,
+        r#"cti_group_calls_total{group="hunt",result="unanswered"} 1"#,
+        r#"cti_group_calls_total{group="hunt",result="nobody_free"} 1"#,
+        r#"cti_group_ring_seconds_count{group="hunt"} 1"#,
+        r#"cti_group_skipped_total{group="hunt",reason="paused"} 5"#,
+        r#"cti_group_members{group="hunt",state="paused"} 3"#,
+    ] {
+        let all: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("cti_group"))
+            .collect();
+        expect(&mut wrong, line, all.contains(&line), &all);
+    }
+    let leg = text.contains(r#"role="skipped""#);
+    expect(&mut wrong, "who was skipped has no leg", !leg, &text);
+    wrong.extend(left(stand));
+    wrong
+}
+
+/// By the seed of the event the order comes out again.
+pub fn chosen_again(stand: &Stand) -> Wrong {
+    use mod_cti::groups::config::{Config, Element};
+    use mod_cti::groups::order;
+    let targets = ["user/1002", "user/1003", "user/1004", "user/1005"];
+    let member = |target: &str| Element {
+        name: "member".to_owned(),
+        attributes: vec![("target".to_owned(), target.to_owned())],
+        children: Vec::new(),
+    };
+    let attribute = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let group = Element {
+        name: "group".to_owned(),
+        attributes: vec![attribute("name", "any"), attribute("strategy", "random")],
+        children: targets.map(member).to_vec(),
+    };
+    let groups = Element {
+        name: "groups".to_owned(),
+        children: vec![group],
+        ..Element::default()
+    };
+    let config = Config::read(&[groups], Some("pbx.invalid")).expect("the group can be read");
+    let members = targets
+        .map(|target| format!("<member target=\"{target}\"/>"))
+        .concat();
+    let mut wrong = configure(
+        stand,
+        &format!(r#"<group name="any" strategy="random">{members}</group>"#),
+    );
+    for _ in 0..4 {
+        let course = call(stand, Some(b"ring/any"), |_, _| {});
+        let mut events = course.events.iter();
+        let event = events.find(|it| header(it, "CTI-Action") == "group");
+        let event = event.cloned().unwrap_or_default();
+        let seed = header(&event, "CTI-Seed").parse().unwrap_or(0);
+        let row = order::row(&config.groups["any"], 1, &[0, 1, 2, 3], &[], &[], seed);
+        let keys = row
+            .iter()
+            .map(|&at| config.groups["any"].members[at].key.as_str());
+        let keys: Vec<&str> = keys.collect();
+        let told = header(&event, "CTI-Order");
+        expect(&mut wrong, "order", told == keys.join("|"), &(told, keys));
+    }
     wrong.extend(left(stand));
     wrong
 }
