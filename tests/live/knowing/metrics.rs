@@ -44,6 +44,12 @@ const CALLS: &[(&str, &[Phone])] = &[
     ),
 ];
 
+/// A group of which one member is not rung, and another answers.
+const OF_GROUPS: (&str, &[Phone]) = (
+    "ring/quiet1000|ring/quieter1000",
+    &[phone("1003", Answers(300))],
+);
+
 /// The series of a scrape, as written, with their values.
 fn scrape(text: &str) -> HashMap<String, f64> {
     let sample = |line: &str| {
@@ -261,11 +267,14 @@ impl Drop for Prometheus {
 }
 
 const SCRAPE: &str = include_str!("../../../conf/grafana/prometheus.yml");
-const DASHBOARD: &str = include_str!("../../../conf/grafana/cti.json");
+const DASHBOARDS: [&str; 2] = [
+    include_str!("../../../conf/grafana/cti.json"),
+    include_str!("../../../conf/grafana/groups.json"),
+];
 
-/// Every query of the dashboard, with Grafana's own words replaced as Grafana does.
-fn dashboard_queries() -> Result<Vec<String>, String> {
-    let dashboard = json(DASHBOARD)?;
+/// Every query of a dashboard, with Grafana's own words replaced as Grafana does.
+fn dashboard_queries(dashboard: &str) -> Result<Vec<String>, String> {
+    let dashboard = json(dashboard)?;
     let panels = dashboard["panels"].as_array().ok_or("no panels")?;
     let targets = panels
         .iter()
@@ -275,6 +284,7 @@ fn dashboard_queries() -> Result<Vec<String>, String> {
         query
             .replace("$__rate_interval", "1m")
             .replace("$job", ".+")
+            .replace("$group", ".+")
     };
     let queries: Vec<String> = targets
         .filter_map(|target| target["expr"].as_str().map(plain))
@@ -313,15 +323,18 @@ pub fn dashboard(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     // Twice: a label that is new has no increase yet.
     for round in 1..=2 {
         let started = prometheus.query("cti_calls_started_total")?;
-        for (plan, phones) in CALLS {
+        let calls = || CALLS.iter().chain([&OF_GROUPS]);
+        for (plan, phones) in calls() {
             call(rig, slot, plan, phones)?;
         }
-        let expected = started.first().unwrap_or(&0.0) + CALLS.len() as f64;
+        let expected = started.first().unwrap_or(&0.0) + calls().count() as f64;
         prometheus
             .wait("cti_calls_started_total", |calls| calls >= expected)
             .map_err(|error| format!("round {round}: {error}"))?;
     }
-    let queries = dashboard_queries()?;
+    let queries = DASHBOARDS.map(dashboard_queries);
+    let queries: Result<Vec<Vec<String>>, String> = queries.into_iter().collect();
+    let queries = queries?.concat();
     for query in &queries {
         if prometheus.query(query)?.is_empty() {
             wrong.push(format!("no data: {query}"));
@@ -334,6 +347,11 @@ pub fn dashboard(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         r#"rate(cti_legs_ended_total{cause="USER_BUSY"}[1m])"#,
         "rate(cti_hand_over_seconds_count[1m])",
         "rate(cti_answer_seconds_count[1m])",
+        r#"rate(cti_group_calls_total{result="answered"}[1m])"#,
+        r#"rate(cti_group_skipped_total{reason="dnd"}[1m])"#,
+        "rate(cti_group_ring_seconds_count[1m])",
+        r#"cti_group_members{state="free"}"#,
+        r#"cti_group_memory{memory="local"}"#,
     ];
     for query in seen {
         if !prometheus.query(query)?.iter().any(|&value| value > 0.0) {
