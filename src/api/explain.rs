@@ -1,11 +1,13 @@
 //! `cti explain`: what a plan would do now, with every contact resolved.
 //! Nobody is called; the same code reads the variables and resolves the targets as in a call.
 
+use crate::call::grouped;
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
 use crate::ring::{EarlyMedia, Mode, PartId, Redirect, StageId};
 use crate::settings;
-use crate::settings::config::{Config, Kind, MODE, REDIRECT};
+use crate::settings::config::{Kind, MODE, REDIRECT};
+use crate::shared::Shared;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use crate::switch::text::{self, field, one_line};
@@ -15,9 +17,16 @@ use std::time::Duration;
 
 /// What a plan would do now. Without a caller the directory's dial strings are expanded on
 /// nothing but what the lookup itself says.
-pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Channel<'_>>) -> String {
+pub fn explain(shared: &Shared, written: &str, json: bool, caller: Option<&Channel<'_>>) -> String {
+    let config = shared.config();
+    let config = &*config;
     let limits = Limits::of_targets(config.max_targets);
-    let plan = match plan::parse(written, &limits) {
+    let plan = plan::parse(written, &limits);
+    let plan = plan.and_then(|plan| {
+        grouped::check(&plan, written, &shared.groups.config())?;
+        Ok(plan)
+    });
+    let plan = match plan {
         Ok(plan) => plan,
         Err(error) if json => {
             let told = json!({ "error": error.to_string(), "column": error.column });
@@ -45,7 +54,7 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
                 plan.parts.len()
             );
         }
-        parts.push(explain_part(config, &plan, part, lookup, &mut said));
+        parts.push(explain_part(shared, &plan, part, lookup, &mut said));
     }
     if json {
         let told = json!({ "plan": plan.to_string(), "notes": remarks, "parts": parts });
@@ -56,12 +65,14 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
 }
 
 fn explain_part(
-    config: &Config,
+    shared: &Shared,
     plan: &Plan,
     part: &Part,
     lookup: &dyn Caller,
     said: &mut String,
 ) -> Value {
+    let config = shared.config();
+    let config = &*config;
     let globals = settings::globals(lookup, plan, part);
     let (settings, problems) = settings::read(config, lookup, &globals);
     let late_join = settings::late_join(config, lookup, &globals, &settings);
@@ -73,7 +84,15 @@ fn explain_part(
     }
     let mut stages = Vec::new();
     let mut turns = Vec::new();
+    let mut skipped = Vec::new();
     for stage in &part.stages {
+        if stage.targets.iter().any(grouped::is_group) {
+            for turn in grouped::explain(shared, stage, lookup, &globals) {
+                skipped.extend(turn.skipped);
+                turns.push((turn.contacts, turn.dropped));
+            }
+            continue;
+        }
         let contacts::Resolved {
             contacts: found,
             dropped,
@@ -142,6 +161,16 @@ fn explain_part(
             "dropped": dropped,
         }));
     }
+    for it in &skipped {
+        let group = &it.pick.group.name;
+        let target = one_line(&it.pick.target().written);
+        let _ = writeln!(said, "  skipped of {group}: {target}  {}", it.why);
+    }
+    let skipped = skipped.iter().map(|it| {
+        let (group, target) = (&it.pick.group.name, &it.pick.target().written);
+        json!({ "group": group, "target": target, "reason": it.why.name() })
+    });
+    let skipped: Vec<Value> = skipped.collect();
     if settings.mode == Mode::Progressive && count > 1 {
         said.push_str("a stage whose time is over goes on ringing beside the next\n");
     }
@@ -172,6 +201,7 @@ fn explain_part(
         "wait_register_ms": settings.wait_register.map(ms),
         "notes": problems,
         "stages": stages,
+        "skipped": skipped,
     })
 }
 

@@ -65,7 +65,7 @@ pub fn run(shared: &Shared, calls: &Calls, line: &str, caller: Option<&Channel<'
             crate::ffi::HEADERS
         ),
         Request::Status => status(shared, calls),
-        Request::Explain { json, plan } => explain::explain(&shared.config(), plan, json, caller),
+        Request::Explain { json, plan } => explain::explain(shared, plan, json, caller),
         Request::Calls { json } => operate::calls(calls, json),
         Request::Metrics { json } => operate::metrics(shared, calls, json),
         Request::Show { uuid, json } => operate::show(shared, calls, uuid, json),

@@ -3,15 +3,16 @@
 //! Whoever is reserved for the call is given back at its end, whatever has happened.
 
 use super::{Call, State};
-use crate::contacts::{self, Caller};
+use crate::contacts::{self, Caller, Contact};
 use crate::groups::config::Config;
 use crate::groups::members::{Fact, Offer, Pause};
 use crate::groups::order::{self, Moment, Why};
-use crate::groups::{Expansion, Known, Pick, Skipped};
+use crate::groups::{Expansion, Groups, Known, Pick, Skipped};
 use crate::plan::time::parse_time;
 use crate::plan::{Plan, PlanError, Stage, Target, Variables};
 use crate::ring::{Cause, LegId, LegState, Outcome, PartId, StageId};
 use crate::settings::config::Config as Settings;
+use crate::shared::Shared;
 use crate::tell::event::{self, Announcement};
 use crate::tell::metrics::GroupResult;
 use crate::tell::report::LegReport;
@@ -81,6 +82,132 @@ struct LaidOut {
     turns: Vec<Range<usize>>,
 }
 
+impl LaidOut {
+    fn new(expansion: Expansion) -> LaidOut {
+        LaidOut {
+            turns: turns(&expansion),
+            expansion,
+        }
+    }
+
+    /// The turn begins now. `default`: how long each of its stages rings where the group says nothing.
+    fn begin(
+        &mut self,
+        groups: &Groups,
+        turn: usize,
+        known: &dyn Known,
+        target: &Target,
+        globals: &Variables,
+        default: Duration,
+    ) -> Turn {
+        let now = Moment::now();
+        let unlimited = |time: Duration| match time {
+            // It is as long as a call can be.
+            Duration::ZERO => UNLIMITED,
+            time => time,
+        };
+        let default = unlimited(default);
+        let expansion = &mut self.expansion;
+        let stages = self.turns.get(turn).cloned().unwrap_or_default();
+        let time = |stage: usize| expansion.stages[stage].timeout.map(unlimited);
+        let times: Vec<_> = stages.clone().map(time).collect();
+        let joined = times.len() > 1;
+        let mut left: Option<Duration> = match joined {
+            true => Some(times.iter().map(|time| time.unwrap_or(default)).sum()),
+            false => times.first().copied().flatten(),
+        };
+        let mut from = Duration::ZERO;
+        let mut ring = Turn {
+            turns: self.turns.len(),
+            ..Turn::default()
+        };
+        for (stage, time) in stages.zip(times) {
+            let begun = expansion.begin(groups, stage, now, known);
+            let nobody = begun.members.is_empty();
+            for pick in begun.members {
+                let dialled = dialled(&pick, target, globals, from, left);
+                ring.targets.push((pick, dialled));
+            }
+            ring.skipped.extend(begun.skipped);
+            // In the place of one who is skipped comes the next one, and not later.
+            if joined && !nobody {
+                let time = time.unwrap_or(default);
+                from += time;
+                left = left.map(|left| left.saturating_sub(time));
+            }
+        }
+        if ring.targets.is_empty() {
+            let all = expansion.skipped.iter().chain(&ring.skipped);
+            ring.nobody = Some(cause(all.map(|it| it.why)));
+        }
+        ring
+    }
+}
+
+/// What a stage with groups in it would be now. Nothing is moved, and nobody reserved.
+pub fn explain(
+    shared: &Shared,
+    stage: &Stage,
+    caller: &dyn Caller,
+    globals: &Variables,
+) -> Vec<Explained> {
+    let config = shared.config();
+    let known = Asked::new(caller, globals, shared.config());
+    let who = order::Caller {
+        call: caller.variable("uuid").unwrap_or_default(),
+        presence: caller.variable("presence_id"),
+    };
+    let mut turns: Vec<Explained> = vec![Explained::default()];
+    for target in &stage.targets {
+        let seed = RandomState::new().build_hasher().finish();
+        let now = Moment::now();
+        let plain = !is_group(target);
+        let mut laid_out = match plain {
+            true => None,
+            false => {
+                let name = &target.address;
+                let expanded = shared.groups.explain(name, who.clone(), now, seed, &known);
+                expanded.ok().map(LaidOut::new)
+            }
+        };
+        let count = laid_out.as_ref().map_or(1, |it| it.turns.len().max(1));
+        for turn in 0..count {
+            let ring = match &mut laid_out {
+                Some(it) => {
+                    let groups = &shared.groups;
+                    it.begin(groups, turn, &known, target, globals, config.stage_timeout)
+                }
+                None => Turn::default(),
+            };
+            let all = ring.targets.into_iter().map(|(_, target)| target);
+            let targets = all.chain(plain.then(|| target.clone())).collect();
+            let targets = Stage { targets };
+            let found = contacts::resolve(&targets, caller, globals, config.allowed());
+            if turns.len() <= turn {
+                turns.push(Explained::default());
+            }
+            let of_turn = &mut turns[turn];
+            of_turn.contacts.extend(found.contacts);
+            of_turn.dropped.extend(found.dropped);
+            let nobody = ring.nobody.map(|why| Contact::nobody(target, why));
+            of_turn.contacts.extend(nobody);
+            let before = laid_out.as_ref().filter(|_| turn == 0);
+            let before = before.map(|it| it.expansion.skipped.clone());
+            of_turn.skipped.extend(before.into_iter().flatten());
+            of_turn.skipped.extend(ring.skipped);
+        }
+    }
+    turns
+}
+
+/// One turn of a stage with groups in it.
+#[derive(Default)]
+pub struct Explained {
+    pub contacts: Vec<Contact>,
+    pub dropped: Vec<String>,
+    pub skipped: Vec<Skipped>,
+}
+
 /// Who of a group rings in a turn.
 #[derive(Default)]
 pub struct Turn {
@@ -89,6 +216,8 @@ pub struct Turn {
     pub nobody: Option<Cause>,
     /// How many turns the group has.
     pub turns: usize,
+    /// Who was to ring in it and must not any more.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Grouped {
@@ -163,10 +292,7 @@ impl Call {
                 let caller = order::Caller { call, presence };
                 let seed = RandomState::new().build_hasher().finish();
                 let expanded = groups.expand(&target.address, caller, now, seed, &known);
-                expanded.ok().map(|expansion| LaidOut {
-                    turns: turns(&expansion),
-                    expansion,
-                })
+                expanded.ok().map(LaidOut::new)
             }
             _ => before,
         };
@@ -178,53 +304,14 @@ impl Call {
                 ..Turn::default()
             };
         };
-        let expansion = &mut laid_out.expansion;
         if turn == 0 {
-            self.announce(event::group(&target.address, expansion));
+            self.announce(event::group(&target.address, &laid_out.expansion));
         }
-        self.grouped.skipped(at.0, at.1, expansion.skipped.clone());
-        let stages = laid_out.turns.get(turn).cloned().unwrap_or_default();
-        let time = |stage: usize| match expansion.stages[stage].timeout {
-            // It is as long as a call can be.
-            Some(Duration::ZERO) => Some(UNLIMITED),
-            time => time,
-        };
-        let default = match self.shared.config().stage_timeout {
-            Duration::ZERO => UNLIMITED,
-            time => time,
-        };
-        let times: Vec<_> = stages.clone().map(time).collect();
-        let joined = times.len() > 1;
-        let mut left: Option<Duration> = match joined {
-            true => Some(times.iter().map(|time| time.unwrap_or(default)).sum()),
-            false => times.first().copied().flatten(),
-        };
-        let mut from = Duration::ZERO;
-        let mut ring = Turn {
-            turns: laid_out.turns.len(),
-            ..Turn::default()
-        };
-        let mut skipped = Vec::new();
-        for (stage, time) in stages.zip(times) {
-            let begun = expansion.begin(groups, stage, now, &known);
-            let nobody = begun.members.is_empty();
-            for pick in begun.members {
-                let dialled = dialled(&pick, target, &self.globals[at.0], from, left);
-                ring.targets.push((pick, dialled));
-            }
-            skipped.extend(begun.skipped);
-            // In the place of one who is skipped comes the next one, and not later.
-            if joined && !nobody {
-                let time = time.unwrap_or(default);
-                from += time;
-                left = left.map(|left| left.saturating_sub(time));
-            }
-        }
-        if ring.targets.is_empty() {
-            let all = expansion.skipped.iter().chain(&skipped);
-            ring.nobody = Some(cause(all.map(|it| it.why)));
-        }
+        let skipped = laid_out.expansion.skipped.clone();
         self.grouped.skipped(at.0, at.1, skipped);
+        let default = self.shared.config().stage_timeout;
+        let ring = laid_out.begin(groups, turn, &known, target, &self.globals[at.0], default);
+        self.grouped.skipped(at.0, at.1, ring.skipped.clone());
         self.grouped.rang(&target.address, &ring.targets);
         self.grouped.put(place, laid_out);
         ring

@@ -66,6 +66,8 @@ pub const RINGS: &str = r#"
 <group name="quiet1000" step="one"><member target="user/quiet1000"/><member target="user/1003"/></group>
 <group name="quieter1000"><member target="user/quiet1000"/></group>
 <group name="away1000" step="one" skip="unregistered"><member target="user/1009"/><member target="user/1003"/></group>
+<group name="turns1000" order="rotate" step="one" timeout="3" skip="none">
+  <member target="user/1002"/><member target="user/1003"/><member target="user/1004"/></group>
 <group name="nobody1000" skip="unregistered"><member target="user/1009"/></group>
 "#;
 

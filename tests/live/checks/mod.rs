@@ -4,6 +4,7 @@
 
 mod conf;
 mod gateways;
+mod groups;
 mod host;
 mod hostile;
 mod lifetime;
@@ -121,6 +122,21 @@ pub const CHECKS: &[Check] = &[
         name: "a_winner_has_its_sip_code",
         when: When::Any,
         run: truth::sip_code,
+    },
+    Check {
+        name: "groups_calls_at_once",
+        when: When::Alone,
+        run: groups::calls_at_once,
+    },
+    Check {
+        name: "groups_turns_over_a_reload",
+        when: When::Alone,
+        run: groups::turns_over_a_reload,
+    },
+    Check {
+        name: "groups_busy_elsewhere",
+        when: When::Alone,
+        run: groups::busy_elsewhere,
     },
     Check {
         name: "redirects_have_the_users_rights",

@@ -250,6 +250,62 @@ pub fn pause(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// `cti explain` tells whose turn it is and who is skipped, and moves nothing.
+pub fn explain(stand: &Stand) -> Wrong {
+    let mut wrong = Wrong::new();
+    let attributes = r#"order="rotate" step="one" timeout="200ms" no-answer-pause="60""#;
+    reread(stand, &group("explained", attributes));
+    let phones: Vec<_> = FREE.iter().map(|it| phone(it.0, it.1)).collect();
+    let explain = |line: &str| {
+        stand.register(&phones);
+        let line = format!("explain {line}");
+        let reply = stand.library.api("cti", Some(line.as_bytes()), true);
+        stand.library.forget();
+        reply
+    };
+    let first = |reply: &str| {
+        let mut lines = reply
+            .lines()
+            .skip_while(|line| !line.starts_with("stage 1 of "));
+        let line = lines.nth(1).unwrap_or_default();
+        line.trim().split(' ').next().unwrap_or_default().to_owned()
+    };
+    for _ in 0..2 {
+        let reply = explain("ring/explained");
+        expect(
+            &mut wrong,
+            "explained",
+            first(&reply) == "user/1002",
+            &reply,
+        );
+    }
+    let silent = [("1002", Behaviour::Rings), FREE[1], FREE[2]];
+    let course = ring(stand, "ring/explained", "", &silent);
+    expect(
+        &mut wrong,
+        "the first call",
+        winner(&course) == "1003",
+        &winner(&course),
+    );
+    let reply = explain("ring/explained");
+    let told = "skipped of explained: user/1002  paused";
+    expect(&mut wrong, told, reply.contains(told), &reply);
+    expect(
+        &mut wrong,
+        "the next turn",
+        first(&reply) == "user/1003",
+        &reply,
+    );
+    let reply = explain("json ring/explained");
+    let json: serde_json::Value = serde_json::from_str(&reply).unwrap_or_default();
+    let skipped = &json["parts"][0]["skipped"][0];
+    expect(&mut wrong, "json", skipped["reason"] == "paused", &reply);
+    let reply = explain("user/1002|ring/nowhere");
+    let told = "there is no group \"nowhere\" at column 11\nuser/1002|ring/nowhere\n          ^\n";
+    expect(&mut wrong, "a caret", reply.ends_with(told), &reply);
+    wrong
+}
+
 /// Groups that cannot come into force change nothing, and why is told.
 pub fn refuse_bad_groups(stand: &Stand) -> Wrong {
     let mut wrong = Wrong::new();

@@ -67,6 +67,7 @@ pub fn tests() -> Vec<Test> {
             groups::see_who_is_busy_at_load,
         ),
         Test::new("strict_groups_pause", groups::pause),
+        Test::new("strict_groups_explained", groups::explain),
         Test::new("strict_groups_refused", groups::refuse_bad_groups),
         Test::new(
             "strict_caller_leaves_a_look_up",
