@@ -92,7 +92,7 @@ pub fn ladder(call: &Ended) -> String {
         let bar: String = bar.into_iter().collect();
         let what = [
             leg.role.unwrap_or("rings"),
-            leg.cause.as_deref().unwrap_or(""),
+            leg.cause.as_deref().or(leg.reason).unwrap_or(""),
         ]
         .join(" ");
         // Writing into a String cannot fail.
@@ -149,6 +149,11 @@ mod tests {
                 "winner",
             ),
             leg("user/9", [None, None, None, Some(0)], "failed"),
+            LegReport {
+                cause: None,
+                reason: Some("busy"),
+                ..leg("user/4", [None; 4], "skipped")
+            },
         ];
         let drawn = ladder(&call("a", legs));
         let lines: Vec<&str> = drawn.lines().collect();
@@ -166,6 +171,7 @@ mod tests {
             lines[3].contains(&format!("|{}|", " ".repeat(51))),
             "{drawn}"
         );
+        assert!(lines[4].ends_with("| skipped busy"), "{drawn}");
     }
 
     #[test]
