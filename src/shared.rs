@@ -3,7 +3,7 @@
 
 use crate::groups::Groups;
 use crate::groups::chosen::Chosen;
-use crate::groups::config::Config as Grouped;
+use crate::groups::config::{Config as Grouped, Group, WhenAllBusy};
 use crate::pool::Pool;
 use crate::registrations::Registrations;
 use crate::settings::config::Config;
@@ -114,6 +114,16 @@ impl Shared {
     fn regroup(&self, groups: Grouped) -> Result<(), Vec<String>> {
         if groups.groups.is_empty() && self.groups.config().groups.is_empty() {
             return Ok(());
+        }
+        // Rather refused than something else in its place.
+        let waits = |group: &&Arc<Group>| group.when_all_busy == WhenAllBusy::Wait;
+        let waits = groups.groups.values().filter(waits).map(|group| {
+            let name = &group.name;
+            format!("group {name}: when-all-busy=\"wait\" is not built yet: expected overflow or ring-anyway")
+        });
+        let waits: Vec<String> = waits.collect();
+        if !waits.is_empty() {
+            return Err(waits);
         }
         let memory = self.memory.prepare(&groups.memory);
         self.memory.choose(memory.map_err(|error| vec![error])?);

@@ -211,8 +211,9 @@ impl PlanError {
     /// Of the text at this offset, in bytes.
     #[must_use]
     pub fn at(text: &str, offset: usize, message: impl Into<String>) -> PlanError {
+        let before = text.get(..offset).unwrap_or(text);
         PlanError {
-            column: text[..text.floor_char_boundary(offset)].chars().count() + 1,
+            column: before.chars().count() + 1,
             message: message.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! What `conf/` promises: its five extensions, its cti.conf.xml, and that a bad plan rings nobody.
+//! What `conf/` promises: its seven extensions, its cti.conf.xml, and that a bad plan rings nobody.
 //! The extensions are dialled as they stand in the file, on the users that they name;
 //! bad plans come from `tests/bad_plans.txt`, a call for each.
 
@@ -179,6 +179,34 @@ pub fn voicemail(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         wrong,
         ..Verdict::default()
     })
+}
+
+/// 轮询 and 空闲: of two calls each begins with another member.
+pub fn group(rig: &Rig, slot: usize, extension: &str) -> Result<Verdict, String> {
+    let first = answers(rig, slot, extension)?;
+    let second = answers(rig, slot, extension)?;
+    let mut wrong = Vec::new();
+    if first == second || first.is_empty() || second.is_empty() {
+        wrong.push(format!("{first:?}, then {second:?} answered"));
+    }
+    Ok(Verdict {
+        wrong,
+        ..Verdict::default()
+    })
+}
+
+/// Who answers the call to this extension.
+fn answers(rig: &Rig, slot: usize, extension: &str) -> Result<String, String> {
+    let phones = ["1002", "1003", "1004"].map(|user| phone(user, Answers(200)));
+    let order = Order {
+        dial: Dial::Extension(extension),
+        caller: Caller::Waits,
+        variables: &[],
+        phones: &phones,
+    };
+    let course = rig.call(&order, slot)?;
+    let winner = course.seen().variable("cti_winner").map(str::to_owned);
+    Ok(winner.unwrap_or_default())
 }
 
 /// `cti reload` reads the file again and reports nothing wrong in it.

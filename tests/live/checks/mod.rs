@@ -64,6 +64,16 @@ pub const CHECKS: &[Check] = &[
         run: |rig, slot| conf::extension(rig, slot, &conf::VARIABLES),
     },
     Check {
+        name: "conf_66666_takes_turns",
+        when: When::SlotZero,
+        run: |rig, slot| conf::group(rig, slot, "66666"),
+    },
+    Check {
+        name: "conf_77777_rings_who_is_idle",
+        when: When::SlotZero,
+        run: |rig, slot| conf::group(rig, slot, "77777"),
+    },
+    Check {
         name: "stock_dialplan_rings_as_before",
         when: When::SlotZero,
         run: stock::rings_as_before,

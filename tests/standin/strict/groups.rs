@@ -325,6 +325,10 @@ pub fn refuse_bad_groups(stand: &Stand) -> Wrong {
             "group bad: a group has no attribute colour",
         ),
         (
+            group("bad", r#"when-all-busy="wait""#),
+            "group bad: when-all-busy",
+        ),
+        (
             r#"<group name="bad"><member target="user/1002" tier="x"/></group>"#.to_owned(),
             "group bad, member user/1002: tier",
         ),
