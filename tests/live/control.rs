@@ -413,7 +413,7 @@ fn ring_groups(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     }
     let members = &told[2]["members"];
     let idle = members[1]["idle_ms"].as_u64();
-    if members[1]["skipped"] != serde_json::Value::Null || !idle.is_some_and(|idle| idle < 1500) {
+    if !members[1]["skipped"].is_null() || idle.is_none_or(|idle| idle >= 1500) {
         wrong.push(format!("cti group when 1003 has talked: {}", told[2]));
     }
     let states = [&told[1][0]["state"], &told[1][0]["member"]];
