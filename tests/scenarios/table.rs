@@ -1394,12 +1394,6 @@ scenarios! {
         rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
             "1004" Elsewhere, NOW => soon(700);
     }
-    redirect_to_a_users_phone "user/1002,user/1004" {
-        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1003)>"])]), "1003" Answers(500), "1004" Rings;
-        ends: answered("1003", 1);
-        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
-            "1004" Elsewhere, NOW => soon(700);
-    }
     redirect_by_the_switchs_address "user/1002,user/1004" {
         phones: "1002" Says(&[moved(200, &["<sip:1003@127.0.0.1>"])]), "1003" Answers(500), "1004" Rings;
         ends: answered("1003", 1);
