@@ -7,7 +7,7 @@ use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
 use crate::switch::dial::endpoint_exists;
 use crate::switch::text::field;
-use crate::switch::{Channel, Event, session, xml};
+use crate::switch::{Channel, Event, LockedSession, session, xml};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -29,6 +29,25 @@ impl Caller for Channel<'_> {
     }
     fn expand(&self, text: &str) -> String {
         Channel::expand(self, text)
+    }
+}
+
+/// The caller of a look-up that may take long: found for each question and let go of then, so that
+/// his session ends when he has left. Of one who has left nothing is known.
+pub struct Afar<'a>(pub &'a str);
+
+impl Caller for Afar<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        LockedSession::locate(self.0)?.channel().variable(name)
+    }
+    fn set(&self, name: &str, value: Option<&str>) {
+        if let Some(caller) = LockedSession::locate(self.0) {
+            caller.channel().set(name, value);
+        }
+    }
+    fn expand(&self, text: &str) -> String {
+        let caller = LockedSession::locate(self.0);
+        caller.map_or_else(String::new, |caller| caller.channel().expand(text))
     }
 }
 
@@ -71,6 +90,8 @@ pub struct Contact {
     pub context: Option<String>,
     /// Why it cannot be dialled at all.
     pub dead: Option<Cause>,
+    /// Which target of its stage names it.
+    pub place: usize,
     /// Who registered it or else named it: of these, none may crowd the others out.
     source: String,
 }
@@ -87,7 +108,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the targets of a stage come to.
 #[derive(Default)]
 pub struct Resolved<'a> {
-    /// Each contact once, in the plan's order, and no more than `max-targets`.
+    /// In the plan's order.
     pub contacts: Vec<Contact>,
     /// Every directory user that may register, registered or not, and the target that names it.
     pub users: Vec<(String, &'a Target)>,
@@ -106,9 +127,6 @@ impl Resolved<'_> {
 }
 
 /// `caller` expands the directory's dial strings; `globals` are told to a dynamic directory.
-///
-/// Whoever registers many contacts is capped, so that the others still ring: `max-targets` holds
-/// for the stage.
 pub fn resolve<'a>(
     stage: &'a Stage,
     caller: &dyn Caller,
@@ -116,7 +134,6 @@ pub fn resolve<'a>(
     allowed: Allowed<'_>,
 ) -> Resolved<'a> {
     let mut all = Resolved::default();
-    let mut dialled = HashSet::new();
     for target in &stage.targets {
         let mut resolver = Resolver {
             caller,
@@ -145,13 +162,18 @@ pub fn resolve<'a>(
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
-            if contact.dead.is_some() || dialled.insert(contact.dial_string.clone()) {
-                all.contacts.push(contact);
-            }
+            all.contacts.push(contact);
         }
     }
-    all.dropped.extend(cap(&mut all.contacts, allowed.contacts));
     all
+}
+
+/// Each contact once, and no more than `limit` (`max-targets`): whoever registers many is capped, so
+/// that the others still ring. A line for each who is.
+pub fn fit(contacts: &mut Vec<Contact>, limit: usize) -> Vec<String> {
+    let mut dialled = HashSet::new();
+    contacts.retain(|it| it.dead.is_some() || dialled.insert(it.dial_string.clone()));
+    cap(contacts, limit)
 }
 
 /// Leaves each source as many contacts as fit when all sources have the same right, and tells of
@@ -280,6 +302,7 @@ impl Resolver<'_> {
             user: None,
             context: None,
             dead,
+            place: 0,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
         });
     }

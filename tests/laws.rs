@@ -100,6 +100,7 @@ const HAPPENINGS: &[&str] = &[
     "unreachable",
     "cancelled",
     "registered late",
+    "found one by one",
     "confirmed",
     "add",
     "drop",

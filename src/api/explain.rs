@@ -67,10 +67,11 @@ fn explain_part(
     let mut stages = Vec::new();
     for (at, stage) in part.stages.iter().enumerate() {
         let contacts::Resolved {
-            contacts: found,
-            dropped,
+            contacts: mut found,
+            mut dropped,
             ..
         } = contacts::resolve(stage, lookup, &globals, config.allowed());
+        dropped.extend(contacts::fit(&mut found, config.max_targets));
         let alive = found.iter().filter(|contact| contact.dead.is_none());
         let alive = alive.count();
         let last = at + 1 == part.stages.len();

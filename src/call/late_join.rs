@@ -4,9 +4,8 @@
 
 use super::desk::Hand;
 use super::{Call, NotAdded};
-use crate::plan::Stage;
+use crate::contacts::Afar;
 use crate::registrations::{Waits, Watch};
-use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
 use std::sync::Arc;
 
@@ -30,15 +29,9 @@ impl Waits for Call {
 
 impl Call {
     fn join_late(&self, watch: &Watch) {
-        let Some(caller) = LockedSession::locate(&self.uuid) else {
-            return;
-        };
-        let targets = Stage {
-            targets: vec![watch.target.clone()],
-        };
         let at = (watch.part, watch.stage);
-        let mut found = self.resolve(&targets, watch.part, caller.channel());
-        found.contacts.retain(|(contact, _)| contact.dead.is_none());
+        let mut found = self.resolve(vec![watch.target.clone()], watch.part, &Afar(&self.uuid));
+        found.contacts.retain(|contact| contact.dead.is_none());
         let target = watch.target.written.clone();
         self.leave_job(move |hand: &mut Hand<'_>| {
             let uuid = hand.call.uuid.as_str();

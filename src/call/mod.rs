@@ -34,6 +34,7 @@ use desk::Desk;
 use hears::Hears;
 use mailbox::{Mail, Mailbox};
 use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -77,6 +78,8 @@ pub struct State {
     contacts: Vec<Contact>,
     known: Vec<Known>,
     armed: Option<Time>,
+    /// When the hand is to look after the contacts that wait for others.
+    together: Option<Time>,
     /// Why the plan is refused after all, found out when one of its stages began.
     refused: Option<String>,
 }
@@ -105,6 +108,7 @@ impl Call {
                 contacts: Vec::new(),
                 known: Vec::new(),
                 armed: None,
+                together: None,
                 refused: None,
             }),
         })
@@ -143,7 +147,7 @@ impl Call {
         question(&self.state.lock().ring)
     }
 
-    /// Every leg so far, in the order in which they were resolved.
+    /// Every leg so far, in the plan's order.
     pub fn legs(&self) -> Vec<LegReport> {
         let legs = {
             let state = self.state.lock();
@@ -159,15 +163,28 @@ impl Call {
         let state = &mut *guard;
         let first = state.ring.legs().len();
         let event = event(state);
-        let begins = matches!(event, Event::Resolved { .. }) && !state.ring.over();
+        let begins = matches!(event, Event::Resolved { part, stage, .. }
+            if !state.ring.over() && state.ring.found_of(part, stage).next().is_none());
         let commands = state.ring.handle(now, event);
         // Also a stage of which nothing can be dialled: its legs' ends are told as well.
         let stage = state.ring.legs().get(first).filter(|_| begins);
         let stage = stage.map(|leg| leg.stage + 1);
         let news = event::news(&state.ring, &mut state.known, stage);
-        let next = state.ring.next_deadline();
-        self.arm(&mut guard, next);
+        self.arm_next(&mut guard);
         (commands, news)
+    }
+
+    /// The hand is to be woken then, whatever else is due.
+    fn wake_at(&self, together: Option<Time>) {
+        let mut state = self.state.lock();
+        state.together = together;
+        self.arm_next(&mut state);
+    }
+
+    fn arm_next(&self, state: &mut MutexGuard<'_, State>) {
+        let next = state.ring.next_deadline().into_iter();
+        let next = next.chain(state.together).min();
+        self.arm(state, next);
     }
 
     fn arm(&self, state: &mut MutexGuard<'_, State>, next: Option<Time>) {
@@ -249,9 +266,11 @@ impl Timed for Call {
 
 impl State {
     /// These join the machine's legs in the same order.
-    fn add(&mut self, contacts: Vec<Contact>) {
+    fn add(&mut self, found: Vec<(Contact, NewLeg)>) -> Vec<NewLeg> {
+        let (contacts, legs): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         self.known.extend(contacts.iter().map(Known::from));
         self.contacts.extend(contacts);
+        legs
     }
 
     /// The legs to this contact that the part has or had in its present attempt.
@@ -288,13 +307,15 @@ impl State {
         legs.filter(|leg| leg.state != LegState::Ended).count()
     }
 
-    /// The contacts of a stage. One that an earlier stage still rings does not ring twice.
-    fn resolved(&mut self, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) -> Event {
-        let new = contacts.into_iter().zip(legs);
-        let new = new.filter(|(contact, _)| !self.rings(part, contact));
-        let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
-        self.add(contacts);
-        Event::Resolved { part, legs }
+    /// Leaves the contacts of a stage that are to ring: one that an earlier stage still rings, or
+    /// that has had its turn in this one, does not ring twice. How many the stage has already.
+    fn new_of(&self, part: PartId, stage: usize, contacts: &mut Vec<Contact>) -> usize {
+        let had = || self.ring.found_of(part, stage);
+        let alive = had().filter_map(|leg| self.contacts.get(leg).filter(|it| it.dead.is_none()));
+        let turns: HashSet<_> = alive.map(|it| it.dial_string.as_str()).collect();
+        let new = |it: &Contact| !turns.contains(it.dial_string.as_str()) && !self.rings(part, it);
+        contacts.retain(|it| it.dead.is_some() || new(it));
+        had().count()
     }
 
     /// Further contacts for a stage that rings, as long as no more than `limit` legs ring at once.
@@ -317,8 +338,7 @@ impl State {
         if self.open_since(0) + found.len() > limit {
             return Err(NotAdded::Limit(limit));
         }
-        let (contacts, legs): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        self.add(contacts);
+        let legs = self.add(found);
         Ok(Event::Added { part, stage, legs })
     }
 }

@@ -12,7 +12,7 @@ impl Ring {
             .iter()
             .filter(|_| self.end.is_none())
             .flat_map(|part| match part.phase {
-                Phase::Resolving => [part.over(), None, None, None],
+                Phase::Resolving => [part.over(), part.stage_deadline, None, None],
                 Phase::Ringing => [
                     part.over(),
                     part.stage_deadline,
@@ -104,13 +104,8 @@ impl Ring {
         let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
         let it = &mut self.parts[part];
         match it.phase {
-            Phase::Ringing => {}
-            // Whoever is still looked up will not ring.
-            Phase::Resolving if due(it.over()) => {
-                self.time_over_for(part);
-                self.parts[part].phase = Phase::Ending;
-                return self.stage_over(part);
-            }
+            // Whoever is still looked up will not ring, unless the stage goes on beside the next.
+            Phase::Ringing | Phase::Resolving => {}
             Phase::Sleeping(until) => {
                 if due(it.over()) {
                     self.part_done(part);
@@ -185,6 +180,15 @@ impl Part {
     /// When its newest stage is over, that stage goes on ringing beside the next.
     pub(super) fn goes_on_progressively(&self) -> bool {
         self.settings.mode == Mode::Progressive && self.stage + 1 < self.stages && !self.last
+    }
+
+    /// The stage's times count from now on.
+    pub(super) fn count_from(&mut self, now: Time) {
+        let later = self.counted_from.map_or(Time::ZERO, |from| now - from);
+        for deadline in [&mut self.stage_deadline, &mut self.progress_deadline] {
+            *deadline = deadline.map(|at| at + later);
+        }
+        self.counted_from = Some(now);
     }
 
     /// The whole part's deadline (`cti_timeout`).

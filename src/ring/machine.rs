@@ -12,6 +12,10 @@ impl Ring {
             stages,
             stage: 0,
             first: 0,
+            open: BTreeMap::new(),
+            began: Time::ZERO,
+            shift: Duration::ZERO,
+            counted_from: None,
             attempt: 1,
             attempt_began: Time::ZERO,
             phase: Phase::Resolving,
@@ -41,7 +45,12 @@ impl Ring {
                 None => self.begin_stage(part, 0),
                 Some(_) => self.part_done(part),
             }),
-            Event::Resolved { part, legs } => self.resolved(part, legs),
+            Event::Resolved {
+                part,
+                stage,
+                legs,
+                more,
+            } => self.resolved(part, stage, legs, more),
             Event::Started(leg) => self.started(leg),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.early_media(leg),
@@ -87,69 +96,139 @@ impl Ring {
     }
 
     pub(super) fn begin_stage(&mut self, part: PartId, stage: usize) {
+        let first = self.legs.len();
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
-        // A phone of an earlier stage may win in early media while this one is looked up.
-        let limit = it.settings.stage_limit(stage + 1 == it.stages);
-        it.stage_deadline = Some(self.now + limit);
+        it.first = first;
+        it.last = stage + 1 == it.stages;
+        // Nobody waits any more for whom an earlier stage has still to find, unless it rings on.
+        if stage == 0 || it.settings.mode == Mode::Sequence {
+            it.open.clear();
+        }
+        it.open.insert(stage, first);
+        // So long it may be looked up; or a phone of an earlier stage wins in early media.
+        it.stage_deadline = Some(self.now + it.settings.stage_limit(it.last));
+        it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
+        it.counted_from = Some(self.now);
         if stage == 0 {
             it.attempt_began = self.now;
         }
         self.commands.push(Command::Resolve { part, stage });
     }
 
-    fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
-        let Some(it) = self.parts.get(part) else {
+    fn resolved(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>, more: bool) {
+        let first = self.legs.len();
+        let Some(it) = self.parts.get_mut(part) else {
             return;
         };
-        let (asked, late) = (it.phase == Phase::Resolving, self.is_over(part));
-        let first = self.legs.len();
-        let stage = it.stage;
-        let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
-        let unregistered = |leg: &NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
-        let may_wait = alive == 0 && new.iter().any(|leg| leg.may_register && unregistered(leg));
-        let may_grow = new.iter().any(|leg| leg.may_register);
-        self.legs
-            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
-        if !asked || self.end.is_some() || late {
-            self.never_dialled(legs, late);
-            if asked {
-                if late {
-                    self.time_over_for(part);
-                }
-                // Should the winner leave unanswered, it is this stage's turn all the same.
-                if self.winner().is_some_and(|leg| self.may_resume(leg)) {
-                    self.parts[part].stage = stage.saturating_sub(1);
-                }
-                self.parts[part].phase = Phase::Ending;
-                self.stage_over(part);
-            }
-            return;
+        let of = it.open.get(&stage).copied();
+        if !more {
+            it.open.remove(&stage);
         }
-        let others = self.parts.len() > 1;
+        let asked = of.is_some() && matches!(it.phase, Phase::Resolving | Phase::Ringing);
+        let of = of.unwrap_or(first);
+        self.legs
+            .extend(new.into_iter().map(|plan| Leg::new(part, stage, of, plan)));
+        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let late = self.is_over(part);
+        if !asked || self.end.is_some() || late {
+            return self.never_dialled(legs, late);
+        }
+        let alive = |leg: &Leg| leg.plan.dead.is_none();
+        let found = self.legs[first..].iter().any(alive);
         let mut earlier = self.legs[..first].iter();
         let beside = earlier.any(|leg| leg.part == part && leg.state != LegState::Ended);
-        let it = &mut self.parts[part];
-        let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
-        let last = stage + 1 == it.stages;
-        it.phase = Phase::Ringing;
-        it.first = first;
-        it.stage_deadline = Some(self.now + it.settings.stage_limit(last));
-        it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
-        it.early_media = it
-            .settings
-            .early_media_of(alive <= 1 && !others && !joined, last && !may_grow);
-        it.last = last;
-        let wait = it.settings.wait_register.filter(|_| may_wait);
-        it.kept_open = wait.map(|wait| self.now + wait);
-        self.start(legs, part, beside);
+        let it = &self.parts[part];
+        let newest = stage == it.stage;
+        let goes_on = newest && it.phase == Phase::Ringing;
+        // A late start counts from the stage's beginning, not from the look-up's end.
+        let spent = if goes_on {
+            self.now - it.began + it.shift
+        } else {
+            Duration::ZERO
+        };
+        if newest && (found || !more) {
+            self.rings_from_now(part, found);
+        }
+        if newest && !more {
+            let unregistered = |leg: &Leg| leg.plan.dead == Some(Cause::USER_NOT_REGISTERED);
+            let legs = || self.of_stage(part, stage, of).map(|leg| &self.legs[leg]);
+            let may_wait = legs().any(|leg| leg.plan.may_register && unregistered(leg));
+            let may_wait = may_wait && !legs().any(alive);
+            let it = &mut self.parts[part];
+            let wait = it.settings.wait_register.filter(|_| may_wait);
+            it.kept_open = wait.map(|wait| self.now + wait);
+        }
+        if newest {
+            self.parts[part].early_media = self.early_media_of(part);
+        }
+        self.start(legs, part, beside.then_some(spent));
+        if newest && !more {
+            self.all_is_known(part, stage, of);
+        }
     }
 
-    /// Begin with these legs of the running stage. `beside`: others of the part ring already.
-    fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
+    /// Somebody is known who rings, or all that can be known is.
+    fn rings_from_now(&mut self, part: PartId, found: bool) {
+        let now = self.now;
+        let it = &mut self.parts[part];
+        if it.phase == Phase::Resolving {
+            it.phase = Phase::Ringing;
+            (it.began, it.shift) = (now, Duration::ZERO);
+            it.count_from(now);
+            it.counted_from = it.counted_from.filter(|_| found);
+        }
+    }
+
+    /// The legs of a stage, of which this could be the first.
+    pub(super) fn of_stage(
+        &self,
+        part: PartId,
+        stage: usize,
+        first: LegId,
+    ) -> impl Iterator<Item = LegId> + use<'_> {
+        let of_stage = move |&leg: &LegId| {
+            let it = &self.legs[leg];
+            (it.part, it.stage) == (part, stage)
+        };
+        (first..self.legs.len()).filter(of_stage)
+    }
+
+    /// What the caller hears of those that ring in the part's newest stage. As long as somebody is
+    /// looked up nobody is known to ring alone.
+    fn early_media_of(&self, part: PartId) -> EarlyMedia {
+        let it = &self.parts[part];
+        let legs = || self.of_stage(part, it.stage, it.first);
+        let plans = || legs().map(|leg| &self.legs[leg].plan);
+        let alone = plans().filter(|leg| leg.dead.is_none()).count() <= 1;
+        let may_grow = plans().any(|leg| leg.may_register);
+        let known = !it.open.contains_key(&it.stage);
+        let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
+        let alone = alone && known && self.parts.len() == 1 && !joined;
+        it.settings.early_media_of(alone, it.last && !may_grow)
+    }
+
+    /// Who rings already may have turned out to ring alone.
+    fn all_is_known(&mut self, part: PartId, stage: usize, first: LegId) {
+        let early_media = self.parts[part].early_media;
+        let legs: Vec<LegId> = self.of_stage(part, stage, first).collect();
+        for leg in legs {
+            let it = &mut self.legs[leg];
+            if it.dialled.is_some() && it.state != LegState::Ended && it.early_media != early_media
+            {
+                it.early_media = early_media;
+                if it.state == LegState::EarlyMedia {
+                    self.early_media(leg);
+                }
+            }
+        }
+    }
+
+    /// Begin with these legs of the running stage. `spent`: others of the part ring already, and so
+    /// much of each delay is over.
+    fn start(&mut self, legs: Vec<LegId>, part: PartId, spent: Option<Duration>) {
         let dead = |leg: &LegId| self.legs[*leg].plan.dead;
         let failed: Vec<_> = legs
             .iter()
@@ -168,9 +247,13 @@ impl Ring {
         } else {
             // If nobody rings at once, the earliest late starter does: core's rule too.
             let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
-            let shift = delays.min().filter(|_| !beside).unwrap_or_default();
+            let shift = spent.or(delays.min()).unwrap_or_default();
+            if spent.is_none() {
+                let it = &mut self.parts[part];
+                (it.began, it.shift) = (self.now, shift);
+            }
             for &leg in &alive {
-                let delay = self.legs[leg].plan.delay - shift;
+                let delay = self.legs[leg].plan.delay.saturating_sub(shift);
                 self.legs[leg].at = Some(self.now + delay);
             }
             for leg in alive {
@@ -213,6 +296,11 @@ impl Ring {
         if let Some(it) = self.legs.get_mut(leg).filter(begins) {
             it.started = true;
             it.dialled = Some(now);
+            let part = &mut self.parts[it.part];
+            if part.phase == Phase::Ringing && part.stage == it.stage {
+                part.count_from(now);
+                part.counted_from = None;
+            }
         }
     }
 
@@ -387,12 +475,8 @@ impl Ring {
                 hang_up_caller,
             });
         }
-        let rings = match self.parts[part].phase {
-            Phase::Ringing => true,
-            // … beside the next stage, which is looked up.
-            Phase::Resolving => settings.mode == Mode::Progressive,
-            _ => false,
-        };
+        // A later stage may be looked up meanwhile.
+        let rings = matches!(self.parts[part].phase, Phase::Ringing | Phase::Resolving);
         if required && rings {
             // The others rang for nothing: to them it is a missed call.
             return self.cancel_stage(part, stage);
@@ -559,7 +643,7 @@ impl Ring {
         }
         let takes = self.takes(part, stage);
         self.legs
-            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
+            .extend(new.into_iter().map(|plan| Leg::new(part, stage, first, plan)));
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
         if legs.is_empty() || !takes {
             return self.never_dialled(legs, false);
@@ -572,21 +656,25 @@ impl Ring {
         let alive = legs.iter().any(|&leg| self.legs[leg].plan.dead.is_none());
         if alive && stage == it.stage {
             it.kept_open = None;
+            self.rings_from_now(part, true);
         }
-        self.start(legs, part, true);
+        self.start(legs, part, Some(Duration::ZERO));
     }
 
     /// A leg that was required has failed: its stage rings for nothing.
     fn cancel_stage(&mut self, part: PartId, stage: usize) {
         // To the others it is a missed call.
-        let cause = self.parts[part].settings.missed.cause();
-        if self.parts[part].stage == stage {
-            self.parts[part].kept_open = None;
+        let it = &mut self.parts[part];
+        let cause = it.settings.missed.cause();
+        it.open.remove(&stage);
+        if it.stage == stage {
+            it.kept_open = None;
+            it.phase = Phase::Ringing;
+        }
+        if it.settings.mode == Mode::Sequence {
+            it.phase = Phase::Ending;
         }
         self.hang_up_all(|leg| leg.part == part && leg.stage == stage, cause);
-        if self.parts[part].settings.mode == Mode::Sequence {
-            self.parts[part].phase = Phase::Ending;
-        }
         self.stage_over(part);
     }
 
@@ -605,6 +693,13 @@ impl Ring {
         let newest = it.phase == Phase::Ringing && it.goes_on_progressively();
         let newest = newest && self.end.is_none() && !self.is_over(part);
         let stage = it.stage;
+        let mut looked_up = it.open.keys();
+        if it.phase == Phase::Ringing
+            && self.end.is_none()
+            && looked_up.any(|&it| !newest || it == stage)
+        {
+            return;
+        }
         let waits_for = |leg: &Leg| {
             let open = leg.part == part && leg.state != LegState::Ended;
             open && (!newest || leg.stage == stage)
@@ -692,7 +787,7 @@ impl End {
 }
 
 impl Leg {
-    fn new(part: PartId, stage: usize, plan: NewLeg) -> Leg {
+    fn new(part: PartId, stage: usize, of: LegId, plan: NewLeg) -> Leg {
         Leg {
             part,
             stage,
@@ -704,6 +799,7 @@ impl Leg {
             cause: Cause::NONE,
             role: None,
             plan,
+            of,
             at: None,
             early_media: EarlyMedia::Ignore,
             timed_out: false,

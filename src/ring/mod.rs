@@ -17,6 +17,7 @@ pub use cause::Cause;
 pub use outcome::{Failure, Outcome, rank};
 pub use settings::{EarlyMedia, Missed, Mode, RejectRule, Settings};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Time since the call began.
@@ -44,6 +45,8 @@ pub struct NewLeg {
     pub dead: Option<Cause>,
     /// A device of its user's that registers while the stage rings will join it.
     pub may_register: bool,
+    /// Which target of its stage it came from.
+    pub target: usize,
 }
 
 /// What becomes of a leg's own deadline while it is being confirmed.
@@ -60,10 +63,13 @@ pub enum Confirm {
 pub enum Event {
     /// The first event: the call begins.
     Begin,
-    /// The answer to `Command::Resolve`.
+    /// An answer to `Command::Resolve`: the contacts of some of the stage's targets.
     Resolved {
         part: PartId,
+        stage: usize,
         legs: Vec<NewLeg>,
+        /// Other targets of the stage are still looked up.
+        more: bool,
     },
     /// The leg's channel exists, and its INVITE goes out now.
     Started(LegId),
@@ -102,7 +108,7 @@ pub enum Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Find the contacts of this stage now and answer with `Event::Resolved`.
+    /// Find the contacts of this stage now and answer with `Event::Resolved`, as they are found.
     Resolve { part: PartId, stage: usize },
     /// Make this leg's channel and send its INVITE.
     Dial(LegId),
@@ -157,6 +163,8 @@ pub struct Leg {
     pub cause: Cause,
     pub role: Option<Role>,
     plan: NewLeg,
+    /// The first leg that its stage could have.
+    of: LegId,
     /// When it starts; `None` for one that never will.
     at: Option<Time>,
     early_media: EarlyMedia,
@@ -186,8 +194,9 @@ pub struct Ringing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Waiting for `Resolved`.
+    /// Nobody is known yet who could ring.
     Resolving,
+    /// Also while further targets are looked up.
     Ringing,
     /// Its time is over; waiting for the last leg to end.
     Ending,
@@ -203,6 +212,14 @@ struct Part {
     stage: usize,
     /// The first leg of the stage that rings.
     first: LegId,
+    /// The stages of which targets are still looked up, each with the first leg that it may have.
+    open: BTreeMap<usize, LegId>,
+    /// From when on the delays of the stage's legs count, and how much less they are: the first of
+    /// them starts at once.
+    began: Time,
+    shift: Duration,
+    /// From when on the stage's times count as long as none of its INVITEs has gone out.
+    counted_from: Option<Time>,
     attempt: u32,
     attempt_began: Time,
     phase: Phase,

@@ -50,14 +50,9 @@ impl Ring {
     /// This stage rings, so that further legs may join it.
     pub fn takes(&self, part: PartId, stage: usize) -> bool {
         let it = &self.parts[part];
-        let rings = match it.phase {
-            Phase::Ringing if stage == it.stage => true,
-            // … beside a later one, which may still be looked up.
-            Phase::Ringing | Phase::Resolving => {
-                stage < it.stage && it.settings.mode == Mode::Progressive
-            }
-            _ => false,
-        };
+        let beside = stage < it.stage && it.settings.mode == Mode::Progressive;
+        let rings = matches!(it.phase, Phase::Ringing | Phase::Resolving);
+        let rings = rings && (stage == it.stage || beside);
         rings && self.undecided() && !self.is_over(part)
     }
 
@@ -163,7 +158,31 @@ impl Ring {
         let at = |leg: &Leg| (leg.part, leg.stage);
         let of = at(&self.legs[leg]);
         let company = self.legs.iter().filter(|leg| at(leg) == of).count();
-        company == 1 && self.parts.len() == 1
+        let (part, stage) = of;
+        company == 1 && self.parts.len() == 1 && !self.parts[part].open.contains_key(&stage)
+    }
+
+    /// Some targets of the part have not been found.
+    fn looks_up(&self, part: PartId) -> bool {
+        !self.parts[part].open.is_empty()
+    }
+
+    /// The legs of a stage that is looked up, so far.
+    pub fn found_of(&self, part: PartId, stage: usize) -> impl Iterator<Item = LegId> + use<'_> {
+        let it = &self.parts[part];
+        let first = it.open.get(&stage).copied().unwrap_or(it.first);
+        self.of_stage(part, stage, first)
+    }
+
+    /// The legs in the plan's order, in which not all have been found.
+    pub fn in_order(&self) -> Vec<LegId> {
+        let mut legs: Vec<LegId> = (0..self.legs.len()).collect();
+        let place = |&leg: &LegId| {
+            let it = &self.legs[leg];
+            (it.of, it.part, it.plan.target)
+        };
+        legs.sort_by_key(place);
+        legs
     }
 
     /// The leg whose early media the caller hears while it rings: the first to have any.
@@ -193,7 +212,9 @@ impl Ring {
     pub(super) fn most_telling(&self) -> (Outcome, Cause) {
         // What an operator has dropped is no reason why nobody answered …
         let says = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut && !leg.dropped();
-        let failures = self.legs.iter().filter(says).map(|leg| Failure {
+        let order = self.in_order();
+        let legs = order.iter().map(|&leg| &self.legs[leg]);
+        let failures = legs.filter(says).map(|leg| Failure {
             cause: leg.own_cause(),
             // An answer that nobody has confirmed is none.
             rang_out: leg.answered.is_some() && leg.unconfirmed()
@@ -202,7 +223,7 @@ impl Ring {
         // … unless there is no other.
         let otherwise = if self.legs.iter().any(Leg::dropped) {
             (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
-        } else if (0..self.parts.len()).any(|part| self.is_over(part)) {
+        } else if (0..self.parts.len()).any(|part| self.is_over(part) || self.looks_up(part)) {
             // The time was over before anybody was found.
             (Outcome::NoAnswer, Cause::NO_ANSWER)
         } else {
@@ -220,8 +241,8 @@ impl Ring {
     }
 
     pub(super) fn ringing_parts(&self) -> Vec<PartId> {
-        let ringing =
-            |&part: &PartId| self.end.is_none() && self.parts[part].phase == Phase::Ringing;
+        let rings = |part: &Part| matches!(part.phase, Phase::Ringing | Phase::Resolving);
+        let ringing = |&part: &PartId| self.end.is_none() && rings(&self.parts[part]);
         (0..self.parts.len()).filter(ringing).collect()
     }
 

@@ -278,6 +278,7 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         idle: contact.dial_string.starts_with("pickup/") && lookup("leg_timeout").is_none(),
         dead: contact.dead,
         may_register: contact.user.is_some(),
+        target: contact.place,
     };
     (leg, problems)
 }

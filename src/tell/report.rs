@@ -2,7 +2,7 @@
 //! `cti_legs`, the events' body, `cti show` and the metrics are all made from this one report.
 //! The ring machine knows when and why; the channel's name and address are noted here.
 
-use crate::ring::{Cause, Leg, Ring, Role};
+use crate::ring::{Cause, Leg, LegId, Ring, Role};
 use crate::switch::session::cause_name;
 use serde::Serialize;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct LegReport {
     /// Which `:_:` part; not told, as most plans have one.
     #[serde(skip)]
     pub part: usize,
+    #[serde(skip)]
+    pub leg: LegId,
     pub target: String,
     pub contact: String,
     pub uuid: Option<String>,
@@ -48,12 +50,13 @@ pub struct LegReport {
     pub role: Option<&'static str>,
 }
 
-/// Every leg so far, in the order in which they were resolved. Their causes are beside them,
+/// Every leg so far, in the plan's order. Their causes are beside them,
 /// since the switch spells causes and is not asked while a lock is held.
 pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
-    let report = |(leg, known): (&Leg, &Known)| LegReport {
+    let report = |id: LegId, leg: &Leg, known: &Known| LegReport {
         part: leg.part,
+        leg: id,
         target: known.target.clone(),
         contact: known.contact.clone(),
         uuid: known.uuid.clone(),
@@ -71,8 +74,11 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
             Role::Cancelled => "cancelled",
         }),
     };
-    let legs = ring.legs().iter().zip(known);
-    legs.map(|leg| (report(leg), leg.0.cause)).collect()
+    let told = |id: LegId| {
+        let leg = &ring.legs()[id];
+        Some((report(id, leg, known.get(id)?), leg.cause))
+    };
+    ring.in_order().into_iter().filter_map(told).collect()
 }
 
 /// The reports with their causes spelled.

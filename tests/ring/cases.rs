@@ -19,7 +19,13 @@ fn a_stage_of_250_contacts_rings_whole_and_each_contact_once() {
     let mut ring = Ring::new(vec![(Settings::default(), 1)]);
     ring.handle(ms(0), Event::Begin);
     let legs = vec![NewLeg::default(); 250];
-    let commands = ring.handle(ms(5), Event::Resolved { part: 0, legs });
+    let found = Event::Resolved {
+        part: 0,
+        stage: 0,
+        legs,
+        more: false,
+    };
+    let commands = ring.handle(ms(5), found);
     let dialled: Vec<_> = (0..250).map(Command::Dial).collect();
     assert_eq!(commands, dialled);
     let commands = ring.handle(ms(900), Event::Answered(249));
@@ -125,12 +131,17 @@ fn an_answer_is_spared_where_only_time_was_over() {
 #[test]
 fn contacts_that_nobody_asked_for_change_nothing() {
     let mut table = played("a", "", "0 begin -> dial a");
-    for part in [0, 1, usize::MAX] {
-        let again = Event::Resolved {
-            part,
-            legs: vec![NewLeg::default()],
-        };
-        assert_eq!(table.ring.handle(ms(10), again), []);
+    let numbers = [0, 1, usize::MAX];
+    for (part, stage) in numbers.into_iter().flat_map(|it| numbers.map(|at| (it, at))) {
+        for more in [true, false] {
+            let again = Event::Resolved {
+                part,
+                stage,
+                legs: vec![NewLeg::default()],
+                more,
+            };
+            assert_eq!(table.ring.handle(ms(10), again), []);
+        }
     }
     table
         .play("60000 tick -> hangup a NO_ANSWER")

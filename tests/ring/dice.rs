@@ -174,6 +174,7 @@ impl Dice {
             idle: self.one_in(12),
             may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(8),
             dead,
+            target: 0,
         }
     }
 }

@@ -35,16 +35,22 @@ struct Watched {
     /// The legs that the machine has told to end, and no answer has spared since.
     hung_up: BTreeSet<usize>,
     asked_to_confirm: BTreeSet<usize>,
-    /// The parts that wait for their contacts.
-    asked: BTreeSet<usize>,
+    /// The stages that wait for their contacts.
+    asked: BTreeSet<(usize, usize)>,
     verdicts: u32,
 }
 
 impl Watched {
     fn feed(&mut self, now: Duration, event: Event) -> Result<(), String> {
         self.now = self.now.max(now);
-        if let Event::Resolved { part, .. } = &event {
-            self.asked.remove(part);
+        if let Event::Resolved {
+            part,
+            stage,
+            more: false,
+            ..
+        } = &event
+        {
+            self.asked.remove(&(*part, *stage));
         }
         let resumes = matches!(&event, Event::Unanswered(leg) if self.ring.may_resume(*leg));
         if resumes {
@@ -56,7 +62,11 @@ impl Watched {
         for command in self.ring.handle(now, event.clone()) {
             let up = |leg: &usize| self.dialled.contains(leg) && !ended_before.contains(leg);
             let fresh = match &command {
-                Command::Resolve { part, .. } => !was_over && self.asked.insert(*part),
+                Command::Resolve { part, stage } => {
+                    // Its time may have passed in an earlier attempt, with nobody found.
+                    self.asked.insert((*part, *stage));
+                    !was_over
+                }
                 Command::Dial(leg) => {
                     let known = *leg < self.ring.legs().len();
                     !was_over && known && self.dialled.insert(*leg)
@@ -98,9 +108,14 @@ impl Watched {
     fn end(&mut self) -> Result<(), String> {
         let mut failed: BTreeSet<usize> = self.ended().collect();
         for _ in 0..1_000 {
-            for part in self.asked.clone() {
-                let legs = Vec::new();
-                self.feed(self.now, Event::Resolved { part, legs })?;
+            for (part, stage) in self.asked.clone() {
+                let nobody = Event::Resolved {
+                    part,
+                    stage,
+                    legs: Vec::new(),
+                    more: false,
+                };
+                self.feed(self.now, nobody)?;
             }
             for leg in self.dialled.clone() {
                 if failed.insert(leg) {
@@ -129,7 +144,9 @@ fn any_event(dice: &mut Dice) -> Event {
         20 => Event::Unanswered(id(dice)),
         2 | 3 => Event::Resolved {
             part: id(dice),
+            stage: id(dice),
             legs: legs(dice),
+            more: dice.one_in(2),
         },
         4 => Event::Added {
             part: id(dice),

@@ -6,7 +6,7 @@ use mod_cti::ring::{
     Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, Ring,
     Role, Settings,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What must hold in every call, whatever arrives in whatever order.
@@ -27,8 +27,8 @@ pub enum Law {
     WokenInTime,
     /// Every leg that was dialled has exactly one end, and the cause that it came with.
     OneEndEach,
-    /// When nothing of a stage is left, also as nobody could be dialled, the next one is looked up
-    /// at once, or the part sleeps, or the call ends.
+    /// When nothing of a stage is left, also as nobody could be dialled, and nobody is looked up, the
+    /// next one is looked up at once, or the part sleeps, or the call ends.
     StagesGoOn,
     /// An answer is refused only if somebody else won or the call was ended, and then at once.
     AnswersCount,
@@ -75,7 +75,15 @@ struct PartSeen {
     attempt_began: u64,
     /// The first of the attempt's legs.
     attempt_first: LegId,
+    /// Nobody of the stage is known yet who could ring.
     resolving: bool,
+    /// The stages of which targets are looked up.
+    looked_up: BTreeSet<usize>,
+    /// When the first of the stage was known, and how much less its legs' delays are.
+    began: u64,
+    shift: Duration,
+    /// From when on the stage's times count, until its first INVITE goes out.
+    since: Option<u64>,
     /// The first of the legs of the stage that rings.
     first: LegId,
     deadline: u64,
@@ -163,6 +171,10 @@ impl Referee {
             attempt_began: 0,
             attempt_first: 0,
             resolving: false,
+            looked_up: BTreeSet::new(),
+            began: 0,
+            shift: Duration::ZERO,
+            since: None,
             first: 0,
             deadline: 0,
             over: settings.timeout.map(|limit| limit.as_millis() as u64),
@@ -196,9 +208,12 @@ impl Referee {
     pub fn before(&mut self, now: u64, event: &Event, ring: &Ring) {
         self.new = self.legs.len();
         match event {
-            Event::Resolved { part, legs } => {
-                self.stage_begins(now, *part, legs, ring.legs().len());
-            }
+            Event::Resolved {
+                part,
+                stage,
+                legs,
+                more,
+            } => self.found(now, (*part, *stage), legs, *more),
             Event::Started(leg) => {
                 if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended)
                     && leg.commanded.is_some()
@@ -206,6 +221,11 @@ impl Referee {
                     && !leg.has_rung()
                 {
                     leg.dialled = Some(now);
+                    let it = &mut self.parts[leg.part];
+                    if it.stage == Some(leg.stage) && !it.ending {
+                        it.count_from(now);
+                        it.since = None;
+                    }
                 }
             }
             Event::Ringing(leg) | Event::EarlyMedia(leg) => {
@@ -281,16 +301,12 @@ impl Referee {
                     Mode::Progressive => *stage <= now,
                     Mode::Sequence => *stage == now,
                 });
-                // An earlier stage rings on while the next one is looked up.
-                let earlier = it.stage.is_some_and(|now| *stage < now);
-                let rings = match it.resolving {
-                    true => earlier && !it.ending && self.ended.is_none(),
-                    false => self.rings(*part),
-                };
-                let late = !ringing || !rings || past(it.over, now);
+                let late = !ringing || !self.rings(*part) || past(it.over, now);
                 let awaited = it.stage == Some(*stage);
                 if !late && awaited && legs.iter().any(|leg| leg.dead.is_none()) {
-                    self.parts[*part].wait = None;
+                    let it = &mut self.parts[*part];
+                    it.wait = None;
+                    it.rings_from(now, true);
                 }
                 self.new_legs(now, (*part, *stage), legs, Duration::ZERO);
                 let first = self.legs.len() - legs.len();
@@ -303,39 +319,49 @@ impl Referee {
         }
     }
 
-    fn stage_begins(&mut self, now: u64, part: usize, legs: &[NewLeg], first: LegId) {
+    fn found(&mut self, now: u64, of: (usize, usize), legs: &[NewLeg], more: bool) {
+        let (part, stage) = of;
+        let first = self.legs.len();
         let beside = self.open(part).next().is_some();
+        let known = self.newest(part).any(|leg| leg.plan.dead.is_none());
         let it = &mut self.parts[part];
-        let stage = it.stage.unwrap_or(0);
-        if self.ended.is_some() || !it.resolving {
+        let asked = it.looked_up.contains(&stage) && !it.ending && self.ended.is_none();
+        if !more {
+            it.looked_up.remove(&stage);
+        }
+        if !asked {
             // Nobody waits for them any more.
-            it.resolving = false;
-            self.new_legs(now, (part, stage), legs, Duration::ZERO);
+            self.new_legs(now, of, legs, Duration::ZERO);
             return self.never_dialled(first);
         }
-        it.resolving = false;
-        if stage == 0 {
-            it.attempt_first = first;
+        let alive = || legs.iter().filter(|leg| leg.dead.is_none());
+        let late = past(it.over, now);
+        let newest = it.stage == Some(stage);
+        let goes_on = newest && !it.resolving;
+        // Beside others a delay counts from the stage's beginning.
+        let spent = ms(now - it.began) + it.shift;
+        let spent = if goes_on { spent } else { Duration::ZERO };
+        if newest && !late && (alive().next().is_some() || !more) {
+            it.rings_from(now, alive().next().is_some());
         }
-        it.first = first;
-        it.deadline = now + it.limit();
-        it.progress = it
-            .settings
-            .progress_timeout
-            .map(|limit| now + limit.as_millis() as u64);
-        it.ending = past(it.over, now);
-        it.skipped = false;
+        if !beside {
+            let shift = alive().map(|leg| leg.delay).min().unwrap_or_default();
+            (it.began, it.shift) = (now, shift);
+        }
+        let shift = if beside { spent } else { it.shift };
         it.idle = None;
-        let alive = legs.iter().filter(|leg| leg.dead.is_none());
-        let unregistered = |leg: &&NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
-        let absent = legs.iter().filter(unregistered).any(|leg| leg.may_register);
-        let wait = it.settings.wait_register.map(|wait| now + millis(wait));
-        it.wait = wait.filter(|_| absent && alive.clone().count() == 0);
-        let shift = alive.map(|leg| leg.delay).min().filter(|_| !beside);
-        let late = it.ending;
-        self.new_legs(now, (part, stage), legs, shift.unwrap_or_default());
+        self.new_legs(now, of, legs, shift);
         for leg in self.legs[first..].iter_mut().filter(|_| late) {
             leg.plan.dead = None;
+        }
+        if newest && !more {
+            let unregistered = |leg: &LegSeen| leg.plan.dead == Some(Cause::USER_NOT_REGISTERED);
+            let absent = |leg: &LegSeen| unregistered(leg) && leg.plan.may_register;
+            let absent = self.newest(part).any(absent);
+            let alone = !known && alive().next().is_none();
+            let it = &mut self.parts[part];
+            let wait = it.settings.wait_register.map(|wait| now + millis(wait));
+            it.wait = wait.filter(|_| absent && alone);
         }
     }
 
@@ -379,13 +405,21 @@ impl Referee {
     /// Its stage rings: what an operator's command means.
     fn rings(&self, part: usize) -> bool {
         let it = &self.parts[part];
-        let open = self.open(part).next().is_some() || it.wait.is_some();
+        let open = self.open(part).next().is_some() || it.wait.is_some() || self.waits_for(part);
         let early = self.early.is_some_and(|leg| {
             let it = &self.legs[leg];
             it.part == part && !it.ended && it.cancelled.is_none()
         });
         let undecided = self.ended.is_none() || early;
-        (open || early) && !it.resolving && !it.ending && undecided
+        (open || early) && !it.ending && undecided
+    }
+
+    /// Whoever is looked up keeps the part from going on.
+    fn waits_for(&self, part: usize) -> bool {
+        let it = &self.parts[part];
+        let mut looked_up = it.looked_up.iter();
+        let goes_on = it.goes_on();
+        !it.ending && looked_up.any(|&stage| !goes_on || Some(stage) == it.stage)
     }
 
     /// The winner, if it may still be steered: nobody has answered.
@@ -461,11 +495,6 @@ impl Referee {
     fn times_pass(&mut self, now: u64, early: Option<LegId>) {
         for part in 0..self.parts.len() {
             let late = past(self.parts[part].over, now);
-            if self.parts[part].resolving && late {
-                let it = &mut self.parts[part];
-                (it.resolving, it.ending, it.last) = (false, true, true);
-                self.time_over_for(part);
-            }
             if !self.rings(part) || !self.stage_time_over(now, part) {
                 continue;
             }
@@ -473,7 +502,7 @@ impl Referee {
             let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
             it.last |= late || now >= it.deadline && stops;
             if early.is_some() || !it.goes_on() {
-                it.ending = true;
+                (it.resolving, it.ending) = (false, true);
                 self.time_over_for(part);
             }
         }
@@ -541,7 +570,8 @@ impl Referee {
         for part in 0..self.parts.len() {
             let it = &self.parts[part];
             let Some(stage) = it.stage else { return };
-            let waits = self.open(part).next().is_some() || it.wait.is_some() || it.resolving;
+            let waits = self.open(part).next().is_some() || it.wait.is_some();
+            let waits = waits || self.waits_for(part);
             let late = past(it.over, now);
             let next = stage + 1 < it.stages && !it.last && !late;
             let in_time = |limit| it.idle.unwrap_or(now) <= millis(limit);
@@ -568,8 +598,10 @@ impl Referee {
                 continue;
             }
             let (part, stage) = (leg.part, leg.stage);
-            if self.parts[part].stage == Some(stage) {
-                self.parts[part].wait = None;
+            let it = &mut self.parts[part];
+            it.looked_up.remove(&stage);
+            if it.stage == Some(stage) {
+                (it.wait, it.resolving) = (None, false);
             }
             let rings = self
                 .open(part)
@@ -629,6 +661,7 @@ impl Referee {
     fn stage_time_over(&self, now: u64, part: usize) -> bool {
         let it = &self.parts[part];
         let silent = !self.newest(part).any(LegSeen::has_rung);
+        let silent = silent && !it.resolving;
         now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent)
     }
 
@@ -704,6 +737,7 @@ impl Referee {
                 let seen = &self.legs[*leg];
                 let chosen = self.parts[seen.part].settings.early_media.is_none();
                 let early_media = chosen && !seen.answered;
+                let alone = !self.parts[seen.part].looked_up.contains(&seen.stage);
                 let rings = seen.hung_up.is_none() || seen.timed_out && seen.answered;
                 let confirmed = seen.plan.confirm.is_none() || seen.confirmed;
                 let replaces = early.is_some_and(|early| {
@@ -715,6 +749,9 @@ impl Referee {
                 let over = self.ended.is_some() && !replaces;
                 self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
                 self.law(Law::AnswersCount, rings, || say("it was hung up"));
+                self.law(Law::AnswersCount, !early_media || alone, || {
+                    say("it may not be alone")
+                });
                 self.law(Law::AnswersCount, confirmed, || {
                     say("nobody has confirmed it")
                 });
@@ -739,7 +776,13 @@ impl Referee {
                 self.law(Law::NothingLeft, !open, || say("somebody rings"));
                 let waits = (0..self.parts.len()).any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
-                let (expected, hang_up) = self.result(ring);
+                let looked_up = (0..self.parts.len()).any(|part| {
+                    let mut stages = self.parts[part].looked_up.iter();
+                    let rings = stages.any(|&it| self.why(now, part, it, ring).is_none());
+                    rings && self.waits_for(part) && self.ended.is_none()
+                });
+                self.law(Law::NeverEarly, !looked_up, || say("somebody is looked up"));
+                let (expected, hang_up) = self.result(now, ring);
                 let told = (*outcome, *cause) == expected && *hang_up_caller == hang_up;
                 self.law(Law::TrueResult, told, || {
                     format!("{} not {expected:?}", say(""))
@@ -763,7 +806,8 @@ impl Referee {
         let over = it
             .stage
             .is_some_and(|rings| self.why(now, part, rings, ring).is_some());
-        let early = (newest && !over) || self.waits(now, part, ring);
+        let waits = self.waits_for(part) || self.waits(now, part, ring);
+        let early = (newest || waits) && !over;
         self.law(Law::NeverEarly, !early, || {
             say("the stage before has its time")
         });
@@ -792,10 +836,22 @@ impl Referee {
             }
             Some(last) => stage == last + 1 && stage < it.stages,
         };
-        let next = next && !last && !std::mem::replace(&mut it.resolving, true);
+        let next = next && !last;
         it.stage = Some(stage);
         it.wait = None;
         it.deadline = now + it.limit();
+        let progress = it.settings.progress_timeout;
+        it.progress = progress.map(|limit| now + millis(limit));
+        it.since = Some(now);
+        (it.resolving, it.ending, it.skipped, it.idle) = (true, false, false, None);
+        it.first = self.legs.len();
+        if stage == 0 {
+            it.attempt_first = it.first;
+        }
+        if stage == 0 || it.settings.mode == Mode::Sequence {
+            it.looked_up.clear();
+        }
+        it.looked_up.insert(stage);
         self.law(Law::StagesInOrder, next, || say("out of order"));
     }
 
@@ -941,8 +997,7 @@ impl Referee {
             let rang = self.newest(leg.part).any(LegSeen::has_rung);
             let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
             if rings || unanswered {
-                let deadline = Some(part.deadline).filter(|_| !part.resolving || unanswered);
-                owe(deadline, "a stage's deadline");
+                owe(Some(part.deadline), "a stage's deadline");
                 owe(part.over, "the call's deadline");
             }
             if rings && !rang && !part.resolving {
@@ -968,6 +1023,12 @@ impl Referee {
             let it = &self.parts[part.part];
             let alone = it.goes_on() || self.open(part.part).next().is_none();
             owe(it.wait.filter(|_| alone), "a registration's deadline");
+            let looked_up = self.waits_for(part.part);
+            owe(it.over.filter(|_| looked_up), "the call's deadline");
+            owe(
+                Some(it.deadline).filter(|_| looked_up),
+                "a stage's deadline",
+            );
         }
         owed
     }
@@ -1009,7 +1070,7 @@ impl Referee {
     }
 
     /// Promise 8, from our own notes of who rang and whose time was over.
-    fn result(&self, ring: &Ring) -> ((Outcome, Cause), bool) {
+    fn result(&self, now: u64, ring: &Ring) -> ((Outcome, Cause), bool) {
         match self.ended {
             Some(Ended::CallerGone) => {
                 return ((Outcome::Cancelled, Cause::ORIGINATOR_CANCEL), false);
@@ -1020,7 +1081,8 @@ impl Referee {
             }
             Some(Ended::Won(_)) | None => {}
         }
-        let both = || self.legs.iter().zip(ring.legs());
+        let order = ring.in_order();
+        let both = || order.iter().map(|&leg| (&self.legs[leg], &ring.legs()[leg]));
         let dropped = |(seen, leg): &(&LegSeen, &Leg)| {
             let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
             by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL
@@ -1046,6 +1108,9 @@ impl Referee {
                 Some((_, leg)) => (Outcome::of(leg.cause), leg.cause),
                 None if both().any(|it| dropped(&it)) => {
                     (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
+                }
+                None if self.parts.iter().any(|it| it.found_nobody(now)) => {
+                    (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
             }
@@ -1119,6 +1184,27 @@ impl PartSeen {
     fn goes_on(&self) -> bool {
         let another = self.stage.is_some_and(|stage| stage + 1 < self.stages);
         self.settings.mode == Mode::Progressive && another && !self.last
+    }
+
+    /// Somebody of the stage is known who rings, or all that can be known is.
+    fn rings_from(&mut self, now: u64, found: bool) {
+        if std::mem::replace(&mut self.resolving, false) {
+            (self.began, self.shift) = (now, Duration::ZERO);
+            self.count_from(now);
+            self.since = self.since.filter(|_| found);
+        }
+    }
+
+    /// The time was over before anybody was found.
+    fn found_nobody(&self, now: u64) -> bool {
+        !self.looked_up.is_empty() || past(self.over, now)
+    }
+
+    fn count_from(&mut self, now: u64) {
+        let later = self.since.map_or(0, |since| now - since);
+        self.deadline += later;
+        self.progress = self.progress.map(|at| at + later);
+        self.since = Some(now);
     }
 
     fn limit(&self) -> u64 {

@@ -22,6 +22,8 @@ enum Happening {
     Types,
     /// A device of a user of this stage.
     Registers(PartId, usize),
+    /// Some targets of a stage have been looked up, by the look-up of this number.
+    Found(u64, Event),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,9 @@ pub struct Switch<'d> {
     caller_gone: bool,
     joined: Option<LegId>,
     parts: u64,
+    /// The newest look-up of each stage.
+    look_ups: BTreeMap<(PartId, usize), u64>,
+    looked_up: u64,
     /// When all phones that answer do.
     chorus: Option<u64>,
     silent_phones: bool,
@@ -102,6 +107,8 @@ impl<'d> Switch<'d> {
             ticks: BTreeMap::new(),
             caller_gone: false,
             joined: None,
+            look_ups: BTreeMap::new(),
+            looked_up: 0,
             silent_phones,
             typed: None,
             fed: 0,
@@ -220,6 +227,14 @@ impl<'d> Switch<'d> {
             Happening::Feed(event) => drop(self.feed(event)),
             Happening::Types => self.types(),
             Happening::Registers(part, stage) => self.registers(part, stage),
+            Happening::Found(number, event) => {
+                // Nobody waits for what another attempt would have found.
+                if let Event::Resolved { part, stage, .. } = event
+                    && self.look_ups.get(&(part, stage)) == Some(&number)
+                {
+                    self.feed(event);
+                }
+            }
             Happening::Tick => {
                 let due = self.ticks.first_key_value().map(|(&due, _)| due);
                 let due = due
@@ -342,7 +357,10 @@ impl<'d> Switch<'d> {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Resolve { part, stage } => {
-                let (legs, lag) = (self.dice.legs(), self.dice.lag(300));
+                let (mut legs, lag) = (self.dice.legs(), self.dice.lag(300));
+                for (target, leg) in legs.iter_mut().enumerate() {
+                    leg.target = target;
+                }
                 let absent = legs.iter().filter(|leg| leg.may_register);
                 for _ in absent {
                     if !self.silent_phones && self.dice.one_in(2) {
@@ -350,7 +368,9 @@ impl<'d> Switch<'d> {
                         self.after(at, Happening::Registers(part, stage));
                     }
                 }
-                self.after(lag, Happening::Feed(Event::Resolved { part, legs }));
+                self.looked_up += 1;
+                self.look_ups.insert((part, stage), self.looked_up);
+                self.finds(lag, (part, stage), legs);
             }
             Command::Dial(leg) => self.dials.push_back(leg),
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
@@ -368,6 +388,35 @@ impl<'d> Switch<'d> {
             Command::Join(leg) => self.join(leg),
             Command::Finish { outcome, .. } => self.note(outcome.name()),
             Command::Alert(_) => {}
+        }
+    }
+
+    /// All at once, or some of them much later, in any order, and the last may be nobody.
+    fn finds(&mut self, lag: u64, (part, stage): (PartId, usize), mut legs: Vec<NewLeg>) {
+        let number = self.looked_up;
+        let mut at = lag;
+        loop {
+            let more = self.dice.one_in(3);
+            let mut now = std::mem::take(&mut legs);
+            if more {
+                let some = self.dice.below(now.len() as u64 + 1) as usize;
+                legs = now.split_off(some);
+                if self.dice.one_in(2) {
+                    std::mem::swap(&mut now, &mut legs);
+                }
+                self.note("found one by one");
+            }
+            let found = Event::Resolved {
+                part,
+                stage,
+                legs: now,
+                more,
+            };
+            self.after(at, Happening::Found(number, found));
+            if !more {
+                return;
+            }
+            at += self.dice.time(9_000);
         }
     }
 
