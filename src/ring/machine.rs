@@ -103,6 +103,7 @@ impl Ring {
         it.kept_open = None;
         it.first = first;
         it.last = stage + 1 == it.stages;
+        it.early_media = it.settings.early_media_of(false, false);
         // Nobody waits any more for whom an earlier stage has still to find, unless it rings on.
         if stage == 0 || it.settings.mode == Mode::Sequence {
             it.open.clear();

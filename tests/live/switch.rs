@@ -6,7 +6,7 @@ use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use super::soak;
 use crate::scenarios::WENT_ON;
-use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -565,12 +565,19 @@ pub const BEHIND: &str = "behind";
 /// a line break in what a `${…}` comes to.
 pub const MOBILE_USER: &str = "mobile";
 
-/// The users 1001 to 1009 of every slot, and the groups as pointers to them.
+/// The users 1000 to 1009 of every slot, and the groups as pointers to them.
 fn groups() -> String {
     let mut text = String::from("<group name=\"everybody\"><users>");
     for slot in 0..SLOTS {
-        for number in 1..=9 {
+        for number in 0..=9 {
             let user = format!("1{slot}0{number}");
+            let (slow, takes) = SLOW;
+            let slow = (in_slot(slow, slot) == user).then(|| {
+                format!(
+                    "<param name=\"dial-string\" value=\"[slept=${{msleep({takes})}}]\
+                     ${{sofia_contact(*/{user}@{DOMAIN})}}\"/>"
+                )
+            });
             let own = DIAL_VARIABLES
                 .iter()
                 .filter(|(whose, ..)| in_slot(whose, slot) == user);
@@ -578,6 +585,7 @@ fn groups() -> String {
                 .map(|(_, name, value)| {
                     format!("<param name=\"dial-var-{name}\" value=\"{value}\"/>")
                 })
+                .chain(slow)
                 .collect::<String>();
             text.push_str(&format!(
                 "<user id=\"{user}\"><params>{params}</params></user>"

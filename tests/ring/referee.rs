@@ -599,8 +599,10 @@ impl Referee {
             }
             let (part, stage) = (leg.part, leg.stage);
             let it = &mut self.parts[part];
-            it.looked_up.remove(&stage);
-            if it.stage == Some(stage) {
+            if id >= it.attempt_first {
+                it.looked_up.remove(&stage);
+            }
+            if it.stage == Some(stage) && id >= it.attempt_first {
                 (it.wait, it.resolving) = (None, false);
             }
             let rings = self
@@ -776,11 +778,9 @@ impl Referee {
                 self.law(Law::NothingLeft, !open, || say("somebody rings"));
                 let waits = (0..self.parts.len()).any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
-                let looked_up = (0..self.parts.len()).any(|part| {
-                    let mut stages = self.parts[part].looked_up.iter();
-                    let rings = stages.any(|&it| self.why(now, part, it, ring).is_none());
-                    rings && self.waits_for(part) && self.ended.is_none()
-                });
+                let mut parts = 0..self.parts.len();
+                let looked_up = parts.any(|part| self.goes_on_waiting(now, part, ring));
+                let looked_up = looked_up && self.ended.is_none();
                 self.law(Law::NeverEarly, !looked_up, || say("somebody is looked up"));
                 let (expected, hang_up) = self.result(now, ring);
                 let told = (*outcome, *cause) == expected && *hang_up_caller == hang_up;
@@ -789,6 +789,13 @@ impl Referee {
                 });
             }
         }
+    }
+
+    /// … and nothing in this event has ended those stages.
+    fn goes_on_waiting(&self, now: u64, part: usize, ring: &Ring) -> bool {
+        let mut stages = self.parts[part].looked_up.iter();
+        let rings = stages.any(|&it| self.why(now, part, it, ring).is_none());
+        rings && self.waits_for(part)
     }
 
     fn resolve(&mut self, now: u64, part: usize, stage: usize, ring: &Ring) {
@@ -957,7 +964,8 @@ impl Referee {
             _ => {}
         }
         let alone = |it: &LegSeen| it.plan.idle || it.ended;
-        if leg.plan.idle && early.is_none() && cause == Cause::NO_ANSWER {
+        let waits = self.goes_on_waiting(now, leg.part, ring);
+        if leg.plan.idle && !waits && early.is_none() && cause == Cause::NO_ANSWER {
             // Nobody rings any more beside whom it could be taken.
             let newest = |it: &&LegSeen| Some(it.stage) == part.stage;
             let legs = || self.legs.iter().filter(|it| it.part == leg.part);
@@ -1021,9 +1029,10 @@ impl Referee {
         for part in parts.filter(|_| self.ended.is_none()) {
             // Of the last stage it changes nothing while earlier ones ring.
             let it = &self.parts[part.part];
-            let alone = it.goes_on() || self.open(part.part).next().is_none();
-            owe(it.wait.filter(|_| alone), "a registration's deadline");
             let looked_up = self.waits_for(part.part);
+            let alone = self.open(part.part).next().is_none() && !looked_up;
+            let alone = it.goes_on() || alone;
+            owe(it.wait.filter(|_| alone), "a registration's deadline");
             owe(it.over.filter(|_| looked_up), "the call's deadline");
             owe(
                 Some(it.deadline).filter(|_| looked_up),

@@ -1180,6 +1180,11 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         1500 found b        -> dial b
         next 2005
         order a b c"),
+    ("progressive: … and is not alone, also before anybody else is found", "a|b", "progressive slow", "
+        0    begin          -> resolve 0.0
+        5    skip           -> resolve 0.1
+        10   found a        -> dial a
+        20   media a        -> alert a"),
     ("progressive: a look-up of an earlier stage keeps no later one waiting", "a,b|c|d", "progressive slow stage=1000", "
         0    begin          -> resolve 0.0
         0    found a more   -> dial a

@@ -4,7 +4,7 @@
 
 use super::{Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Told::*};
 
-// Users 1001 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
+// Users 1000 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
 
 /// The groups that both switches know: name and users, in order.
 pub const GROUPS: &[(&str, &[&str])] = &[("team1000", &["1002", "1003"])];
@@ -15,6 +15,9 @@ pub const LOOPBACKS: &[(&str, Result<Ms, &str>)] =
 
 /// Users with a `dial-var-…` param in the directory: user, variable, value.
 pub const DIAL_VARIABLES: &[(&str, &str, &str)] = &[("1005", "sip_h_X-Desk", "window")];
+
+/// To look this user up takes so long.
+pub const SLOW: (&str, Ms) = ("1000", 1000);
 
 /// At once, on a slow machine.
 const NOW: (Ms, Ms) = (0, 400);
@@ -532,6 +535,60 @@ scenarios! {
         ends: answered("1003", 2);
         rings: "1003" Joined, NOW => soon(400);
     }
+    // Slow look-ups: user 1000
+
+    slow_look_up_holds_up_nobody "user/1000,user/1002" {
+        phones: "1000" Answers(300), "1002" Rings;
+        ends: answered("1000", 1);
+        rings: "1002" Elsewhere, NOW => soon(1300), "1000" Joined, soon(1000) => (1300, 1900);
+    }
+    slow_look_ups_take_as_long_as_one "{cti_stage_timeout=1500ms}user/1000,[sip_h_X-N=2]user/1000,[sip_h_X-N=3]user/1000" {
+        phones: "1000" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1000" NoAnswer, soon(1000) => (2500, 3200);
+    }
+    slow_look_up_beside_an_answer "user/1002,user/1000" {
+        phones: "1000" Rings, "1002" Answers(400);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(400);
+    }
+    slow_look_up_of_another_part "user/1002:_:user/1000" {
+        phones: "1000" Rings, "1002" Answers(400);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(400);
+    }
+    slow_look_up_keeps_its_stage_open "user/1002,user/1000|user/1003" {
+        phones: "1000" Answers(200), "1002" Rejects(486, 100), "1003" Rings;
+        ends: answered("1000", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1000" Joined, soon(1000) => (1200, 1800);
+    }
+    slow_look_up_comes_too_late "{cti_stage_timeout=600ms}user/1002,user/1000|user/1003" {
+        phones: "1000" Rings, "1002" Rings, "1003" Answers(550);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(600), "1003" Joined, exactly(600) => (1150, 1850);
+    }
+    slow_look_up_has_its_stage_time "{cti_stage_timeout=500ms}user/1000|user/1002" {
+        phones: "1000" Rings, "1002" Answers(200);
+        ends: answered("1002", 2);
+        rings: "1002" Joined, exactly(500) => (700, 1200);
+    }
+    slow_look_up_ends_with_the_call "{cti_timeout=600ms}user/1002,user/1000" {
+        phones: "1000" Rings, "1002" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(600);
+    }
+    slow_look_up_for_a_caller_who_leaves "user/1002,user/1000" {
+        caller: HangsUpAfter(500);
+        phones: "1000" Rings, "1002" Rings;
+        ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
+        rings: "1002" CallerGone, NOW => soon(500);
+    }
+    slow_look_up_beside_one_who_is_required "[leg_required=true]user/9999,user/1000|user/1002" {
+        phones: "1000" Rings, "1002" Answers(300);
+        ends: answered("1002", 2);
+        rings: "1002" Joined, NOW => soon(300);
+    }
+
     user_with_a_directory_variable "user/1002,user/1005" {
         phones: "1002" Rings, "1005" Answers(500);
         ends: answered("1005", 1);

@@ -3,7 +3,7 @@
 //! `Stand` is the running stand-in with the module loaded; one process has one.
 
 use super::library::{self, Library};
-use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,9 @@ impl Stand {
                 .library
                 .add_user_item(user, "param", &format!("dial-var-{name}"), value);
         }
+        let (user, takes) = SLOW;
+        let takes = takes.to_string();
+        stand.library.add_user_item(user, "takes", "ms", &takes);
         stand.load()?;
         Ok(stand)
     }
