@@ -34,19 +34,31 @@ impl Caller for Channel<'_> {
 
 /// The caller of a look-up that may take long: found for each question and let go of then, so that
 /// his session ends when he has left. Of one who has left nothing is known.
-pub struct Afar<'a>(pub &'a str);
+pub struct Afar<'a> {
+    pub uuid: &'a str,
+    /// What it has set: others that look up meanwhile may have done so after it.
+    pub set: RefCell<Variables>,
+}
+
+impl Afar<'_> {
+    pub fn from(uuid: &str) -> Afar<'_> {
+        let set = RefCell::default();
+        Afar { uuid, set }
+    }
+}
 
 impl Caller for Afar<'_> {
     fn variable(&self, name: &str) -> Option<String> {
-        LockedSession::locate(self.0)?.channel().variable(name)
+        LockedSession::locate(self.uuid)?.channel().variable(name)
     }
     fn set(&self, name: &str, value: Option<&str>) {
-        if let Some(caller) = LockedSession::locate(self.0) {
+        self.set.borrow_mut().set(name, value.unwrap_or(""));
+        if let Some(caller) = LockedSession::locate(self.uuid) {
             caller.channel().set(name, value);
         }
     }
     fn expand(&self, text: &str) -> String {
-        let caller = LockedSession::locate(self.0);
+        let caller = LockedSession::locate(self.uuid);
         caller.map_or_else(String::new, |caller| caller.channel().expand(text))
     }
 }

@@ -30,7 +30,11 @@ impl Waits for Call {
 impl Call {
     fn join_late(&self, watch: &Watch) {
         let at = (watch.part, watch.stage);
-        let mut found = self.resolve(vec![watch.target.clone()], watch.part, &Afar(&self.uuid));
+        let mut found = self.resolve(
+            vec![watch.target.clone()],
+            watch.part,
+            &Afar::from(&self.uuid),
+        );
         found.contacts.retain(|contact| contact.dead.is_none());
         let target = watch.target.written.clone();
         self.leave_job(move |hand: &mut Hand<'_>| {

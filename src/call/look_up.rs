@@ -40,6 +40,8 @@ pub struct Found {
     pub contacts: Vec<Contact>,
     /// Every directory user that may register, and the target that names it.
     pub users: Vec<(String, Target)>,
+    /// Variables of the caller's that tell of it.
+    set: Variables,
 }
 
 impl Hand<'_> {
@@ -59,7 +61,11 @@ impl Hand<'_> {
             together: call.age() + TOGETHER,
             registered: call.shared.registrations.count(),
         };
-        for (nth, target) in call.plan.parts[part].stages[stage].targets.iter().enumerate() {
+        for (nth, target) in call.plan.parts[part].stages[stage]
+            .targets
+            .iter()
+            .enumerate()
+        {
             let target = vec![target.clone()];
             if !in_the_directory(&target[0]) {
                 let found = call.resolve(target, part, self.caller.channel());
@@ -70,7 +76,10 @@ impl Hand<'_> {
             let started = call.shared.pool.look_up(move || {
                 // Somebody waits for what is found, also where that is nothing.
                 let found = guarded("a look-up", Found::default(), || {
-                    ours.resolve(target, part, &Afar(&ours.uuid))
+                    let caller = Afar::from(&ours.uuid);
+                    let found = ours.resolve(target, part, &caller);
+                    let set = caller.set.into_inner();
+                    Found { set, ..found }
                 });
                 ours.leave_job(move |hand| {
                     let mut look_ups = hand.desk.look_ups.iter_mut();
@@ -99,7 +108,13 @@ impl Hand<'_> {
             if !more {
                 self.desk.look_ups.swap_remove(nth);
             }
-            if !self.stands_in && self.is_gone() {
+            let gone = if self.stands_in {
+                self.caller.down()
+            } else {
+                self.is_gone()
+            };
+            // Nobody could be found for one who has left.
+            if gone && !self.call.look(|ring| ring.over()) {
                 self.feed(Event::CallerGone);
             }
             self.found(part, stage, found, more, before);
@@ -126,6 +141,9 @@ impl Hand<'_> {
             of_target.for_each(|contact| contact.place = target);
             contacts.append(&mut found.contacts);
             users.append(&mut found.users);
+            // As if one had been looked up after the other.
+            let set = found.set.iter();
+            set.for_each(|it| self.caller.set(&it.name, Some(&it.value)));
         }
         let had = call.state.lock().new_of(part, stage, &mut contacts);
         let limit = call.shared.config().max_targets;
@@ -215,6 +233,7 @@ impl Call {
         Found {
             contacts,
             users: users.map(|(user, target)| (user, target.clone())).collect(),
+            set: Variables::default(),
         }
     }
 
@@ -256,7 +275,7 @@ impl Call {
         tell: impl FnOnce(&str) -> Announcement + Send + 'static,
     ) -> Result<String, String> {
         drop(LockedSession::locate(&self.uuid).ok_or("the caller is gone")?);
-        let found = self.resolve(targets.targets.clone(), at.0, &Afar(&self.uuid));
+        let found = self.resolve(targets.targets.clone(), at.0, &Afar::from(&self.uuid));
         if found.contacts.iter().all(|contact| contact.dead.is_some()) {
             let first = found.contacts.first();
             let why = first.and_then(|contact| contact.dead).map(cause_name);

@@ -164,7 +164,7 @@ impl Call {
         let first = state.ring.legs().len();
         let event = event(state);
         let begins = matches!(event, Event::Resolved { part, stage, .. }
-            if !state.ring.over() && state.ring.found_of(part, stage).next().is_none());
+            if state.ring.takes(part, stage) && state.ring.found_of(part, stage).next().is_none());
         let commands = state.ring.handle(now, event);
         // Also a stage of which nothing can be dialled: its legs' ends are told as well.
         let stage = state.ring.legs().get(first).filter(|_| begins);

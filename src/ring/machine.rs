@@ -643,8 +643,10 @@ impl Ring {
             return;
         }
         let takes = self.takes(part, stage);
-        self.legs
-            .extend(new.into_iter().map(|plan| Leg::new(part, stage, first, plan)));
+        self.legs.extend(
+            new.into_iter()
+                .map(|plan| Leg::new(part, stage, first, plan)),
+        );
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
         if legs.is_empty() || !takes {
             return self.never_dialled(legs, false);

@@ -132,7 +132,10 @@ fn an_answer_is_spared_where_only_time_was_over() {
 fn contacts_that_nobody_asked_for_change_nothing() {
     let mut table = played("a", "", "0 begin -> dial a");
     let numbers = [0, 1, usize::MAX];
-    for (part, stage) in numbers.into_iter().flat_map(|it| numbers.map(|at| (it, at))) {
+    for (part, stage) in numbers
+        .into_iter()
+        .flat_map(|it| numbers.map(|at| (it, at)))
+    {
         for more in [true, false] {
             let again = Event::Resolved {
                 part,

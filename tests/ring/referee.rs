@@ -1091,7 +1091,11 @@ impl Referee {
             Some(Ended::Won(_)) | None => {}
         }
         let order = ring.in_order();
-        let both = || order.iter().map(|&leg| (&self.legs[leg], &ring.legs()[leg]));
+        let both = || {
+            order
+                .iter()
+                .map(|&leg| (&self.legs[leg], &ring.legs()[leg]))
+        };
         let dropped = |(seen, leg): &(&LegSeen, &Leg)| {
             let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
             by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL

@@ -541,6 +541,7 @@ scenarios! {
         phones: "1000" Answers(300), "1002" Rings;
         ends: answered("1000", 1);
         rings: "1002" Elsewhere, NOW => soon(1300), "1000" Joined, soon(1000) => (1300, 1900);
+        shows: "cti_winner" = "user/1000";
     }
     slow_look_ups_take_as_long_as_one "{cti_stage_timeout=1500ms}user/1000,[sip_h_X-N=2]user/1000,[sip_h_X-N=3]user/1000" {
         phones: "1000" Rings;
