@@ -135,7 +135,7 @@ impl Ring {
         let legs: Vec<LegId> = (first..self.legs.len()).collect();
         let late = self.is_over(part);
         if !asked || self.end.is_some() || late {
-            return self.never_dialled(legs, late);
+            return self.never_dialled(legs, asked && late);
         }
         let alive = |leg: &Leg| leg.plan.dead.is_none();
         let found = self.legs[first..].iter().any(alive);
@@ -672,8 +672,9 @@ impl Ring {
         it.open.remove(&stage);
         if it.stage == stage {
             it.kept_open = None;
-            it.phase = Phase::Ringing;
+            self.rings_from_now(part, false);
         }
+        let it = &mut self.parts[part];
         if it.settings.mode == Mode::Sequence {
             it.phase = Phase::Ending;
         }

@@ -486,14 +486,20 @@ impl Referee {
         if let Some(leg) = ends {
             self.legs[leg].ended = true;
         }
-        self.times_pass(now, early);
+        // A required leg takes its stage with it before that has run out of time.
+        let required = ends.map(|leg| &self.legs[leg]).filter(|leg| {
+            let newest = self.parts[leg.part].stage == Some(leg.stage);
+            leg.plan.required && leg.commanded.is_some() && !leg.cut && newest
+        });
+        let required = required.map(|leg| leg.part);
+        self.times_pass(now, early, required);
         if let Some(leg) = ends {
             self.legs[leg].ended = false;
         }
     }
 
-    fn times_pass(&mut self, now: u64, early: Option<LegId>) {
-        for part in 0..self.parts.len() {
+    fn times_pass(&mut self, now: u64, early: Option<LegId>, but: Option<usize>) {
+        for part in (0..self.parts.len()).filter(|&part| but != Some(part)) {
             let late = past(self.parts[part].over, now);
             if !self.rings(part) || !self.stage_time_over(now, part) {
                 continue;
@@ -603,7 +609,9 @@ impl Referee {
                 it.looked_up.remove(&stage);
             }
             if it.stage == Some(stage) && id >= it.attempt_first {
-                (it.wait, it.resolving) = (None, false);
+                it.wait = None;
+                it.rings_from(now, false);
+                it.ending |= it.settings.mode == Mode::Sequence;
             }
             let rings = self
                 .open(part)

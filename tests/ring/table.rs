@@ -1127,6 +1127,12 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    begin          -> resolve 0.0
         5    found b more   -> dial b
         300  found a        -> hangup b NO_ANSWER"),
+    ("progressive: … and the others have their time", "a|b/required/dead=ABSENT,c", "progressive slow progress=150", "
+        0    begin          -> resolve 0.0
+        0    found a        -> dial a
+        150  tick           -> resolve 0.1
+        400  found b more
+        550  tick           -> hangup a NO_ANSWER"),
     ("fail_on_single_reject: … and the call", "a/dead=ABSENT,b|c", "slow reject=any", "
         0    begin          -> resolve 0.0
         5    found a more   -> finish unreachable ABSENT
