@@ -978,6 +978,21 @@ pub fn legs_in_the_plans_order(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// A device that has had its turn does not ring again when another target leads to it, too.
+pub fn found_twice(stand: &Stand) -> Wrong {
+    let slow = "[slept=${msleep(300)}]user/1002";
+    let library = &stand.library;
+    library.add_user_item("1004", "param", "dial-string", slow);
+    stand.register(&[phone("1002", Behaviour::Rejects(486, 50))]);
+    let course = call(stand, Some(b"user/1002,user/1004"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let rings = course.seen.rings.len();
+    expect(&mut wrong, "rings", rings == 1, &course.seen.rings);
+    let result = course.seen.variable("cti_result");
+    expect(&mut wrong, "result", result == Some("busy"), &result);
+    wrong
+}
+
 /// Who is found later than others does not ring beyond `max-targets`, nor ends what rings.
 pub fn found_beyond_the_limit(stand: &Stand) -> Wrong {
     stand.library.set_config("max-targets", "2");

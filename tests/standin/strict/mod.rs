@@ -63,6 +63,7 @@ pub fn tests() -> Vec<Test> {
             "strict_legs_in_the_plans_order",
             calls::legs_in_the_plans_order,
         ),
+        Test::new("strict_found_twice", calls::found_twice),
         Test::new(
             "strict_found_beyond_the_limit",
             calls::found_beyond_the_limit,
