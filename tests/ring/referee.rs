@@ -1086,6 +1086,14 @@ impl Referee {
         }
     }
 
+    /// The time was over before anybody was found.
+    fn found_nobody(&self, now: u64, part: usize, ring: &Ring) -> bool {
+        let it = &self.parts[part];
+        let required = |stage: usize| self.why(now, part, stage, ring) == Some(Why::Required);
+        let mut looked_up = it.looked_up.iter();
+        looked_up.any(|&stage| !required(stage)) || past(it.over, now)
+    }
+
     /// Promise 8, from our own notes of who rang and whose time was over.
     fn result(&self, now: u64, ring: &Ring) -> ((Outcome, Cause), bool) {
         match self.ended {
@@ -1130,7 +1138,7 @@ impl Referee {
                 None if both().any(|it| dropped(&it)) => {
                     (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
                 }
-                None if self.parts.iter().any(|it| it.found_nobody(now)) => {
+                None if (0..self.parts.len()).any(|it| self.found_nobody(now, it, ring)) => {
                     (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
@@ -1214,11 +1222,6 @@ impl PartSeen {
             self.count_from(now);
             self.since = self.since.filter(|_| found);
         }
-    }
-
-    /// The time was over before anybody was found.
-    fn found_nobody(&self, now: u64) -> bool {
-        !self.looked_up.is_empty() || past(self.over, now)
     }
 
     fn count_from(&mut self, now: u64) {
