@@ -488,7 +488,8 @@ impl Referee {
         }
         // A required leg takes its stage with it before that has run out of time.
         let required = ends.map(|leg| &self.legs[leg]).filter(|leg| {
-            let newest = self.parts[leg.part].stage == Some(leg.stage);
+            let it = &self.parts[leg.part];
+            let newest = it.stage == Some(leg.stage) && it.settings.mode == Mode::Sequence;
             leg.plan.required && leg.commanded.is_some() && !leg.cut && newest
         });
         let required = required.map(|leg| leg.part);
@@ -1119,7 +1120,9 @@ impl Referee {
         let legs =
             || both().filter(|it| !it.0.cut && it.1.state == LegState::Ended && !dropped(it));
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
-            let unconfirmed = seen.picked_up.is_some() && !seen.answered;
+            // Also one that somebody has confirmed too late.
+            let unconfirmed = !seen.answered || seen.plan.confirm.is_some();
+            let unconfirmed = seen.picked_up.is_some() && unconfirmed;
             unconfirmed || seen.rang && (seen.timed_out || leg.cause.is_no_answer())
         };
         let how = if legs().any(rang_out) {
