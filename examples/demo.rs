@@ -2,6 +2,8 @@
 //! The switch is a real FreeSWITCH with real SIP phones if one is installed, else the stand-in; it says which.
 //! Nothing on the machine is touched: a directory of its own, ports on loopback, everything ended at the end.
 
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 #[path = "../tests/live/mod.rs"]
 mod live;
 #[path = "../tests/scenarios/mod.rs"]
@@ -168,7 +170,7 @@ fn on_freeswitch(found: &Found) -> Result<(), String> {
 /// Where no FreeSWITCH is installed: the same acts on the stand-in, which takes the plan itself.
 fn on_stand_in() -> Result<(), String> {
     let ink = Ink::new();
-    let stand = standin::run::Stand::start(&standin::library::module()?)?;
+    let stand = standin::run::Stand::start(&harness::module()?)?;
     println!("{}\n", ink.dim(LEGEND));
     for act in ACTS {
         let timeout: &'static [(&str, &str)] = match act.stage_timeout {

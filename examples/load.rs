@@ -5,6 +5,8 @@
 
 #[path = "measure/cpu.rs"]
 mod cpu;
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 #[path = "../tests/live/mod.rs"]
 mod live;
 #[path = "../tests/scenarios/mod.rs"]

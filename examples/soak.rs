@@ -2,6 +2,8 @@
 //! callers that give up and operators that interfere, many calls at once. Everything that is wrong is told with its seed.
 //! `cargo run --release --example soak [calls [seed [lanes [first]]]]`, by default 3000 calls, 40 at once.
 
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 #[path = "../tests/live/mod.rs"]
 mod live;
 #[path = "../tests/scenarios/mod.rs"]

@@ -177,6 +177,12 @@ pub struct switch_frame {
 pub type switch_frame_t = switch_frame;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct switch_codec {
+    _unused: [u8; 0],
+}
+pub type switch_codec_t = switch_codec;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct cJSON {
     _unused: [u8; 0],
 }
@@ -666,6 +672,9 @@ unsafe extern "C" {
     pub fn switch_core_session_get_channel(
         session: *mut switch_core_session_t,
     ) -> *mut switch_channel_t;
+    pub fn switch_core_session_get_read_codec(
+        session: *mut switch_core_session_t,
+    ) -> *mut switch_codec_t;
     pub fn switch_core_session_get_uuid(
         session: *mut switch_core_session_t,
     ) -> *mut ::std::os::raw::c_char;

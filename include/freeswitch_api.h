@@ -128,6 +128,7 @@ typedef struct profile_node_s profile_node_t;
 typedef struct switch_caller_extension switch_caller_extension_t;
 typedef struct switch_io_routines switch_io_routines_t;
 typedef struct switch_frame switch_frame_t;
+typedef struct switch_codec switch_codec_t;
 typedef struct cJSON cJSON;
 typedef size_t switch_size_t;
 typedef int64_t switch_time_t;
@@ -447,6 +448,7 @@ switch_core_session_t *switch_core_session_perform_force_locate(const char *uuid
                                                                 const char *func, int line);
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
+switch_codec_t *switch_core_session_get_read_codec(switch_core_session_t *session);
 char *switch_core_session_get_uuid(switch_core_session_t *session);
 const char *switch_channel_get_variable_dup(switch_channel_t *channel, const char *varname, switch_bool_t dup,
                                             int idx);

@@ -108,6 +108,15 @@ pub struct Contact {
     source: String,
 }
 
+impl Contact {
+    /// The directory user whose dial string led to it, also where that names its contacts itself.
+    pub fn of_user(&self) -> Option<String> {
+        let said = |name: &str| self.variables.get(name);
+        let (user, domain) = (said("dialed_user")?, said("dialed_domain")?);
+        Some(format!("{user}@{domain}"))
+    }
+}
+
 /// How deep dial strings may name further users and groups.
 const DEPTH: usize = 8;
 

@@ -232,8 +232,8 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         switch::api::complete("del cti");
         switch::api::complete_with("::cti::calls", None);
         let patience = Instant::now() + Duration::from_secs(5);
-        let ended = end_calls(&module, patience);
-        module.shared.pool.close(patience);
+        // One after the other, whatever the first comes to: both end what they can.
+        let ended = end_calls(&module, patience) & module.shared.pool.close(patience);
         // Until here hooks still find the calls that are ending.
         MODULE.write().take();
         module.shared.timer.stop();
@@ -243,7 +243,9 @@ unsafe extern "C" fn shutdown() -> ffi::switch_status_t {
         if ended {
             return ffi::SWITCH_STATUS_SUCCESS;
         }
-        tracing::error!("a call did not end in time: what it uses of mod_cti is not freed");
+        tracing::error!(
+            "a call or a look-up did not end in time: what it uses of mod_cti is not freed"
+        );
         ffi::SWITCH_STATUS_NOUNLOAD
     })
 }

@@ -97,8 +97,8 @@ impl Pool {
         spawned.is_ok()
     }
 
-    /// Wait for the last thread to end, but not longer than until `patience`.
-    pub fn close(&self, patience: Instant) {
+    /// Wait for the last thread to end, but not longer than until `patience`. False: some have not.
+    pub fn close(&self, patience: Instant) -> bool {
         let mut state = self.state.lock();
         state.closed = true;
         // Nobody waits any more for what they would find.
@@ -106,6 +106,7 @@ impl Pool {
         MutexGuard::unlocked(&mut state, || drop(waiting));
         self.changed.notify_all();
         while state.threads > 0 && !self.changed.wait_until(&mut state, patience).timed_out() {}
+        state.threads == 0
     }
 }
 

@@ -3,6 +3,7 @@
 //! What has really registered is found by resolving the target again, which is the call's business.
 
 use crate::plan::Target;
+use crate::ring::{PartId, StageId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -28,8 +29,8 @@ pub struct Registrations {
 pub struct Watch {
     call: Weak<dyn Waits>,
     serial: u64,
-    pub part: usize,
-    pub stage: usize,
+    pub part: PartId,
+    pub stage: StageId,
     pub target: Target,
     pub looking: Arc<Looking>,
 }
@@ -68,7 +69,7 @@ impl Registrations {
         &self,
         call: &Weak<dyn Waits>,
         serial: u64,
-        (part, stage): (usize, usize),
+        (part, stage): (PartId, StageId),
         users: Vec<(String, Target)>,
     ) {
         let mut waiting = self.users.lock();

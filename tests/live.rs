@@ -2,11 +2,13 @@
 //! Where there is none, every test is skipped and says why; a skipped test never counts as passed.
 //! `cargo test --test live -- [--list] [--jobs N] [--application bridge] [filter…]`
 
+mod harness;
 #[path = "live/mod.rs"]
 mod live;
 mod scenarios;
 
-use live::checks::{CHECKS, Check, Verdict, When};
+use harness::{Arguments, Queue, Report, Verdict};
+use live::checks::{CHECKS, Check, When};
 use live::control;
 use live::esl::Events;
 use live::knowing;
@@ -17,164 +19,86 @@ use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
 use scenarios::table::SCENARIOS;
 use scenarios::{Scenario, check};
-use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::Instant;
 
-struct Arguments {
-    list: bool,
-    exact: bool,
+/// What to run, and with what.
+struct Wanted {
     jobs: usize,
     application: String,
-    filters: Vec<String>,
+    tests: Vec<Job>,
+    list: bool,
 }
 
-fn arguments() -> Result<Arguments, String> {
+fn wanted() -> Result<Wanted, String> {
     let from_env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let mut parsed = Arguments {
-        list: false,
-        exact: false,
-        jobs: from_env("LIVE_JOBS")
-            .and_then(|jobs| jobs.parse().ok())
-            .unwrap_or(8),
-        application: from_env("LIVE_APPLICATION").unwrap_or("cti_bridge".to_string()),
-        filters: Vec::new(),
-    };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word} needs a value"));
-        match word.as_str() {
-            "--list" => parsed.list = true,
-            "--exact" => parsed.exact = true,
-            "--jobs" => {
-                parsed.jobs = value()?
-                    .parse()
-                    .map_err(|_| "--jobs needs a number".to_string())?
-            }
-            "--application" => parsed.application = value()?,
-            // What cargo's own test runner understands and we need not.
-            "--nocapture" | "--quiet" | "-q" | "--test-threads" | "--include-ignored" => {}
-            other if other.starts_with("--") => return Err(format!("unknown option {other}")),
-            filter => parsed.filters.push(filter.to_string()),
-        }
-    }
-    parsed.jobs = parsed.jobs.clamp(1, live::switch::SLOTS - 1);
-    Ok(parsed)
+    let jobs = from_env("LIVE_JOBS").and_then(|jobs| jobs.parse().ok());
+    let mut application = from_env("LIVE_APPLICATION").unwrap_or("cti_bridge".to_string());
+    let own = &mut [("--application", &mut application)];
+    let arguments = Arguments::read(jobs.unwrap_or(8), own)?;
+    let mut tests = all(&application);
+    tests.retain(|job| arguments.wants(job.name()));
+    Ok(Wanted {
+        jobs: arguments.jobs.clamp(1, live::switch::SLOTS - 1),
+        application,
+        tests,
+        list: arguments.list,
+    })
 }
 
-impl Arguments {
-    /// Long ones first, so that the end is not one slot's long job.
-    fn jobs(&self) -> Vec<Job> {
-        let checks = CHECKS
-            .iter()
-            .chain(knowing::CHECKS)
-            .chain(control::CHECKS)
-            .map(Job::Check);
-        let plans = PLANS_NAMES.iter().enumerate();
-        let ours = checks
-            .chain(SOUNDS.iter().map(Job::Sound))
-            .chain(MODES.iter().map(Job::Mode))
-            .chain(plans.map(|(part, name)| Job::Plans(part, name)))
-            .chain(PAIRS.iter().map(Job::Pair));
-        // Core alone has nothing that our own checks ask for.
-        let all = ours
-            .filter(|_| self.application == "cti_bridge")
-            .chain(SCENARIOS.iter().map(Job::Scenario));
-        all.filter(|job| self.wants(job.name())).collect()
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        let fits = |filter: &String| {
-            if self.exact {
-                name == filter
-            } else {
-                name.contains(filter.as_str())
-            }
-        };
-        self.filters.is_empty() || self.filters.iter().any(fits)
-    }
-}
-
-/// Counts, and says each result as soon as it is known.
-#[derive(Default)]
-struct Report {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
-impl Report {
-    fn add(&mut self, name: &str, began: Instant, verdict: &Verdict) {
-        let seconds = began.elapsed().as_secs_f32();
-        let Verdict {
-            wrong,
-            note,
-            skipped,
-        } = verdict;
-        if let Some(reason) = skipped {
-            self.skipped += 1;
-            return println!("skipped: {reason}  ({name})");
-        }
-        let note = if note.is_empty() {
-            String::new()
-        } else {
-            format!("  {note}")
-        };
-        if wrong.is_empty() {
-            self.passed += 1;
-            println!("ok      {name}  {seconds:.1} s{note}");
-        } else {
-            self.failed += 1;
-            println!("FAILED  {name}  {seconds:.1} s{note}");
-            wrong.iter().for_each(|line| println!("        {line}"));
-        }
-    }
+/// Long ones first, so that the end is not one slot's long job.
+fn all(application: &str) -> Vec<Job> {
+    let checks = CHECKS
+        .iter()
+        .chain(knowing::CHECKS)
+        .chain(control::CHECKS)
+        .map(Job::Check);
+    let plans = PLANS_NAMES.iter().enumerate();
+    let ours = checks
+        .chain(SOUNDS.iter().map(Job::Sound))
+        .chain(MODES.iter().map(Job::Mode))
+        .chain(plans.map(|(part, name)| Job::Plans(part, name)))
+        .chain(PAIRS.iter().map(Job::Pair));
+    // Core alone has nothing that our own checks ask for.
+    let ours = ours.filter(|_| application == "cti_bridge");
+    ours.chain(SCENARIOS.iter().map(Job::Scenario)).collect()
 }
 
 fn main() -> ExitCode {
-    let arguments = match arguments() {
-        Ok(arguments) => arguments,
+    let wanted = match wanted() {
+        Ok(wanted) => wanted,
         Err(wrong) => {
             eprintln!("live: {wrong}");
             return ExitCode::from(2);
         }
     };
-    let jobs = arguments.jobs();
-    if arguments.list {
-        jobs.iter().for_each(|job| println!("{}: test", job.name()));
+    let tests = &wanted.tests;
+    if wanted.list {
+        tests
+            .iter()
+            .for_each(|job| println!("{}: test", job.name()));
         return ExitCode::SUCCESS;
     }
-    let found = match Found::look(&arguments.application) {
-        Ok(found) => found,
-        Err(reason) => {
-            jobs.iter()
-                .for_each(|job| println!("skipped: {reason}  ({})", job.name()));
-            println!("\n0 passed, 0 failed, {} skipped", jobs.len());
-            return ExitCode::SUCCESS;
+    let report = Report::default();
+    match Found::look(&wanted.application) {
+        Ok(found) => {
+            if let Err(wrong) = run(&wanted, &found, &report) {
+                let began = Instant::now();
+                report.add("the switch itself", began, &vec![wrong].into());
+            }
         }
-    };
-    let report = Mutex::new(Report::default());
-    if let Err(wrong) = run(&arguments, &found, &jobs, &report) {
-        let verdict = Verdict {
-            wrong: vec![wrong],
-            ..Verdict::default()
-        };
-        report
-            .lock()
-            .expect("a test panicked")
-            .add("the switch itself", Instant::now(), &verdict);
+        Err(reason) => {
+            for job in tests {
+                let skipped = Some(reason.clone());
+                let verdict = Verdict {
+                    skipped,
+                    ..Verdict::default()
+                };
+                report.add(job.name(), Instant::now(), &verdict);
+            }
+        }
     }
-    let report = report.into_inner().expect("a test panicked");
-    println!(
-        "\n{} passed, {} failed, {} skipped",
-        report.passed, report.failed, report.skipped
-    );
-    if report.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    report.end()
 }
 
 /// One line of the report.
@@ -228,10 +152,7 @@ impl Job {
                 if !wrong.is_empty() {
                     wrong.extend(diary(rig, &course));
                 }
-                Verdict {
-                    wrong,
-                    ..Verdict::default()
-                }
+                wrong.into()
             }),
             Job::Check(check) => (check.run)(rig, slot),
             Job::Pair(pair) => events
@@ -243,21 +164,14 @@ impl Job {
             Job::Sound(sound) => sound.run(rig, slot),
             Job::Mode(mode) => mode.run(rig, slot),
         };
-        verdict.unwrap_or_else(|error| Verdict {
-            wrong: vec![error],
-            ..Verdict::default()
-        })
+        verdict.unwrap_or_else(|error| vec![error].into())
     }
 }
 
-fn run(
-    arguments: &Arguments,
-    found: &Found,
-    jobs: &[Job],
-    report: &Mutex<Report>,
-) -> Result<(), String> {
+fn run(wanted: &Wanted, found: &Found, report: &Report) -> Result<(), String> {
+    let jobs = &wanted.tests;
     let settings = Settings {
-        application: arguments.application.clone(),
+        application: wanted.application.clone(),
         log_level: std::env::var("LIVE_LOG").unwrap_or("debug".to_string()),
         exact_clock: true,
         few_arenas: false,
@@ -273,31 +187,18 @@ fn run(
         .any(|job| matches!(job, Job::Pair(_) | Job::Plans(..)));
     let listening = compares.then(|| live::parity::listen(&rig)).transpose()?;
     let events = listening.as_ref();
-    let queue = |when: When| {
-        Mutex::new(
-            jobs.iter()
-                .copied()
-                .filter(|job| job.when() == when)
-                .collect::<VecDeque<Job>>(),
-        )
+    let queue = |when: When| -> Queue<Job> {
+        let jobs = jobs.iter().copied();
+        jobs.filter(|job| job.when() == when).collect()
     };
     let (any, slot_zero, alone) = (queue(When::Any), queue(When::SlotZero), queue(When::Alone));
-    let work = |queue: &Mutex<VecDeque<Job>>, slot: usize| {
-        loop {
-            let Some(job) = queue.lock().expect("a test panicked").pop_front() else {
-                return;
-            };
-            let began = Instant::now();
-            let verdict = job.run(&rig, events, slot);
-            report
-                .lock()
-                .expect("a test panicked")
-                .add(job.name(), began, &verdict);
-        }
+    let work = |queue: &Queue<Job>, slot: usize| {
+        let run = |job: &Job| job.run(&rig, events, slot);
+        queue.work(report, |job| job.name(), run);
     };
     std::thread::scope(|scope| {
         scope.spawn(|| work(&slot_zero, 0));
-        for slot in 1..=arguments.jobs {
+        for slot in 1..=wanted.jobs {
             let (work, any) = (&work, &any);
             scope.spawn(move || work(any, slot));
         }

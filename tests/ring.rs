@@ -4,7 +4,11 @@
 
 #[path = "ring/cases.rs"]
 mod cases;
+#[path = "ring/causes.rs"]
+mod causes;
 #[path = "ring/story.rs"]
 mod story;
 #[path = "ring/table.rs"]
 mod table;
+#[path = "ring/times.rs"]
+mod times;

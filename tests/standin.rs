@@ -3,17 +3,18 @@
 //! `cargo test --test standin -- [--list] [--exact] [--jobs N] [filter…]`; with MOD_CTI_SLOW
 //! set (under a memory checker) all run in this process, one after another.
 
+mod harness;
 mod scenarios;
 #[path = "standin/mod.rs"]
 mod standin;
 #[path = "standin/strict/mod.rs"]
 mod strict;
 
+use harness::{Arguments, Queue, Report, Verdict};
 use scenarios::table::SCENARIOS;
 use scenarios::{Expect, Ring, Scenario, check};
 use standin::library;
 use standin::run::{Course, Stand, slowness};
-use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -39,6 +40,10 @@ impl Test {
             body: Box::new(body),
             offence: None,
         }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
     }
 
     pub fn offence(how: &'static str, shows: strict::Shows) -> Test {
@@ -190,7 +195,7 @@ fn run_one(name: &str) -> ExitCode {
     };
     let module = match test.offence {
         Some(_) => library::offender(),
-        None => library::module(),
+        None => harness::module(),
     };
     let wrong = match module.and_then(|module| Stand::start(&module)) {
         Ok(stand) => {
@@ -210,141 +215,63 @@ fn run_one(name: &str) -> ExitCode {
     unsafe { libc::_exit(if wrong.is_empty() { 0 } else { 1 }) }
 }
 
-/// One test in a process of its own; what it said if it failed.
-fn run_apart(test: &Test, preload: &std::path::Path) -> Result<String, String> {
-    let exe = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new(exe)
-        .env(ONE, &test.name)
-        .env("LD_PRELOAD", preload)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| error.to_string())?;
+/// One test in a process of its own.
+fn run_apart(test: &Test, preload: &std::path::Path) -> Verdict {
+    let exe = std::env::current_exe();
+    let output = exe.and_then(|exe| {
+        Command::new(exe)
+            .env(ONE, &test.name)
+            .env("LD_PRELOAD", preload)
+            .stdin(Stdio::null())
+            .output()
+    });
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => return vec![error.to_string()].into(),
+    };
     let said = [output.stdout, output.stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
     let ended = output.status;
-    match test.offence {
+    let lines = || said.lines().map(|line| line.trim_start().to_owned());
+    let mut wrong = match test.offence {
         Some(strict::Shows::Dies(words)) if ended.signal().is_some() && said.contains(words) => {
-            Ok(String::new())
+            return Verdict::default();
         }
-        Some(strict::Shows::Dies(words)) => Err(format!(
-            "    expected to die with {words:?}\n{said}    ({ended})"
-        )),
-        _ if ended.success() => Ok(said),
-        _ => Err(format!("{said}    ({ended})")),
-    }
-}
-
-struct Arguments {
-    list: bool,
-    exact: bool,
-    jobs: usize,
-    filters: Vec<String>,
-}
-
-fn arguments() -> Result<Arguments, String> {
-    let mut parsed = Arguments {
-        list: false,
-        exact: false,
-        jobs: 12,
-        filters: Vec::new(),
+        Some(strict::Shows::Dies(words)) => vec![format!("expected to die with {words:?}")],
+        _ if ended.success() => {
+            let note = lines().map(|line| format!("\n    {line}")).collect();
+            return Verdict {
+                note,
+                ..Verdict::default()
+            };
+        }
+        _ => Vec::new(),
     };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--list" => parsed.list = true,
-            "--exact" => parsed.exact = true,
-            "--jobs" => {
-                let number = words.next().and_then(|number| number.parse().ok());
-                parsed.jobs = number.ok_or("--jobs needs a number")?;
-            }
-            // What cargo's own test runner understands and we need not.
-            "--nocapture" | "--quiet" | "-q" | "--include-ignored" => {}
-            other if other.starts_with("--test-threads") || other.starts_with("--format") => {}
-            other if other.starts_with('-') => return Err(format!("unknown option {other}")),
-            filter => parsed.filters.push(filter.to_owned()),
-        }
-    }
-    Ok(parsed)
+    wrong.extend(lines());
+    wrong.push(format!("({ended})"));
+    wrong.into()
 }
 
-impl Arguments {
-    fn wants(&self, name: &str) -> bool {
-        let fits = |filter: &String| {
-            if self.exact {
-                name == filter
-            } else {
-                name.contains(filter.as_str())
-            }
-        };
-        self.filters.is_empty() || self.filters.iter().any(fits)
-    }
-}
-
-/// Counts, and says each result as soon as it is known.
-#[derive(Default)]
-struct Report {
-    passed: usize,
-    failed: usize,
-}
-
-impl Report {
-    fn add(&mut self, name: &str, began: Instant, result: Result<String, String>) {
-        let seconds = began.elapsed().as_secs_f32();
-        match result {
-            Ok(said) => {
-                self.passed += 1;
-                print!("ok      {name} ({seconds:.1} s)\n{said}");
-            }
-            Err(said) => {
-                self.failed += 1;
-                println!("FAILED  {name} ({seconds:.1} s)\n{said}");
-            }
-        }
-    }
-}
-
-fn run_all_here(wanted: &[Test], report: &mut Report) -> Result<(), String> {
-    let stand = Stand::start(&library::module()?)?;
-    for test in wanted.iter().filter(|test| test.offence.is_none()) {
-        let began = Instant::now();
-        let wrong = (test.body)(&stand);
-        let result = if wrong.is_empty() {
-            Ok(String::new())
-        } else {
-            Err(wrong.join("\n    "))
-        };
-        report.add(&test.name, began, result);
-    }
-    let began = Instant::now();
-    let left = unloaded(&stand);
-    report.add(
-        "unload",
-        began,
-        if left.is_empty() {
-            Ok(String::new())
-        } else {
-            Err(left.join("\n    "))
+fn run_all_here(wanted: Queue<Test>, report: &Report) -> Result<(), String> {
+    let stand = Stand::start(&harness::module()?)?;
+    wanted.work(report, Test::name, |test| match test.offence {
+        None => (test.body)(&stand).into(),
+        Some(_) => Verdict {
+            skipped: Some("it would end this process".to_owned()),
+            ..Verdict::default()
         },
-    );
+    });
+    let began = Instant::now();
+    report.add("unload", began, &unloaded(&stand).into());
     Ok(())
 }
 
-fn run_all_apart(wanted: Vec<Test>, jobs: usize, report: &mut Report) -> Result<(), String> {
+fn run_all_apart(wanted: Queue<Test>, jobs: usize, report: &Report) -> Result<(), String> {
     let preload = library::build()?;
-    let queue = Mutex::new(wanted.into_iter().collect::<VecDeque<_>>());
-    let report = Mutex::new(report);
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let next = queue.lock().unwrap().pop_front();
-                    let Some(test) = next else { return };
-                    let began = Instant::now();
-                    let result = run_apart(&test, &preload);
-                    report.lock().unwrap().add(&test.name, began, result);
-                }
-            });
+            scope.spawn(|| wanted.work(report, Test::name, |test| run_apart(test, &preload)));
         }
     });
     Ok(())
@@ -354,37 +281,29 @@ fn main() -> ExitCode {
     if let Ok(name) = std::env::var(ONE) {
         return run_one(&name);
     }
-    let arguments = match arguments() {
+    let arguments = match Arguments::read(12, &mut []) {
         Ok(arguments) => arguments,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
-    let wanted: Vec<Test> = tests()
-        .into_iter()
-        .filter(|test| arguments.wants(&test.name))
-        .collect();
+    let mut wanted = tests();
+    wanted.retain(|test| arguments.wants(&test.name));
     if arguments.list {
-        wanted
-            .iter()
-            .for_each(|test| println!("{}: test", test.name));
+        for test in &wanted {
+            println!("{}: test", test.name);
+        }
         return ExitCode::SUCCESS;
     }
-    let mut report = Report::default();
+    let (wanted, report) = (wanted.into_iter().collect(), Report::default());
     let done = if slowness() > 1 {
-        run_all_here(&wanted, &mut report)
+        run_all_here(wanted, &report)
     } else {
-        run_all_apart(wanted, arguments.jobs, &mut report)
+        run_all_apart(wanted, arguments.jobs, &report)
     };
     if let Err(error) = done {
-        println!("FAILED  {error}");
-        report.failed += 1;
+        report.add("the stand-in itself", Instant::now(), &vec![error].into());
     }
-    println!("{} passed, {} failed", report.passed, report.failed);
-    if report.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    report.end()
 }

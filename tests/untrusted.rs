@@ -13,14 +13,10 @@ const RESTORES: &[(&str, &str, &str)] = &[
         "the plan's and the directory's own hooks of the leg that has won",
     ),
     (
-        "src/call/winner.rs",
-        "give_back",
-        "the caller's own failure_causes and the like, after a join in early media",
-    ),
-    (
         "src/call/shield.rs",
         "give_back",
-        "the caller's own originate hooks and cancel key, when the ringing is over",
+        "the caller's own originate hooks and cancel key, when the ringing is over, and its \
+         failure_causes and the like, after a join in early media",
     ),
 ];
 

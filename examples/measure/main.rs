@@ -15,6 +15,8 @@
 //! Each row is a median with its 90th percentile. `ratio` is `cti_bridge` to `bridge`; `bridge's own` is the last calls of
 //! `bridge` to its first, which shows how quiet the machine was.
 
+#[path = "../../tests/harness/mod.rs"]
+mod harness;
 #[path = "../../tests/live/mod.rs"]
 mod live;
 #[path = "../../tests/scenarios/mod.rs"]

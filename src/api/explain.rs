@@ -3,9 +3,9 @@
 
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
-use crate::ring::{EarlyMedia, Mode};
+use crate::ring::{EarlyMedia, Mode, PartId, StageId};
 use crate::settings;
-use crate::settings::config::Config;
+use crate::settings::config::{Config, Kind, MODE};
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use crate::switch::text::{self, field, one_line};
@@ -37,7 +37,7 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
             let _ = writeln!(
                 said,
                 "part {} of {}, side by side with the others",
-                nth + 1,
+                PartId(nth),
                 plan.parts.len()
             );
         }
@@ -64,6 +64,9 @@ fn explain_part(
     for problem in &problems {
         let _ = writeln!(said, "  note: {problem}");
     }
+    if !settings.delay.is_zero() {
+        let _ = writeln!(said, "begins after {} s", settings.delay.as_secs_f64());
+    }
     let mut stages = Vec::new();
     for (at, stage) in part.stages.iter().enumerate() {
         let contacts::Resolved {
@@ -76,21 +79,38 @@ fn explain_part(
         let alive = alive.count();
         let last = at + 1 == part.stages.len();
         let may_grow = late_join && found.iter().any(|contact| contact.user.is_some());
-        let limit = settings.stage_limit(last);
-        let company = alive > 1 || plan.parts.len() > 1;
+        let times = found.iter().filter(|contact| contact.dead.is_none());
+        let times: Vec<_> = times
+            .map(|contact| settings::leg(contact, lookup, &globals).0)
+            .collect();
+        let shifted = times.iter().filter(|leg| leg.held.is_zero());
+        let first = shifted.map(|leg| leg.delay).min().unwrap_or_default();
+        let own = times.iter().filter_map(|leg| {
+            let delay = match leg.held {
+                Duration::ZERO => leg.delay - first,
+                held => held + leg.delay,
+            };
+            Some(delay + leg.timeout?)
+        });
+        // In a progressive plan the stages before the last ring on beside the next.
         let joined = settings.mode == Mode::Progressive && part.stages.len() > 1;
+        let longest = own.max().filter(|_| last || !joined).unwrap_or_default();
+        let limit = settings.stage_limit(last, longest);
+        let company = alive > 1 || plan.parts.len() > 1;
         let media = match settings.early_media_of(!company && !joined, last && !may_grow) {
             EarlyMedia::Ignore => "the caller hears ringing; early media is ignored",
             EarlyMedia::Relay => "early media is relayed to the caller, only an answer counts",
             EarlyMedia::Core => "early media passes both ways",
-            EarlyMedia::Silent => "only an answer counts; a 183 is not told of",
         };
         let _ = writeln!(
             said,
-            "stage {} of {}: {alive} ring together for {} s; {media}",
-            at + 1,
+            "stage {} of {}: {alive} ring together {}; {media}",
+            StageId(at),
             part.stages.len(),
-            limit.as_secs_f64()
+            limit.map_or("without a limit".to_owned(), |limit| format!(
+                "for {} s",
+                limit.as_secs_f64()
+            ))
         );
         let legs: Vec<_> = found
             .iter()
@@ -100,8 +120,8 @@ fn explain_part(
             let _ = writeln!(said, "    note: {line}");
         }
         stages.push(json!({
-            "stage": at + 1,
-            "timeout_ms": ms(limit),
+            "stage": StageId(at),
+            "timeout_ms": limit.map(ms),
             "early_media": media,
             "legs": legs,
             "dropped": dropped,
@@ -125,7 +145,8 @@ fn explain_part(
     }
     json!({
         "timeout_ms": settings.timeout.map(ms),
-        "mode": settings.mode.name(),
+        "delay_ms": ms(settings.delay),
+        "mode": MODE.show(&settings.mode),
         "late_join": late_join,
         "wait_register_ms": settings.wait_register.map(ms),
         "notes": problems,
@@ -144,6 +165,7 @@ fn leg(
     said: &mut String,
 ) -> Value {
     let (times, problems) = settings::leg(contact, lookup, globals);
+    let delay = times.held + times.delay;
     let dead = contact.dead.map(cause_name);
     let mut line = format!(
         "  {} -> {}",
@@ -154,7 +176,7 @@ fn leg(
         let _ = write!(line, "  cannot ring: {cause}");
     }
     for (what, time) in [
-        ("from", Some(times.delay).filter(|delay| !delay.is_zero())),
+        ("from", Some(delay).filter(|delay| !delay.is_zero())),
         ("for", times.timeout),
         ("must ring within", times.progress_timeout),
     ] {
@@ -170,7 +192,7 @@ fn leg(
         "target": contact.target,
         "contact": contact.dial_string,
         "dead": dead,
-        "delay_ms": ms(times.delay),
+        "delay_ms": ms(delay),
         "timeout_ms": times.timeout.map(ms),
         "progress_timeout_ms": times.progress_timeout.map(ms),
         "notes": problems,

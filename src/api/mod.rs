@@ -71,34 +71,8 @@ pub fn run(shared: &Shared, calls: &Calls, line: &str, caller: Option<&Channel<'
 }
 
 fn status(shared: &Shared, calls: &Calls) -> String {
-    let config = shared.config();
     let mut text = format!("+OK {} calls in progress\n", calls.len());
-    let seconds = |time: std::time::Duration| format!("{} s", time.as_secs_f64());
-    let rows = [
-        (
-            "call-timeout",
-            config.call_timeout.map_or("none".to_owned(), seconds),
-        ),
-        ("stage-timeout", seconds(config.stage_timeout)),
-        ("last-stage-timeout", seconds(config.last_stage_timeout)),
-        ("missed", format!("{:?}", config.missed).to_lowercase()),
-        (
-            "early-media",
-            config.early_media.map_or("auto".to_owned(), |choice| {
-                format!("{choice:?}").to_lowercase()
-            }),
-        ),
-        ("mode", config.mode.name().to_owned()),
-        ("late-join", config.late_join.to_string()),
-        (
-            "wait-register",
-            config.wait_register.map_or("none".to_owned(), seconds),
-        ),
-        ("max-targets", config.max_targets.to_string()),
-        ("contact-endpoints", config.contact_endpoints.join(",")),
-        ("history", config.history.to_string()),
-    ];
-    for (name, value) in rows {
+    for (name, value) in shared.config().rows() {
         let _ = writeln!(text, "{name:20} {value}");
     }
     text

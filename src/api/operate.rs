@@ -107,7 +107,7 @@ fn as_json(call: &Call) -> serde_json::Value {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
     let part = |part: &Ringing| {
         json!({
-            "part": part.part + 1,
+            "part": part.part,
             "stage": part.stage,
             "stages": part.stages,
             "stage_left_ms": ms(part.stage_left),
@@ -157,7 +157,7 @@ fn describe(call: &Call, out: &mut String) {
         };
         let which = match call.plan.parts.len() {
             1 => String::new(),
-            parts => format!("part {} of {parts}, ", part.part + 1),
+            parts => format!("part {} of {parts}, ", part.part),
         };
         let _ = writeln!(
             out,
@@ -222,7 +222,7 @@ type Ordered = Result<(Vec<Event>, String), String>;
 
 /// Nobody has answered yet.
 fn steerable(ring: &Ring) -> Result<(), String> {
-    let answered = |leg: LegId| ring.legs()[leg].answered.is_some();
+    let answered = |leg: LegId| ring.leg(leg).answered.is_some();
     match ring.steerable() {
         true => Ok(()),
         false if ring.winner().is_some_and(answered) => Err("it was answered".to_owned()),
@@ -287,7 +287,9 @@ fn drop_leg(
                 || known.target == which
                 || known.plain_target == which
         };
-        let legs = (0..known.len()).filter(|&leg| named(&known[leg]) && ring.droppable(leg));
+        let legs = (0..known.len())
+            .map(LegId)
+            .filter(|&leg| named(&known[leg.0]) && ring.droppable(leg));
         let legs: Vec<Event> = legs.map(Event::Drop).collect();
         if legs.is_empty() {
             return Err(format!("no leg {which:?} rings"));
@@ -311,7 +313,7 @@ fn add(
                 "joined in early media, as the plan says: nobody can ring beside it".to_owned(),
             );
         }
-        Ok((parts[0].part, parts[0].stage - 1))
+        Ok((parts[0].part, parts[0].stage))
     })?;
     call.operator_adds(at, stage, tell)
 }

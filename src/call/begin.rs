@@ -39,6 +39,7 @@ fn refuse(shared: &Shared, caller: &Session<'_>, text: &str, error: &str) {
     verdict::refused(caller, shared, error);
     event::refused(&uuid, text, error, verdict::REFUSED);
     caller.handle_cause(verdict::REFUSED);
+    verdict::goes_on(caller);
 }
 
 fn ring(shared: &Arc<Shared>, calls: &Calls, caller: &Session<'_>, plan: Plan, text: &str) {
@@ -139,7 +140,10 @@ fn read_settings(
     let hears = Hears::new(caller, &of_caller, parts.len(), cancel_key, campon);
     if caller.bypasses_media() {
         for (settings, _) in &mut parts {
-            settings.early_media = Some(without_media(settings.early_media));
+            // Where the switch does not touch the media, the endpoint itself passes every phone's
+            // early media on to the caller. To join the two would end the application at once,
+            // with nobody to look after deadlines and further stages: only an answer wins.
+            settings.early_media = Some(EarlyMedia::Ignore);
         }
     }
     let debug = settings::said("cti_debug", &of_caller, channel);
@@ -152,16 +156,6 @@ fn read_settings(
         debug: debug.is_some_and(|value| is_true(&value)),
     };
     (parts, setting)
-}
-
-/// Where the switch does not touch the media, the endpoint itself passes every phone's early media
-/// on to the caller. To join the two would end the application at once, with nobody to look after
-/// deadlines and further stages: only an answer wins.
-fn without_media(asked: Option<EarlyMedia>) -> EarlyMedia {
-    match asked {
-        Some(EarlyMedia::Silent) => EarlyMedia::Silent,
-        _ => EarlyMedia::Ignore,
-    }
 }
 
 /// However the call ends (a panic too), nothing of it stays behind.
@@ -231,4 +225,5 @@ fn finish(
     } else {
         caller.handle_cause(cause);
     }
+    verdict::goes_on(caller);
 }

@@ -56,7 +56,7 @@ impl Hand<'_> {
         const PATIENCE: Duration = Duration::from_secs(5);
         let own = {
             let state = self.call.state.lock();
-            state.contacts.get(leg)?.variables.clone()
+            state.contacts.get(leg.0)?.variables.clone()
         };
         let globals = self.call.globals_of(leg);
         let said = |name: &str| {

@@ -5,6 +5,7 @@
 use super::look_up::LookUp;
 use super::originated::Originated;
 use super::relay::Relay;
+use super::shield::Loan;
 use super::{Call, State};
 use crate::ring::{Cause, Command, Event, LegId, Outcome};
 use crate::switch::{LockedSession, Session};
@@ -34,6 +35,7 @@ pub struct Desk {
     pub winner: Option<LegId>,
     /// Joined in early media: whether it answers is told when it does.
     pub early: Option<LegId>,
+    /// While a leg is joined in early media.
     pub loan: Option<Loan>,
     pub originated: Originated,
     /// The caller has handed the call over to somebody who waits for the answer.
@@ -67,9 +69,6 @@ pub struct Hand<'a> {
     /// Work is over when the mailbox has another one.
     pub term: u64,
 }
-
-/// Variables of the caller's that have another value while this leg is joined in early media.
-pub struct Loan(pub Vec<(&'static str, Option<String>)>);
 
 impl Hand<'_> {
     /// Have the machine read an event, tell what has changed, and note what is to be done.

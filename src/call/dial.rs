@@ -17,14 +17,14 @@ impl Hand<'_> {
         let call = self.call;
         let (part, contact) = {
             let state = call.state.lock();
-            let Some(contact) = state.contacts.get(leg) else {
+            let Some(contact) = state.contacts.get(leg.0) else {
                 return;
             };
-            (state.ring.legs()[leg].part, contact.clone())
+            (state.ring.leg(leg).part, contact.clone())
         };
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
-        let number = format!("{}.{leg}", call.serial);
+        let number = format!("{}.{}", call.serial, leg.0);
         let made = handle(
             self.caller.channel(),
             &call.globals[part],
@@ -42,7 +42,7 @@ impl Hand<'_> {
                 session.hear_messages(call.shared.hooks.messages);
                 // What its hooks bring belongs to a leg that is known.
                 let uuid = session.uuid();
-                if let Some(known) = call.state.lock().known.get_mut(leg) {
+                if let Some(known) = call.state.lock().known.get_mut(leg.0) {
                     known.uuid = Some(uuid);
                 }
             }
@@ -79,10 +79,16 @@ fn handle(
     {
         globals.set("forked_dial", "true");
     }
+    if endpoint.eq_ignore_ascii_case("loopback") {
+        let hops = hops_left(caller, &globals, &contact.variables);
+        globals.set(HOPS, hops.to_string());
+    }
     let pair = |name: &'_ str, value: &'_ str| (name.to_owned(), value.to_owned());
     let ours = |name: &str| OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
     let own = contact.variables.iter();
     let own = own.filter(|it| !ours(&it.name) && !is_of_the_winner(&it.name));
+    let looped = endpoint.eq_ignore_ascii_case("loopback");
+    let own = own.filter(|it| !looped || !it.name.eq_ignore_ascii_case(HOPS));
     let mut own: Vec<_> = own.map(|it| pair(&it.name, &it.value)).collect();
     own.push(pair(LEG_VARIABLE, number));
     let mut handle = DialHandle::new(
@@ -95,6 +101,26 @@ fn handle(
     )?;
     handle.nested_variables = globals.get("origination_nested_vars").is_some_and(is_true);
     Some(handle)
+}
+
+/// Core's name for Max-Forwards.
+const HOPS: &str = "max_forwards";
+
+/// How many hops a leg has. Core counts them for each leg, but the far half of a `loopback/` is a
+/// new caller who would begin anew, and a plan that leads to itself would never end. A plan may
+/// leave it fewer.
+fn hops_left(caller: &dyn Caller, globals: &Variables, own: &Variables) -> i32 {
+    /// As core begins.
+    const MOST: i32 = 70;
+    let read = |value: &str| value.trim().parse().ok();
+    let left = caller
+        .variable(HOPS)
+        .as_deref()
+        .and_then(read)
+        .unwrap_or(MOST)
+        - 1;
+    let asked = own.get(HOPS).or_else(|| globals.get(HOPS)).and_then(read);
+    asked.map_or(left, |asked| left.min(asked))
 }
 
 /// Hooks of a leg that core runs at the end of its originate: for the winner alone, and ours ends
@@ -110,7 +136,7 @@ fn is_of_the_winner(name: &str) -> bool {
 impl Hand<'_> {
     /// This leg has won: what the plan has run for it then.
     pub fn run_hooks_of_the_winner(&self, leg: LegId, session: &Session<'_>) {
-        let own = match self.call.state.lock().contacts.get(leg) {
+        let own = match self.call.state.lock().contacts.get(leg.0) {
             Some(contact) => contact.variables.clone(),
             None => return,
         };

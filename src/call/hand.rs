@@ -5,6 +5,7 @@
 use super::Call;
 use super::desk::{Decision, Hand};
 use super::mailbox::{Mail, Waits};
+use super::verdict;
 use crate::ring::{Cause, Command, Event, LegId, Ring, Time};
 use crate::switch::{LockedSession, Session};
 use crate::tell::event::Announcement;
@@ -39,6 +40,8 @@ impl Hand<'_> {
                 || self.stands_in && self.talks() && self.call.mailbox.stays_away(self.term)
             {
                 return;
+            } else if self.has_lost_caller() {
+                self.feed(Event::CallerGone);
             } else if let Some(leg) = self.desk.dials.pop_front() {
                 self.dial(leg);
             } else {
@@ -51,7 +54,7 @@ impl Hand<'_> {
     fn talks(&self) -> bool {
         self.call.look(|ring| {
             let winner = ring.winner();
-            winner.is_some_and(|leg| ring.legs()[leg].answered.is_some())
+            winner.is_some_and(|leg| ring.leg(leg).answered.is_some())
         })
     }
 
@@ -82,7 +85,7 @@ impl Hand<'_> {
                 return;
             }
             // Nobody is answered for a caller who has left, nor looked up.
-            if !self.stands_in && self.is_gone() && !self.call.look(|ring| ring.over()) {
+            if self.has_lost_caller() {
                 self.feed(Event::CallerGone);
             }
         }
@@ -107,6 +110,11 @@ impl Hand<'_> {
     pub fn is_gone(&mut self) -> bool {
         self.desk.transferred |= self.caller.is_transferred_early();
         !self.caller.ready() && !self.desk.transferred
+    }
+
+    /// He has left, on his own thread, and the call is not over yet.
+    fn has_lost_caller(&mut self) -> bool {
+        !self.stands_in && self.is_gone() && !self.call.look(|ring| ring.over())
     }
 
     /// The leg is up and in our hands, or joined with the caller.
@@ -210,6 +218,7 @@ impl Hand<'_> {
         if let Some(session) = self.desk.legs.remove(&leg) {
             session.hear_no_messages(self.call.shared.hooks.messages);
             session.originated();
+            verdict::failed_for_now(self.caller);
             self.desk.originated.ended(leg, &session);
             if self.call.hears.keeps_reports && !self.talks() {
                 self.desk.over.push(session);
@@ -236,7 +245,9 @@ impl Hand<'_> {
                     seen.push(Event::Ended { leg, cause });
                 }
             } else if let Some(uuid) = session.swapped_for() {
-                swapped.push((leg, uuid));
+                if !self.call.look(|ring| ring.over()) {
+                    swapped.push((leg, uuid));
+                }
             } else if session.answered() {
                 seen.push(Event::Answered(leg));
             } else if session.taken_away() {
@@ -266,7 +277,7 @@ impl Hand<'_> {
         let Some(session) = LockedSession::locate(uuid) else {
             return;
         };
-        if let Some(known) = self.call.state.lock().known.get_mut(leg) {
+        if let Some(known) = self.call.state.lock().known.get_mut(leg.0) {
             known.uuid = Some(uuid.to_owned());
         }
         if let Some(before) = self.desk.legs.remove(&leg) {
@@ -304,11 +315,10 @@ impl Hand<'_> {
         if !self.caller.ready() && !self.is_gone() {
             return self.sleep(BACKSTOP);
         }
+        if self.has_lost_caller() {
+            return self.feed(Event::CallerGone);
+        }
         if self.is_gone() {
-            let over = call.look(|ring| ring.over());
-            if !over {
-                return self.feed(Event::CallerGone);
-            }
             return self.sleep(OFTEN);
         }
         if !call.mailbox.is_empty() {

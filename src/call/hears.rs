@@ -201,6 +201,7 @@ impl Hand<'_> {
             return;
         };
         self.caller.show_callee(&peer);
+        peer.await_codec();
         codec::inherit(self.caller, &peer);
         if self.caller.pre_answer() {
             self.desk.relay = Relay::start(&call.shared.pool, leg, peer, caller);

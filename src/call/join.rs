@@ -56,6 +56,7 @@ pub fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId) -> Joined {
         // Of a call that was answered nobody is told the CDRs of those that failed.
         call.hand(caller).desk.over.clear();
         session.hear_no_messages(call.shared.hooks.messages);
+        call.note_status(leg, session);
         told = Some(verdict::answered(call, caller, leg));
         call.mailbox.set_away(true);
         call.write_down();
@@ -64,9 +65,8 @@ pub fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId) -> Joined {
     } else {
         let mut hand = call.hand(caller);
         hand.desk.early = Some(leg);
-        if call.look(|ring| ring.may_resume(leg)) {
-            hand.lend();
-        }
+        // Should it fail, the call's cause decides what comes then, and not this leg's alone.
+        hand.lend();
         drop(hand);
         stood_in(call, || caller.bridge(session));
         call.mailbox.set_away(false);
@@ -75,7 +75,7 @@ pub fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId) -> Joined {
     hand.read_mail();
     hand.over(leg, session);
     hand.desk.early = None;
-    let was_lent = hand.give_back();
+    hand.give_back();
     // Others ring beside the one in early media: for nobody, when the caller has left.
     let left = hand.is_gone() && call.look(|ring| ring.losers_open());
     if left {
@@ -93,17 +93,14 @@ pub fn join(call: &Arc<Call>, caller: &Session<'_>, leg: LegId) -> Joined {
     }
     match told {
         Some(mut told) => {
-            told.parted(call, caller);
+            told.parted(call, caller, session);
             Joined::Over(told)
         }
         None if session.answered() => Joined::Over(verdict::answered(call, caller, leg)),
         None => {
+            // Core was kept from what it does with the caller of a bridge that has failed.
             let (outcome, cause) = call.look(|ring| ring.unanswered(leg));
-            if was_lent {
-                // Core was kept from what it does with the caller of a bridge that has failed.
-                return Joined::Failed { outcome, cause };
-            }
-            Joined::Over(verdict::failed(call, caller, outcome, cause))
+            Joined::Failed { outcome, cause }
         }
     }
 }

@@ -43,7 +43,7 @@ impl Call {
                 Ok(joined) => tracing::debug!(
                     uuid,
                     "cti_bridge: {joined} device(s) of {target} registered and join stage {}",
-                    at.1 + 1
+                    at.1
                 ),
                 Err(why @ NotAdded::Limit(_)) => tracing::warn!(uuid, "cti_bridge: {why}"),
                 Err(_) => {}

@@ -7,7 +7,7 @@ use super::verdict::REFUSED;
 use super::{Call, NotAdded};
 use crate::contacts::{self, Afar, Caller, Contact, Resolved};
 use crate::plan::{self, Stage, Target, Variables};
-use crate::ring::{Event, NewLeg, PartId, Time};
+use crate::ring::{Event, NewLeg, PartId, StageId, Time};
 use crate::settings;
 use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
@@ -24,7 +24,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 pub struct LookUp {
     number: u64,
     part: PartId,
-    stage: usize,
+    stage: StageId,
     /// How many targets nothing is known of yet.
     open: usize,
     /// What is known and does not ring yet, by the target's place in the stage.
@@ -45,7 +45,7 @@ pub struct Found {
 }
 
 impl Hand<'_> {
-    pub fn look_up(&mut self, part: PartId, stage: usize) {
+    pub fn look_up(&mut self, part: PartId, stage: StageId) {
         let call = self.call;
         // Nobody waits any more for what another attempt would find.
         let earlier = |it: &LookUp| it.part != part || it.stage < stage;
@@ -128,7 +128,7 @@ impl Hand<'_> {
     fn found(
         &mut self,
         part: PartId,
-        stage: usize,
+        stage: StageId,
         mut found: Vec<(usize, Found)>,
         more: bool,
         before: u64,
@@ -153,7 +153,7 @@ impl Hand<'_> {
         }
         if contacts.len() > room {
             let count = had + contacts.len();
-            let stage = stage + 1;
+            
             let error =
                 format!("stage {stage} has {count} contacts, more than max-targets ({limit})");
             tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
@@ -189,7 +189,7 @@ impl Hand<'_> {
     /// An operator's further target, or a device that has registered late.
     pub fn add(
         &mut self,
-        at: (usize, usize),
+        at: (PartId, StageId),
         mut found: Found,
         again: bool,
         tell: impl FnOnce(usize) -> Option<Announcement>,
@@ -259,7 +259,7 @@ impl Call {
         contacts.into_iter().map(leg).collect()
     }
 
-    fn watch(&self, at: (usize, usize), users: Vec<(String, Target)>) {
+    fn watch(&self, at: (PartId, StageId), users: Vec<(String, Target)>) {
         let ours: Weak<dyn crate::registrations::Waits> = self.ours.clone();
         self.shared
             .registrations
@@ -270,7 +270,7 @@ impl Call {
     /// it could not. For an operator's thread, which waits for the directory and for the hand.
     pub fn operator_adds(
         &self,
-        at: (usize, usize),
+        at: (PartId, StageId),
         targets: &plan::Stage,
         tell: impl FnOnce(&str) -> Announcement + Send + 'static,
     ) -> Result<String, String> {

@@ -24,7 +24,9 @@ mod winner;
 
 use crate::contacts::Contact;
 use crate::plan::{Plan, Variables};
-use crate::ring::{Cause, Command, Event, Leg, LegId, LegState, NewLeg, PartId, Ring, Time};
+use crate::ring::{
+    Cause, Command, Event, Leg, LegId, LegState, NewLeg, PartId, Ring, StageId, Time,
+};
 use crate::shared::Shared;
 use crate::switch::{LockedSession, Session};
 use crate::tell::event::{self, Announcement};
@@ -168,7 +170,7 @@ impl Call {
         let commands = state.ring.handle(now, event);
         // Also a stage of which nothing can be dialled: its legs' ends are told as well.
         let stage = state.ring.legs().get(first).filter(|_| begins);
-        let stage = stage.map(|leg| leg.stage + 1);
+        let stage = stage.map(|leg| leg.stage);
         let news = event::news(&state.ring, &mut state.known, stage);
         self.arm_next(&mut guard);
         (commands, news)
@@ -233,23 +235,26 @@ impl Call {
         }
     }
 
-    /// What the phone has said, by the leg's own variables.
+    /// What the phone has said, by the leg's own variables. One that was challenged before its
+    /// answer keeps the challenge in them.
     fn note_status(&self, leg: LegId, session: &Session<'_>) {
-        let status = session
-            .variable("sip_invite_failure_status")
-            .or_else(|| session.variable("sip_term_status"));
-        if let Some(known) = self.state.lock().known.get_mut(leg) {
-            known.sip_code = status.and_then(|status| status.parse().ok());
+        let said = |name: &str| session.variable(name)?.parse().ok();
+        let code = match session.answered() {
+            true => session.is_dialled_by_sip().then_some(200),
+            false => said("sip_invite_failure_status").or_else(|| said("sip_term_status")),
+        };
+        if let Some(known) = self.state.lock().known.get_mut(leg.0) {
+            known.sip_code = code;
         }
     }
 
     fn uuid_of(&self, leg: LegId) -> Option<String> {
         let state = self.state.lock();
-        state.known.get(leg).and_then(|known| known.uuid.clone())
+        state.known.get(leg.0).and_then(|known| known.uuid.clone())
     }
 
     fn globals_of(&self, leg: LegId) -> &Variables {
-        &self.globals[self.look(|ring| ring.legs()[leg].part)]
+        &self.globals[self.look(|ring| ring.leg(leg).part)]
     }
 
     /// Fire an event of this call, in the order of its story.
@@ -280,14 +285,14 @@ impl State {
         contact: &'a Contact,
     ) -> impl Iterator<Item = (LegId, &'a Leg)> {
         let legs = self.ring.legs().iter().zip(&self.contacts).enumerate();
-        let same = move |(_, (leg, other)): &(LegId, (&Leg, &Contact))| {
+        let same = move |(_, (leg, other)): &(usize, (&Leg, &Contact))| {
             leg.part == part
                 && contact.dead.is_none()
                 && other.dead.is_none()
                 && other.dial_string == contact.dial_string
                 && self.ring.of_this_attempt(leg)
         };
-        legs.filter(same).map(|(id, (leg, _))| (id, leg))
+        legs.filter(same).map(|(id, (leg, _))| (LegId(id), leg))
     }
 
     /// It rings, or is still to start; who is about to end does neither.
@@ -296,22 +301,22 @@ impl State {
         legs.any(|(leg, _)| self.ring.droppable(leg))
     }
 
-    fn has_rung(&self, part: PartId, stage: usize, contact: &Contact) -> bool {
+    fn has_rung(&self, part: PartId, stage: StageId, contact: &Contact) -> bool {
         let mut legs = self.legs_to(part, contact);
         legs.any(|(_, leg)| leg.stage == stage)
     }
 
-    /// How many of the legs from this one on ring, or are still to start.
-    fn open_since(&self, first: LegId) -> usize {
-        let legs = self.ring.legs().iter().skip(first);
+    /// How many legs ring, or are still to start.
+    fn open(&self) -> usize {
+        let legs = self.ring.legs().iter();
         legs.filter(|leg| leg.state != LegState::Ended).count()
     }
 
     /// Leaves the contacts of a stage that are to ring: one that an earlier stage still rings, or
     /// that has had its turn in this one, does not ring twice. How many the stage has already.
-    fn new_of(&self, part: PartId, stage: usize, contacts: &mut Vec<Contact>) -> usize {
+    fn new_of(&self, part: PartId, stage: StageId, contacts: &mut Vec<Contact>) -> usize {
         let had = || self.ring.found_of(part, stage);
-        let alive = had().filter_map(|leg| self.contacts.get(leg).filter(|it| it.dead.is_none()));
+        let alive = had().filter_map(|leg| self.contacts.get(leg.0).filter(|it| it.dead.is_none()));
         let turns: HashSet<_> = alive.map(|it| it.dial_string.as_str()).collect();
         let new = |it: &Contact| !turns.contains(it.dial_string.as_str()) && !self.rings(part, it);
         contacts.retain(|it| it.dead.is_some() || new(it));
@@ -322,7 +327,7 @@ impl State {
     /// One that rings already does not ring twice; one that has had its turn only if `again`.
     fn added(
         &mut self,
-        (part, stage): (PartId, usize),
+        (part, stage): (PartId, StageId),
         mut found: Vec<(Contact, NewLeg)>,
         limit: usize,
         again: bool,
@@ -335,7 +340,7 @@ impl State {
         if found.is_empty() {
             return Err(NotAdded::Rings);
         }
-        if self.open_since(0) + found.len() > limit {
+        if self.open() + found.len() > limit {
             return Err(NotAdded::Limit(limit));
         }
         let legs = self.add(found);

@@ -66,6 +66,6 @@ impl Calls {
     pub fn of_leg(&self, variable: &str) -> Option<(Arc<Call>, LegId)> {
         let (serial, leg) = variable.split_once('.')?;
         let call = self.0.lock().calls.get(&serial.parse().ok()?).cloned()?;
-        Some((call, leg.parse().ok()?))
+        Some((call, LegId(leg.parse().ok()?)))
     }
 }

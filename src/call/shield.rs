@@ -1,6 +1,6 @@
-//! Variables of the caller's that core must not see while we ring, since it would act on
-//! them once a stage, or wrongly. They are taken away at the start and given back at the
-//! end, however the call ends.
+//! Variables of the caller's that core must not see for a while, because it would act on them
+//! once a stage, or wrongly. They have another value meanwhile, or none, and are given back.
+//! The shield keeps the hooks of an originate away as long as we ring, however the call ends.
 
 use crate::switch::Channel;
 
@@ -15,9 +15,30 @@ const KEPT: [&str; 5] = [
 ];
 const CANCEL_KEY: &str = "origination_cancel_key";
 
+/// The caller's own values of variables that have another one meanwhile.
+#[derive(Default)]
+pub struct Loan(Vec<(String, Option<String>)>);
+
+impl Loan {
+    pub fn of(caller: &Channel<'_>, meanwhile: &[(&str, Option<&str>)]) -> Loan {
+        let kept = |(name, _): &(&str, _)| ((*name).to_owned(), caller.variable(name));
+        let loan = Loan(meanwhile.iter().map(kept).collect());
+        for (name, value) in meanwhile {
+            caller.set(name, *value);
+        }
+        loan
+    }
+
+    pub fn give_back(&mut self, caller: &Channel<'_>) {
+        for (name, value) in self.0.drain(..) {
+            caller.restore(&name, value.as_deref());
+        }
+    }
+}
+
 pub struct Shield<'a> {
     caller: &'a Channel<'a>,
-    taken: Vec<(String, String)>,
+    taken: Loan,
 }
 
 impl<'a> Shield<'a> {
@@ -25,12 +46,12 @@ impl<'a> Shield<'a> {
     pub fn raise(caller: &'a Channel<'a>) -> Shield<'a> {
         let mut shield = Shield {
             caller,
-            taken: Vec::new(),
+            taken: Loan::default(),
         };
         shield.take();
         if shield.has("pre_originate") {
             // What they run may set or need any of these.
-            shield.give_back();
+            shield.taken.give_back(caller);
             caller.run_hooks("pre_originate");
             shield.take();
         }
@@ -38,32 +59,19 @@ impl<'a> Shield<'a> {
     }
 
     fn take(&mut self) {
-        let caller = self.caller;
-        let names = caller.names_with(&KEPT);
-        self.taken = names
-            .into_iter()
-            .filter_map(|name| Some((caller.variable(&name)?, name)))
-            .map(|(value, name)| (name, value))
-            .collect();
-        for (name, _) in &self.taken {
-            caller.set(name, None);
-        }
-    }
-
-    fn give_back(&mut self) {
-        for (name, value) in self.taken.drain(..) {
-            self.caller.restore(&name, Some(&value));
-        }
+        let names = self.caller.names_with(&KEPT);
+        let away: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
+        self.taken = Loan::of(self.caller, &away);
     }
 
     fn has(&self, moment: &str) -> bool {
-        self.taken.iter().any(|(name, _)| name.contains(moment))
+        self.taken.0.iter().any(|(name, _)| name.contains(moment))
     }
 
     /// The key with which the caller gives up.
     pub fn cancel_key(&self) -> Option<u8> {
-        let (_, keys) = self.taken.iter().find(|(name, _)| name == CANCEL_KEY)?;
-        keys.bytes().next()
+        let (_, keys) = self.taken.0.iter().find(|(name, _)| name == CANCEL_KEY)?;
+        keys.as_ref()?.bytes().next()
     }
 
     /// The ringing is over: the variables are back, and what stands there for the end of an
@@ -79,6 +87,6 @@ impl<'a> Shield<'a> {
 
 impl Drop for Shield<'_> {
     fn drop(&mut self) {
-        self.give_back();
+        self.taken.give_back(self.caller);
     }
 }

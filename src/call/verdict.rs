@@ -3,7 +3,7 @@
 //! Core sets variables of its own for each leg; ours come after them.
 
 use super::Call;
-use crate::ring::{Cause, LegId, Outcome};
+use crate::ring::{Cause, LegId, Outcome, StageId};
 use crate::shared::Shared;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
@@ -46,6 +46,49 @@ fn forget(caller: &Channel<'_>) {
     }
 }
 
+/// Where core keeps how a caller's last bridge has ended. The second outranks the caller's own
+/// hangup cause: his SIP status is taken from it.
+const LAST_BRIDGE: [&str; 2] = [
+    "last_bridge_hangup_cause",
+    "last_bridge_proto_specific_hangup_cause",
+];
+/// … and what the phone said that failed last.
+const FAILURE: [&str; 2] = ["sip_invite_failure_status", "sip_invite_failure_phrase"];
+
+/// Each leg that ends leaves its own end on the caller: instead of the last one's he has the
+/// call's. `code`: what a phone has said, if this is its cause.
+fn last_bridge(caller: &Channel<'_>, cause: Cause, code: Option<u16>) {
+    let status = code.map(|code| code.to_string());
+    caller.set(LAST_BRIDGE[0], Some(&cause_name(cause)));
+    let specific = status.as_ref().map(|status| format!("sip:{status}"));
+    caller.set(LAST_BRIDGE[1], specific.as_deref());
+    // A caller who has left has his own there.
+    if caller.up() && caller.variable(FAILURE[0]) != status {
+        caller.set(FAILURE[0], status.as_deref());
+        caller.set(FAILURE[1], None);
+    }
+}
+
+/// A leg has failed and the call goes on: should somebody end the caller meanwhile, the status that
+/// he is told is not this leg's.
+pub fn failed_for_now(caller: &Channel<'_>) {
+    caller.set(LAST_BRIDGE[1], None);
+}
+
+/// The dialplan goes on after a failed call: how it ends the caller is told him, and no phone of
+/// this call has a say in that.
+pub fn goes_on(caller: &Channel<'_>) {
+    if caller.up() {
+        caller.set(LAST_BRIDGE[1], None);
+    }
+}
+
+/// A status that a phone has sent us says the same where it is passed on. Not so a challenge, or a
+/// redirection, without its headers.
+fn may_pass(code: &u16) -> bool {
+    (400..700).contains(code) && ![401, 407].contains(code)
+}
+
 /// A plan that rings nobody.
 pub fn refused(caller: &Channel<'_>, shared: &Shared, error: &str) {
     forget(caller);
@@ -55,12 +98,13 @@ pub fn refused(caller: &Channel<'_>, shared: &Shared, error: &str) {
     caller.set("cti_ring_ms", Some("0"));
     caller.set("cti_legs", Some("[]"));
     outcome(caller, Outcome::Invalid, REFUSED);
+    last_bridge(caller, REFUSED, None);
     shared.metrics.call_refused();
 }
 
 /// The winner answered while it rang, and so has the caller: how long was that?
 pub fn caller_answered(call: &Call, leg: LegId) {
-    let answered = call.look(|ring| ring.legs()[leg].answered);
+    let answered = call.look(|ring| ring.leg(leg).answered);
     if let Some(at) = answered {
         let waited = call.age().saturating_sub(at);
         call.shared.metrics.caller_answered(waited);
@@ -72,7 +116,7 @@ pub struct Verdict {
     how: Outcome,
     cause: Cause,
     ring_ms: u64,
-    stage: usize,
+    stage: StageId,
     winner: Option<String>,
     error: Option<String>,
     legs: Vec<LegReport>,
@@ -105,6 +149,12 @@ pub fn failed(call: &Call, caller: &Channel<'_>, how: Outcome, cause: Cause) -> 
         caller.set("cti_error", Some(error));
     }
     verdict.tell(caller);
+    let teller = match verdict.how {
+        Outcome::Cancelled | Outcome::Invalid => None,
+        _ => call.look(|ring| ring.teller(cause)),
+    };
+    let code = teller.and_then(|leg| verdict.legs.get(leg.0)?.sip_code);
+    last_bridge(caller, cause, code.filter(may_pass));
     verdict
 }
 
@@ -121,8 +171,14 @@ fn verdict(call: &Call, how: Outcome, cause: Cause) -> Verdict {
 }
 
 impl Verdict {
-    /// The two have parted: now every leg's end is known.
-    pub fn parted(&mut self, call: &Call, caller: &Channel<'_>) {
+    /// The two have parted: now every leg's end is known, and the last that ended on the caller is
+    /// the winner's.
+    pub fn parted(&mut self, call: &Call, caller: &Channel<'_>, peer: &Channel<'_>) {
+        if peer.down() {
+            caller.set(LAST_BRIDGE[0], Some(&cause_name(peer.cause())));
+            let specific = peer.variable("proto_specific_hangup_cause");
+            caller.set(LAST_BRIDGE[1], specific.as_deref());
+        }
         self.legs = call.legs();
         caller.set("cti_legs", Some(&json(&self.legs)));
     }

@@ -3,7 +3,8 @@
 //! failed is not due meanwhile, so variables of his are lent another value.
 
 use super::codec;
-use super::desk::{Decision, Hand, Loan};
+use super::desk::{Decision, Hand};
+use super::shield::Loan;
 use super::verdict;
 use crate::ring::{Cause, LegId, Outcome};
 use crate::switch::Session;
@@ -22,6 +23,7 @@ impl Hand<'_> {
         if let Some(alone) = self.call.globals_of(leg).get("import") {
             import(self.caller, peer, alone);
         }
+        peer.await_codec();
         codec::inherit(self.caller, peer);
         let adopted = self.caller.adopt(peer);
         self.run_hooks_of_the_winner(leg, peer);
@@ -54,30 +56,21 @@ impl Hand<'_> {
             ("transfer_on_fail", None),
             ("hangup_after_bridge", None),
         ];
-        let lend = |(name, value)| {
-            let kept = (name, self.caller.variable(name));
-            self.caller.set(name, value);
-            kept
-        };
-        let values = meanwhile.into_iter().map(lend).collect();
-        self.desk.loan = Some(Loan(values));
+        self.desk
+            .loan
+            .get_or_insert_with(|| Loan::of(self.caller, &meanwhile));
     }
 
     /// Whether anything was lent.
     pub fn give_back(&mut self) -> bool {
-        let Some(loan) = self.desk.loan.take() else {
-            return false;
-        };
-        for (name, value) in loan.0.into_iter().rev() {
-            self.caller.restore(name, value.as_deref());
-        }
-        true
+        let loan = self.desk.loan.take();
+        loan.map(|mut loan| loan.give_back(self.caller)).is_some()
     }
 
-    /// Others may ring beside a leg in early media from now on.
+    /// Others may ring beside the leg that is joined in early media from now on. A join that is
+    /// over has given back what was lent, and nobody would give back more.
     pub fn lend_for_company(&mut self) {
-        let early = self.call.look(|ring| ring.tentative().is_some());
-        if early && self.desk.loan.is_none() {
+        if self.desk.early.is_some() {
             self.lend();
         }
     }

@@ -27,7 +27,7 @@ impl Ring {
             .iter()
             .filter(|leg| leg.state == LegState::Waiting);
         let starts = waiting.filter(|_| self.undecided()).map(|leg| leg.at);
-        let timed = (0..self.legs.len()).filter(|&leg| self.rings(leg));
+        let timed = self.leg_ids().filter(|&leg| self.rings(leg));
         let legs = timed.flat_map(|leg| {
             let leg = &self.legs[leg];
             let silent = leg.state == LegState::Dialled;
@@ -55,7 +55,7 @@ impl Ring {
         {
             self.winner_time_over(leg);
         }
-        for leg in 0..self.legs.len() {
+        for leg in self.leg_ids() {
             if !self.rings(leg) {
                 continue;
             }
@@ -71,11 +71,11 @@ impl Ring {
             return;
         }
         if self.end.is_none() {
-            for part in 0..self.parts.len() {
+            for part in self.part_ids() {
                 self.part_deadlines(part);
             }
         }
-        for leg in 0..self.legs.len() {
+        for leg in self.leg_ids() {
             let it = &self.legs[leg];
             if it.state == LegState::Waiting && due(it.at) {
                 self.dial(leg);
@@ -99,6 +99,24 @@ impl Ring {
         self.parts[part].phase = Phase::Ending;
     }
 
+    /// A stage whose time nobody has written leaves each of its legs the time of its own. Where
+    /// the stage goes on ringing beside the next one, that one does.
+    pub(super) fn stretch(&mut self, part: PartId) {
+        let it = &self.parts[part];
+        let rings = it.phase == Phase::Ringing && !it.goes_on_progressively();
+        if it.settings.stage_timeout.is_some() || !rings {
+            return;
+        }
+        let own = |leg: &Leg| Some(leg.dialled.or(leg.at)? + leg.plan.timeout?);
+        let open =
+            |leg: &&Leg| leg.part == part && leg.state != LegState::Ended && leg.hung_up.is_none();
+        let longest = self.legs.iter().filter(open).filter_map(own).max();
+        let it = &mut self.parts[part];
+        it.stage_deadline = it
+            .stage_deadline
+            .map(|at| longest.map_or(at, |own| at.max(own)));
+    }
+
     fn part_deadlines(&mut self, part: PartId) {
         let now = self.now;
         let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
@@ -110,7 +128,7 @@ impl Ring {
                 if due(it.over()) {
                     self.part_done(part);
                 } else if until <= now {
-                    self.begin_stage(part, 0);
+                    self.begin_stage(part, StageId(0));
                 }
                 return;
             }
@@ -136,7 +154,7 @@ impl Ring {
                 let rang = leg.ringing.is_some() || leg.answered.is_some();
                 rang && (leg.part, leg.stage) == of_stage
             };
-            if !self.legs[it.first..].iter().any(rang) {
+            if !self.legs[it.first.0..].iter().any(rang) {
                 self.stage_time_over(part);
             }
         }
@@ -148,7 +166,7 @@ impl Ring {
             let open = it.state != LegState::Ended && it.hung_up.is_none();
             it.part == part && open && self.winner() != Some(id)
         };
-        self.legs.iter().enumerate().any(open)
+        self.leg_ids().zip(&self.legs).any(open)
     }
 
     /// The call's time is over.
@@ -179,16 +197,7 @@ impl Leg {
 impl Part {
     /// When its newest stage is over, that stage goes on ringing beside the next.
     pub(super) fn goes_on_progressively(&self) -> bool {
-        self.settings.mode == Mode::Progressive && self.stage + 1 < self.stages && !self.last
-    }
-
-    /// The stage's times count from now on.
-    pub(super) fn count_from(&mut self, now: Time) {
-        let later = self.counted_from.map_or(Time::ZERO, |from| now - from);
-        for deadline in [&mut self.stage_deadline, &mut self.progress_deadline] {
-            *deadline = deadline.map(|at| at + later);
-        }
-        self.counted_from = Some(now);
+        self.settings.mode == Mode::Progressive && self.stage.0 + 1 < self.stages && !self.last
     }
 
     /// The whole part's deadline (`cti_timeout`).

@@ -10,12 +10,11 @@ impl Ring {
         let parts = parts.into_iter().map(|(settings, stages)| Part {
             settings,
             stages,
-            stage: 0,
-            first: 0,
+            stage: StageId(0),
+            first: LegId(0),
             open: BTreeMap::new(),
             began: Time::ZERO,
             shift: Duration::ZERO,
-            counted_from: None,
             attempt: 1,
             attempt_began: Time::ZERO,
             phase: Phase::Resolving,
@@ -41,8 +40,8 @@ impl Ring {
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Command> {
         self.now = self.now.max(now);
         match event {
-            Event::Begin => (0..self.parts.len()).for_each(|part| match self.end {
-                None => self.begin_stage(part, 0),
+            Event::Begin => self.part_ids().for_each(|part| match self.end {
+                None => self.begin(part),
                 Some(_) => self.part_done(part),
             }),
             Event::Resolved {
@@ -59,7 +58,7 @@ impl Ring {
             Event::Ended { leg, cause } => {
                 // Nothing is known yet of what was not dialled.
                 let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
-                if self.legs.get(leg).is_some_and(dialled) {
+                if self.legs.get(leg.0).is_some_and(dialled) {
                     let part = self.legs[leg].part;
                     self.leg_ended(leg, cause);
                     self.stage_over(part);
@@ -95,33 +94,41 @@ impl Ring {
         std::mem::take(&mut self.commands)
     }
 
-    pub(super) fn begin_stage(&mut self, part: PartId, stage: usize) {
-        let first = self.legs.len();
+    fn begin(&mut self, part: PartId) {
+        match self.parts[part].settings.delay {
+            Time::ZERO => self.begin_stage(part, StageId(0)),
+            delay => self.parts[part].phase = Phase::Sleeping(self.now + delay),
+        }
+    }
+
+    pub(super) fn begin_stage(&mut self, part: PartId, stage: StageId) {
+        let first = LegId(self.legs.len());
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
         it.first = first;
-        it.last = stage + 1 == it.stages;
+        it.last = stage.0 + 1 == it.stages;
         it.early_media = it.settings.early_media_of(false, false);
         // Nobody waits any more for whom an earlier stage has still to find, unless it rings on.
-        if stage == 0 || it.settings.mode == Mode::Sequence {
+        if stage == StageId(0) || it.settings.mode == Mode::Sequence {
             it.open.clear();
         }
         it.open.insert(stage, first);
         // So long it may be looked up; or a phone of an earlier stage wins in early media.
-        it.stage_deadline = Some(self.now + it.settings.stage_limit(it.last));
+        let limit = it.settings.stage_limit(it.last, Time::ZERO);
+        it.stage_deadline = limit.map(|limit| self.now + limit);
         it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
-        it.counted_from = Some(self.now);
-        if stage == 0 {
+        it.began = self.now;
+        if stage == StageId(0) {
             it.attempt_began = self.now;
         }
         self.commands.push(Command::Resolve { part, stage });
     }
 
-    fn resolved(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>, more: bool) {
-        let first = self.legs.len();
-        let Some(it) = self.parts.get_mut(part) else {
+    fn resolved(&mut self, part: PartId, stage: StageId, new: Vec<NewLeg>, more: bool) {
+        let first = LegId(self.legs.len());
+        let Some(it) = self.parts.get_mut(part.0) else {
             return;
         };
         let of = it.open.get(&stage).copied();
@@ -132,26 +139,35 @@ impl Ring {
         let of = of.unwrap_or(first);
         self.legs
             .extend(new.into_iter().map(|plan| Leg::new(part, stage, of, plan)));
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let legs: Vec<LegId> = self.leg_ids().skip(first.0).collect();
         let late = self.is_over(part);
         if !asked || self.end.is_some() || late {
             return self.never_dialled(legs, asked && late);
         }
         let alive = |leg: &Leg| leg.plan.dead.is_none();
-        let found = self.legs[first..].iter().any(alive);
-        let mut earlier = self.legs[..first].iter();
+        let found = self.legs[first.0..].iter().any(alive);
+        let mut earlier = self.legs[..first.0].iter();
         let beside = earlier.any(|leg| leg.part == part && leg.state != LegState::Ended);
         let it = &self.parts[part];
         let newest = stage == it.stage;
-        let goes_on = newest && it.phase == Phase::Ringing;
         // A late start counts from the stage's beginning, not from the look-up's end.
-        let spent = if goes_on {
-            self.now - it.began + it.shift
-        } else {
-            Duration::ZERO
+        let (began, shift) = match newest && it.phase == Phase::Ringing {
+            true => (it.began, it.shift),
+            false => (self.now, Duration::ZERO),
         };
         if newest && (found || !more) {
-            self.rings_from_now(part, found);
+            self.rings_from_now(part);
+        }
+        // If nobody rings at once, the earliest late starter does: core's rule too.
+        let starts = |leg: &&Leg| alive(leg) && leg.plan.held.is_zero();
+        let delays = self.legs[first.0..].iter().filter(starts);
+        let earliest = delays.map(|leg| leg.plan.delay).min().unwrap_or_default();
+        let shift = match beside {
+            true => shift,
+            false => (began + earliest).saturating_sub(self.now),
+        };
+        if newest {
+            self.parts[part].shift = shift;
         }
         if newest && !more {
             let unregistered = |leg: &Leg| leg.plan.dead == Some(Cause::USER_NOT_REGISTERED);
@@ -165,21 +181,22 @@ impl Ring {
         if newest {
             self.parts[part].early_media = self.early_media_of(part);
         }
-        self.start(legs, part, beside.then_some(spent));
+        self.start(legs, part, began, shift);
         if newest && !more {
             self.all_is_known(part, stage, of);
         }
     }
 
-    /// Somebody is known who rings, or all that can be known is.
-    fn rings_from_now(&mut self, part: PartId, found: bool) {
-        let now = self.now;
+    /// Somebody is known who rings, or all that can be known is: the stage's times count from now on.
+    fn rings_from_now(&mut self, part: PartId) {
         let it = &mut self.parts[part];
         if it.phase == Phase::Resolving {
             it.phase = Phase::Ringing;
-            (it.began, it.shift) = (now, Duration::ZERO);
-            it.count_from(now);
-            it.counted_from = it.counted_from.filter(|_| found);
+            let later = self.now - it.began;
+            for deadline in [&mut it.stage_deadline, &mut it.progress_deadline] {
+                *deadline = deadline.map(|at| at + later);
+            }
+            (it.began, it.shift) = (self.now, Duration::ZERO);
         }
     }
 
@@ -187,14 +204,14 @@ impl Ring {
     pub(super) fn of_stage(
         &self,
         part: PartId,
-        stage: usize,
+        stage: StageId,
         first: LegId,
     ) -> impl Iterator<Item = LegId> + use<'_> {
         let of_stage = move |&leg: &LegId| {
             let it = &self.legs[leg];
             (it.part, it.stage) == (part, stage)
         };
-        (first..self.legs.len()).filter(of_stage)
+        self.leg_ids().skip(first.0).filter(of_stage)
     }
 
     /// What the caller hears of those that ring in the part's newest stage. As long as somebody is
@@ -212,7 +229,7 @@ impl Ring {
     }
 
     /// Who rings already may have turned out to ring alone.
-    fn all_is_known(&mut self, part: PartId, stage: usize, first: LegId) {
+    fn all_is_known(&mut self, part: PartId, stage: StageId, first: LegId) {
         let early_media = self.parts[part].early_media;
         let legs: Vec<LegId> = self.of_stage(part, stage, first).collect();
         for leg in legs {
@@ -227,9 +244,9 @@ impl Ring {
         }
     }
 
-    /// Begin with these legs of the running stage. `spent`: others of the part ring already, and so
-    /// much of each delay is over.
-    fn start(&mut self, legs: Vec<LegId>, part: PartId, spent: Option<Duration>) {
+    /// Begin with these legs of the running stage, whose delays count from then on and are so much
+    /// less.
+    fn start(&mut self, legs: Vec<LegId>, part: PartId, began: Time, shift: Duration) {
         let dead = |leg: &LegId| self.legs[*leg].plan.dead;
         let failed: Vec<_> = legs
             .iter()
@@ -246,17 +263,15 @@ impl Ring {
         if hopeless || !self.undecided() || !rings {
             self.never_dialled(alive, false);
         } else {
-            // If nobody rings at once, the earliest late starter does: core's rule too.
-            let delays = alive.iter().map(|&leg| self.legs[leg].plan.delay);
-            let shift = spent.or(delays.min()).unwrap_or_default();
-            if spent.is_none() {
-                let it = &mut self.parts[part];
-                (it.began, it.shift) = (self.now, shift);
-            }
             for &leg in &alive {
-                let delay = self.legs[leg].plan.delay.saturating_sub(shift);
-                self.legs[leg].at = Some(self.now + delay);
+                let plan = &self.legs[leg].plan;
+                let delay = match plan.held {
+                    Time::ZERO => plan.delay.saturating_sub(shift),
+                    held => held + plan.delay,
+                };
+                self.legs[leg].at = Some(self.now.max(began + delay));
             }
+            self.stretch(part);
             for leg in alive {
                 if self.legs[leg].at == Some(self.now) {
                     self.dial(leg);
@@ -294,21 +309,18 @@ impl Ring {
     fn started(&mut self, leg: LegId) {
         let now = self.now;
         let begins = |it: &&mut Leg| it.state == LegState::Dialled && !it.started;
-        if let Some(it) = self.legs.get_mut(leg).filter(begins) {
+        if let Some(it) = self.legs.get_mut(leg.0).filter(begins) {
             it.started = true;
             it.dialled = Some(now);
-            let part = &mut self.parts[it.part];
-            if part.phase == Phase::Ringing && part.stage == it.stage {
-                part.count_from(now);
-                part.counted_from = None;
-            }
+            let part = it.part;
+            self.stretch(part);
         }
     }
 
     fn leg_reached(&mut self, leg: LegId, state: LegState) {
         let now = self.now;
         let goes_on = |it: &&mut Leg| it.dialled.is_some() && it.state != LegState::Ended;
-        let Some(it) = self.legs.get_mut(leg).filter(goes_on) else {
+        let Some(it) = self.legs.get_mut(leg.0).filter(goes_on) else {
             return;
         };
         it.started = true;
@@ -346,7 +358,7 @@ impl Ring {
             let core = it.early_media == EarlyMedia::Core && it.state == LegState::EarlyMedia;
             core && it.hung_up.is_none()
         };
-        if self.end.is_some() || !self.legs.get(leg).is_some_and(counts) {
+        if self.end.is_some() || !self.legs.get(leg.0).is_some_and(counts) {
             return;
         }
         let plan = &self.legs[leg].plan;
@@ -358,9 +370,9 @@ impl Ring {
     }
 
     fn answered(&mut self, leg: LegId) {
-        let before = self.legs.get(leg).map(|it| it.answered);
+        let before = self.legs.get(leg.0).map(|it| it.answered);
         self.leg_reached(leg, LegState::Answered);
-        let Some(it) = self.legs.get(leg).filter(|_| before == Some(None)) else {
+        let Some(it) = self.legs.get(leg.0).filter(|_| before == Some(None)) else {
             return;
         };
         if it.state != LegState::Answered {
@@ -380,7 +392,7 @@ impl Ring {
     }
 
     fn confirmed(&mut self, leg: LegId) {
-        let Some(it) = self.legs.get(leg).filter(|it| it.asked) else {
+        let Some(it) = self.legs.get(leg.0).filter(|it| it.asked) else {
             return;
         };
         if self.winner() == Some(leg) {
@@ -402,7 +414,12 @@ impl Ring {
         let early = self.tentative().filter(|_| self.cancelled.is_none());
         if let Some(end) = self.end.filter(|_| early.is_none()) {
             if self.legs[leg].hung_up.is_none() {
-                let cause = self.cancelled.unwrap_or(end.tells());
+                let user = self.declined(end);
+                let told = match user.is_some() && self.legs[leg].plan.user == user {
+                    true => Cause::LOSE_RACE,
+                    false => end.tells(),
+                };
+                let cause = self.cancelled.unwrap_or(told);
                 self.legs[leg].cut = true;
                 self.hang_up(leg, cause);
             }
@@ -431,7 +448,7 @@ impl Ring {
         let (won, tentative) = (self.winner(), self.tentative());
         let Some(it) = self
             .legs
-            .get_mut(leg)
+            .get_mut(leg.0)
             .filter(|leg| leg.state != LegState::Ended)
         else {
             return;
@@ -447,7 +464,8 @@ impl Ring {
         let unanswered = won == Some(leg) && it.answered.is_none();
         let lost = won.is_some() && tentative.is_none();
         let given_up = cause == Cause::ORIGINATOR_CANCEL || self.cancelled.is_some();
-        let called_off = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
+        let ended = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
+        let called_off = ended || self.cancelled.is_some();
         it.role = Some(if unanswered && given_up {
             Role::Cancelled
         } else if unanswered {
@@ -472,6 +490,7 @@ impl Ring {
         if it.hung_up.is_none() && settings.single_reject.matches(cause) {
             let hang_up_caller = settings.hang_up_on_single_reject;
             return self.end_call(End::SingleReject {
+                by: leg,
                 cause,
                 hang_up_caller,
             });
@@ -497,13 +516,15 @@ impl Ring {
         {
             return;
         }
-        let waits = |leg: &&mut Leg| leg.part == part && leg.state == LegState::Waiting;
-        let starts = legs.filter_map(|leg| leg.at.filter(|_| leg.state == LegState::Waiting));
+        let waits = |leg: &Leg| {
+            leg.part == part && leg.state == LegState::Waiting && leg.plan.held.is_zero()
+        };
+        let starts = legs.filter(|leg| waits(leg)).filter_map(|leg| leg.at);
         let Some(earliest) = starts.min() else {
             return;
         };
         let early = earliest.saturating_sub(self.now);
-        for leg in self.legs.iter_mut().filter(waits) {
+        for leg in self.legs.iter_mut().filter(|leg| waits(leg)) {
             leg.at = leg.at.map(|at| at - early);
         }
     }
@@ -539,7 +560,7 @@ impl Ring {
         match self.cancelled {
             Some(cause) => self.end_call(End::Cancelled(cause)),
             // Every part has waited for this.
-            None => (0..self.parts.len()).for_each(|part| self.stage_over(part)),
+            None => self.part_ids().for_each(|part| self.stage_over(part)),
         }
     }
 
@@ -565,13 +586,29 @@ impl Ring {
             return;
         }
         self.end = Some(end);
+        if let Some(user) = self.declined(end) {
+            self.hang_up_all(
+                |leg| leg.plan.user.as_ref() == Some(&user),
+                Cause::LOSE_RACE,
+            );
+        }
         self.hang_up_all(|_| true, end.tells());
-        for part in 0..self.parts.len() {
+        for part in self.part_ids() {
             // Whoever is still looked up will not ring.
             if self.parts[part].phase == Phase::Resolving {
                 self.parts[part].phase = Phase::Ending;
             }
             self.stage_over(part);
+        }
+    }
+
+    /// The user who has declined the call for everybody: his other devices have missed nothing.
+    fn declined(&self, end: End) -> Option<String> {
+        match end {
+            End::SingleReject { by, cause, .. } if cause.is_rejection() || cause.is_busy() => {
+                self.legs[by].plan.user.clone()
+            }
+            _ => None,
         }
     }
 
@@ -583,7 +620,7 @@ impl Ring {
     /// Whatever rings or is still to start, but the winner.
     fn hang_up_all(&mut self, which: impl Fn(&Leg) -> bool, cause: Cause) {
         let winner = self.winner();
-        for leg in 0..self.legs.len() {
+        for leg in self.leg_ids() {
             let it = &mut self.legs[leg];
             let starts = it.state != LegState::Waiting || it.at.is_some();
             let open = starts && it.state != LegState::Ended && it.hung_up.is_none();
@@ -601,7 +638,7 @@ impl Ring {
     /// The newest stage's time is over: the next one takes its place, or joins it.
     pub(super) fn stage_time_over(&mut self, part: PartId) {
         if self.parts[part].goes_on_progressively() && !self.is_over(part) {
-            let next = self.parts[part].stage + 1;
+            let next = StageId(self.parts[part].stage.0 + 1);
             return self.begin_stage(part, next);
         }
         self.time_over_for(part);
@@ -624,7 +661,7 @@ impl Ring {
     }
 
     fn drop_leg(&mut self, leg: LegId) {
-        if leg >= self.legs.len() || !self.droppable(leg) {
+        if leg.0 >= self.legs.len() || !self.droppable(leg) {
             return;
         }
         let cause = Cause::ORIGINATOR_CANCEL;
@@ -637,17 +674,17 @@ impl Ring {
     }
 
     /// Added legs ring beside what rings already.
-    fn added(&mut self, part: PartId, stage: usize, new: Vec<NewLeg>) {
+    fn added(&mut self, part: PartId, stage: StageId, new: Vec<NewLeg>) {
         let first = self.legs.len();
-        if part >= self.parts.len() {
+        if part.0 >= self.parts.len() {
             return;
         }
         let takes = self.takes(part, stage);
         self.legs.extend(
             new.into_iter()
-                .map(|plan| Leg::new(part, stage, first, plan)),
+                .map(|plan| Leg::new(part, stage, LegId(first), plan)),
         );
-        let legs: Vec<LegId> = (first..self.legs.len()).collect();
+        let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
         if legs.is_empty() || !takes {
             return self.never_dialled(legs, false);
         }
@@ -659,20 +696,20 @@ impl Ring {
         let alive = legs.iter().any(|&leg| self.legs[leg].plan.dead.is_none());
         if alive && stage == it.stage {
             it.kept_open = None;
-            self.rings_from_now(part, true);
+            self.rings_from_now(part);
         }
-        self.start(legs, part, Some(Duration::ZERO));
+        self.start(legs, part, self.now, Duration::ZERO);
     }
 
     /// A leg that was required has failed: its stage rings for nothing.
-    fn cancel_stage(&mut self, part: PartId, stage: usize) {
+    fn cancel_stage(&mut self, part: PartId, stage: StageId) {
         // To the others it is a missed call.
         let it = &mut self.parts[part];
         let cause = it.settings.missed.cause();
         it.open.remove(&stage);
         if it.stage == stage {
             it.kept_open = None;
-            self.rings_from_now(part, false);
+            self.rings_from_now(part);
         }
         let it = &mut self.parts[part];
         if it.settings.mode == Mode::Sequence {
@@ -726,8 +763,8 @@ impl Ring {
             return self.part_done(part);
         }
         let it = &mut self.parts[part];
-        if it.stage + 1 < it.stages && !it.last {
-            let next = it.stage + 1;
+        if it.stage.0 + 1 < it.stages && !it.last {
+            let next = StageId(it.stage.0 + 1);
             self.begin_stage(part, next);
         } else if it.attempt < it.settings.attempts
             && it
@@ -742,7 +779,7 @@ impl Ring {
             if until > self.now {
                 it.phase = Phase::Sleeping(until);
             } else {
-                self.begin_stage(part, 0);
+                self.begin_stage(part, StageId(0));
             }
         } else {
             self.part_done(part);
@@ -764,6 +801,7 @@ impl Ring {
             Some(End::SingleReject {
                 cause,
                 hang_up_caller,
+                ..
             }) => (Outcome::of(cause), cause, hang_up_caller),
             Some(End::Won(_)) | None => {
                 let (outcome, cause) = self.most_telling();
@@ -791,7 +829,7 @@ impl End {
 }
 
 impl Leg {
-    fn new(part: PartId, stage: usize, of: LegId, plan: NewLeg) -> Leg {
+    fn new(part: PartId, stage: StageId, of: LegId, plan: NewLeg) -> Leg {
         Leg {
             part,
             stage,

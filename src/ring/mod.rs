@@ -9,11 +9,13 @@
 mod cause;
 mod deadlines;
 mod machine;
+mod number;
 mod outcome;
 mod settings;
 mod view;
 
 pub use cause::Cause;
+pub use number::{LegId, PartId, StageId};
 pub use outcome::{Failure, Outcome, rank};
 pub use settings::{EarlyMedia, Missed, Mode, RejectRule, Settings};
 
@@ -22,12 +24,12 @@ use std::time::Duration;
 
 /// Time since the call began.
 pub type Time = Duration;
-pub type PartId = usize;
-pub type LegId = usize;
 
 /// What the bridge found behind one contact of the stage that is about to ring.
 #[derive(Debug, Clone, Default)]
 pub struct NewLeg {
+    /// `[originate_delay_start]`: so much later than its stage, whoever rings.
+    pub held: Duration,
     /// `[leg_delay_start]`, `[leg_timeout]`, `[leg_progress_timeout]`.
     pub delay: Duration,
     pub timeout: Option<Duration>,
@@ -47,6 +49,8 @@ pub struct NewLeg {
     pub may_register: bool,
     /// Which target of its stage it came from.
     pub target: usize,
+    /// Whose device it is.
+    pub user: Option<String>,
 }
 
 /// What becomes of a leg's own deadline while it is being confirmed.
@@ -66,7 +70,7 @@ pub enum Event {
     /// An answer to `Command::Resolve`: the contacts of some of the stage's targets.
     Resolved {
         part: PartId,
-        stage: usize,
+        stage: StageId,
         legs: Vec<NewLeg>,
         /// Other targets of the stage are still looked up.
         more: bool,
@@ -101,7 +105,7 @@ pub enum Event {
     /// These legs join a stage that rings: an operator's, or a device that has registered late.
     Added {
         part: PartId,
-        stage: usize,
+        stage: StageId,
         legs: Vec<NewLeg>,
     },
 }
@@ -109,7 +113,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Find the contacts of this stage now and answer with `Event::Resolved`, as they are found.
-    Resolve { part: PartId, stage: usize },
+    Resolve { part: PartId, stage: StageId },
     /// Make this leg's channel and send its INVITE.
     Dial(LegId),
     /// The leg has answered: ask whoever it is to confirm that.
@@ -154,7 +158,7 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub struct Leg {
     pub part: PartId,
-    pub stage: usize,
+    pub stage: StageId,
     pub state: LegState,
     pub dialled: Option<Time>,
     pub ringing: Option<Time>,
@@ -186,7 +190,7 @@ pub struct Leg {
 #[derive(Debug, Clone)]
 pub struct Ringing {
     pub part: PartId,
-    pub stage: usize,
+    pub stage: StageId,
     pub stages: usize,
     pub stage_left: Option<Duration>,
     pub call_left: Option<Duration>,
@@ -200,7 +204,8 @@ enum Phase {
     Ringing,
     /// Its time is over; waiting for the last leg to end.
     Ending,
-    /// Between two attempts of `originate_retries`.
+    /// Before its first stage (`originate_delay_start`), or between two attempts
+    /// (`originate_retries`).
     Sleeping(Time),
     Done,
 }
@@ -209,17 +214,15 @@ enum Phase {
 struct Part {
     settings: Settings,
     stages: usize,
-    stage: usize,
+    stage: StageId,
     /// The first leg of the stage that rings.
     first: LegId,
     /// The stages of which targets are still looked up, each with the first leg that it may have.
-    open: BTreeMap<usize, LegId>,
-    /// From when on the delays of the stage's legs count, and how much less they are: the first of
-    /// them starts at once.
+    open: BTreeMap<StageId, LegId>,
+    /// From when on the stage's times and its legs' delays count, and how much less the delays are:
+    /// the first of them starts at once.
     began: Time,
     shift: Duration,
-    /// From when on the stage's times count as long as none of its INVITEs has gone out.
-    counted_from: Option<Time>,
     attempt: u32,
     attempt_began: Time,
     phase: Phase,
@@ -239,6 +242,7 @@ enum End {
     Cancelled(Cause),
     /// `fail_on_single_reject` or `hangup_on_single_reject`.
     SingleReject {
+        by: LegId,
         cause: Cause,
         hang_up_caller: bool,
     },

@@ -14,9 +14,6 @@ pub enum EarlyMedia {
     Relay,
     /// As core's `bridge`: early media joins the two (both ways).
     Core,
-    /// As [`EarlyMedia::Ignore`], but a 183 alone is no ringing either: core's
-    /// `ignore_early_media=true`.
-    Silent,
 }
 
 /// `cti_missed`.
@@ -45,15 +42,6 @@ pub enum Mode {
     Progressive,
 }
 
-impl Mode {
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Sequence => "sequence",
-            Mode::Progressive => "progressive",
-        }
-    }
-}
-
 /// `fail_on_single_reject`: which causes of one leg end the whole call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RejectRule {
@@ -79,9 +67,12 @@ impl RejectRule {
 pub struct Settings {
     /// `cti_timeout`.
     pub timeout: Option<Duration>,
-    /// `cti_stage_timeout`, `originate_timeout` or `call_timeout`: every stage.
+    /// `{originate_delay_start}`: the part begins so much later.
+    pub delay: Duration,
+    /// `cti_stage_timeout`, `originate_timeout` or `call_timeout`: every stage. Zero is no limit.
     pub stage_timeout: Option<Duration>,
-    /// cti.conf's `stage-timeout` and `last-stage-timeout`, where the plan says nothing.
+    /// cti.conf's `stage-timeout` and `last-stage-timeout`, where the plan says nothing. Zero is
+    /// no limit.
     pub stage_default: Duration,
     pub last_stage_default: Duration,
     /// `progress_timeout`: the stage fails if nobody has rung by then.
@@ -109,6 +100,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             timeout: None,
+            delay: Duration::ZERO,
             stage_timeout: None,
             stage_default: Duration::from_secs(20),
             last_stage_default: Duration::from_secs(60),
@@ -129,13 +121,20 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub fn stage_limit(&self, last: bool) -> Duration {
+    /// How long a stage rings; `None` is no limit. A default time stretches to the `longest` of the
+    /// times that its legs have of their own, one that somebody wrote does not (promise 5).
+    pub fn stage_limit(&self, last: bool, longest: Duration) -> Option<Duration> {
         let default = if last {
             self.last_stage_default
         } else {
             self.stage_default
         };
-        self.stage_timeout.unwrap_or(default)
+        let stretched = || match default {
+            Duration::ZERO => default,
+            _ => default.max(longest),
+        };
+        let limit = self.stage_timeout.unwrap_or_else(stretched);
+        (!limit.is_zero()).then_some(limit)
     }
 
     /// Promise 3: only an answer wins, and who may ring side by side shares no early media.

@@ -7,6 +7,18 @@ impl Ring {
         &self.legs
     }
 
+    pub fn leg(&self, leg: LegId) -> &Leg {
+        &self.legs[leg]
+    }
+
+    pub(super) fn leg_ids(&self) -> impl Iterator<Item = LegId> + use<> {
+        (0..self.legs.len()).map(LegId)
+    }
+
+    pub(super) fn part_ids(&self) -> impl Iterator<Item = PartId> + use<> {
+        (0..self.parts.len()).map(PartId)
+    }
+
     pub fn winner(&self) -> Option<LegId> {
         match self.end {
             Some(End::Won(leg)) => Some(leg),
@@ -16,7 +28,7 @@ impl Ring {
 
     /// The machine knows what this event of a leg's would tell.
     pub fn knows(&self, event: &Event) -> bool {
-        let leg = |leg: &LegId| self.legs.get(*leg);
+        let leg = |leg: &LegId| self.legs.get(leg.0);
         match event {
             Event::Ringing(id) => leg(id).is_none_or(|leg| leg.ringing.is_some()),
             Event::EarlyMedia(id) => {
@@ -33,22 +45,23 @@ impl Ring {
         self.legs.iter().any(|leg| leg.ringing.is_some())
     }
 
-    /// The stage that rang last, counted from 1.
-    pub fn stage(&self) -> usize {
+    /// The stage that rang last.
+    pub fn stage(&self) -> StageId {
         let winner = self.winner().map(|leg| self.legs[leg].stage);
-        winner.unwrap_or_else(|| self.parts.iter().map(|part| part.stage).max().unwrap_or(0)) + 1
+        let newest = self.parts.iter().map(|part| part.stage).max();
+        winner.or(newest).unwrap_or_default()
     }
 
     /// A leg other than the winner has begun and not ended.
     pub fn losers_open(&self) -> bool {
         let open = |leg: &Leg| leg.started && leg.state != LegState::Ended;
         let winner = self.winner();
-        let mut legs = self.legs.iter().enumerate();
+        let mut legs = self.leg_ids().zip(&self.legs);
         legs.any(|(id, leg)| winner != Some(id) && open(leg))
     }
 
     /// This stage rings, so that further legs may join it.
-    pub fn takes(&self, part: PartId, stage: usize) -> bool {
+    pub fn takes(&self, part: PartId, stage: StageId) -> bool {
         let it = &self.parts[part];
         let beside = stage < it.stage && it.settings.mode == Mode::Progressive;
         let rings = matches!(it.phase, Phase::Ringing | Phase::Resolving);
@@ -87,7 +100,7 @@ impl Ring {
         !self.over() || self.early_winner().is_some()
     }
 
-    /// For each part that rings: its stage (from 1), of how many, and the time left to the
+    /// For each part that rings: its stage, of how many, and the time left to the
     /// stage's and the call's deadline.
     pub fn ringing(&self, now: Time) -> Vec<Ringing> {
         let of = |part: PartId| {
@@ -96,7 +109,7 @@ impl Ring {
             let kept_open = it.kept_open.filter(|_| self.end.is_none());
             Ringing {
                 part,
-                stage: it.stage + 1,
+                stage: it.stage,
                 stages: it.stages,
                 stage_left: left(it.stage_deadline.into_iter().chain(kept_open).min()),
                 call_left: left(it.over()),
@@ -138,7 +151,7 @@ impl Ring {
             return false;
         };
         let it = &self.legs[it];
-        let mut others = self.legs.iter().enumerate();
+        let mut others = self.leg_ids().zip(&self.legs);
         others.any(|(id, other)| {
             (other.part, other.stage) == (it.part, it.stage) && id != leg && other.at.is_some()
         })
@@ -168,7 +181,7 @@ impl Ring {
     }
 
     /// The legs of a stage that is looked up, so far.
-    pub fn found_of(&self, part: PartId, stage: usize) -> impl Iterator<Item = LegId> + use<'_> {
+    pub fn found_of(&self, part: PartId, stage: StageId) -> impl Iterator<Item = LegId> + use<'_> {
         let it = &self.parts[part];
         let first = it.open.get(&stage).copied().unwrap_or(it.first);
         self.of_stage(part, stage, first)
@@ -176,7 +189,7 @@ impl Ring {
 
     /// The legs in the plan's order, in which not all have been found.
     pub fn in_order(&self) -> Vec<LegId> {
-        let mut legs: Vec<LegId> = (0..self.legs.len()).collect();
+        let mut legs: Vec<LegId> = self.leg_ids().collect();
         let place = |&leg: &LegId| {
             let it = &self.legs[leg];
             (it.of, it.part, it.plan.target)
@@ -191,7 +204,7 @@ impl Ring {
             let early = leg.state == LegState::EarlyMedia && leg.early_media == EarlyMedia::Relay;
             early && leg.hung_up.is_none() && self.end.is_none()
         };
-        let legs = self.legs.iter().enumerate();
+        let legs = self.leg_ids().zip(&self.legs);
         let relayed = legs.filter(|(_, leg)| relayed(leg));
         let first = relayed.min_by_key(|(_, leg)| leg.media);
         first.map(|(id, _)| id)
@@ -223,13 +236,24 @@ impl Ring {
         // … unless there is no other.
         let otherwise = if self.legs.iter().any(Leg::dropped) {
             (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
-        } else if (0..self.parts.len()).any(|part| self.is_over(part) || self.looks_up(part)) {
+        } else if self.part_ids().any(|part| self.is_over(part) || self.looks_up(part)) {
             // The time was over before anybody was found.
             (Outcome::NoAnswer, Cause::NO_ANSWER)
         } else {
             (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER)
         };
         rank(failures).unwrap_or(otherwise)
+    }
+
+    /// The leg whose own failure the call's cause is: what its phone has said, the caller is told.
+    pub fn teller(&self, cause: Cause) -> Option<LegId> {
+        let tells = |&leg: &LegId| {
+            let leg = &self.legs[leg];
+            let own = leg.hung_up.is_none() && !leg.cut && !leg.timed_out;
+            let answered = leg.answered.is_some() && leg.unconfirmed();
+            leg.state == LegState::Ended && own && !answered && leg.cause == cause
+        };
+        self.in_order().into_iter().find(tells)
     }
 
     /// The parts that an operator's command means; joined in early media, the winner's.
@@ -243,7 +267,7 @@ impl Ring {
     pub(super) fn ringing_parts(&self) -> Vec<PartId> {
         let rings = |part: &Part| matches!(part.phase, Phase::Ringing | Phase::Resolving);
         let ringing = |&part: &PartId| self.end.is_none() && rings(&self.parts[part]);
-        (0..self.parts.len()).filter(ringing).collect()
+        self.part_ids().filter(ringing).collect()
     }
 
     /// Its own deadlines count: it rings, or has won in early media.

@@ -1,78 +1,157 @@
 //! `cti.conf.xml`: the defaults that a plan and the caller's channel may override.
+//! One table says of each param its name, its default, how it is read and how it is shown.
 //! Pure: it is handed names and values; a bad value is reported by its name together with
 //! the default that is used instead, and never stops the module.
 
 use crate::plan::directory::Allowed;
 use crate::plan::time::{is_true, parse_time};
 use crate::ring::{EarlyMedia, Missed, Mode};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Config {
-    pub call_timeout: Option<Duration>,
-    pub stage_timeout: Duration,
-    pub last_stage_timeout: Duration,
-    pub missed: Missed,
-    /// None: `auto`.
-    pub early_media: Option<EarlyMedia>,
-    pub mode: Mode,
-    /// A device that registers while its user's stage rings joins it.
-    pub late_join: bool,
-    /// How long a stage stays open in which nobody is registered.
-    pub wait_register: Option<Duration>,
-    /// Of one plan's targets, and of one stage's contacts.
-    pub max_targets: usize,
-    /// The endpoints of contacts that a `${…}` in a directory's dial string may bring.
-    pub contact_endpoints: Vec<String>,
-    /// How many ended calls `cti show` still finds.
-    pub history: usize,
+/// How a setting is read, and shown.
+pub trait Kind<T> {
+    /// What was expected instead, where it cannot be read.
+    fn read(&self, text: &str) -> Result<T, String>;
+    fn show(&self, value: &T) -> String;
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            call_timeout: None,
-            stage_timeout: Duration::from_secs(20),
-            last_stage_timeout: Duration::from_secs(60),
-            missed: Missed::Auto,
-            early_media: None,
-            mode: Mode::Sequence,
-            late_join: false,
-            wait_register: None,
-            max_targets: 1024,
-            contact_endpoints: ["sofia", "verto.rtc", "error"].map(str::to_owned).into(),
-            history: 200,
+/// One of a few, by name.
+impl<T: Copy + PartialEq, const N: usize> Kind<T> for [(&str, T); N] {
+    fn read(&self, text: &str) -> Result<T, String> {
+        let named = self.iter().find(|(name, _)| *name == text.trim());
+        named.map(|(_, value)| *value).ok_or_else(|| {
+            let names = self.map(|(name, _)| name);
+            format!("expected {} or {}", names[..N - 1].join(", "), names[N - 1])
+        })
+    }
+
+    fn show(&self, value: &T) -> String {
+        let named = self.iter().find(|(_, one)| one == value);
+        named.map_or("", |(name, _)| name).to_owned()
+    }
+}
+
+impl Kind<usize> for RangeInclusive<usize> {
+    fn read(&self, text: &str) -> Result<usize, String> {
+        let number = text.trim().parse().ok();
+        let number = number.filter(|number| self.contains(number));
+        number.ok_or_else(|| format!("expected a number from {} to {}", self.start(), self.end()))
+    }
+
+    fn show(&self, value: &usize) -> String {
+        value.to_string()
+    }
+}
+
+type Plain<T> = (fn(&str) -> Result<T, String>, fn(&T) -> String);
+
+impl<T> Kind<T> for Plain<T> {
+    fn read(&self, text: &str) -> Result<T, String> {
+        self.0(text)
+    }
+
+    fn show(&self, value: &T) -> String {
+        self.1(value)
+    }
+}
+
+pub const MISSED: [(&str, Missed); 2] = [("auto", Missed::Auto), ("never", Missed::Never)];
+pub const MODE: [(&str, Mode); 2] = [
+    ("sequence", Mode::Sequence),
+    ("progressive", Mode::Progressive),
+];
+pub const EARLY_MEDIA: [(&str, Option<EarlyMedia>); 4] = [
+    ("auto", None),
+    ("ignore", Some(EarlyMedia::Ignore)),
+    ("relay", Some(EarlyMedia::Relay)),
+    ("core", Some(EarlyMedia::Core)),
+];
+const FLAG: Plain<bool> = (|text| Ok(is_true(text)), bool::to_string);
+/// As in a plan, 0 is no limit.
+const TIME: Plain<Duration> = (
+    |text| match text.trim() {
+        "none" => Ok(Duration::ZERO),
+        _ => parse_time(text).map_err(|error| error.to_string()),
+    },
+    |time| match time.as_secs_f64() {
+        0.0 => "none".to_owned(),
+        seconds => format!("{seconds} s"),
+    },
+);
+const LIMIT: Plain<Option<Duration>> = (
+    |text| match text.trim() {
+        "" => Ok(None),
+        _ => Ok(Some(TIME.read(text)?).filter(|time| !time.is_zero())),
+    },
+    |time| TIME.show(&time.unwrap_or_default()),
+);
+const ENDPOINTS: Plain<Vec<String>> = (
+    |text| {
+        let names = text.split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        let names: Vec<_> = names.map(str::to_lowercase).collect();
+        match names.is_empty() {
+            true => Err("expected names of endpoints".to_owned()),
+            false => Ok(names),
         }
-    }
+    },
+    |names| names.join(","),
+);
+
+/// One row a param: its name, its field, its default, and how it is read and shown.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $name:literal $field:ident: $type:ty = $default:expr, $kind:expr;)*) => {
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Config {
+            $($(#[$doc])* pub $field: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Config {
+                Config { $($field: $default,)* }
+            }
+        }
+
+        impl Config {
+            /// Every param with its value.
+            pub fn rows(&self) -> Vec<(&'static str, String)> {
+                vec![$(($name, $kind.show(&self.$field)),)*]
+            }
+
+            fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
+                match name {
+                    $($name => self.$field = $kind.read(text).map_err(|problem| {
+                        format!("{problem}; using {}", $kind.show(&Config::default().$field))
+                    })?,)*
+                    _ => return Err("no such param; ignored".to_owned()),
+                }
+                Ok(())
+            }
+        }
+    };
 }
 
-/// `auto` or `never`.
-pub fn missed(text: &str) -> Option<Missed> {
-    match text.trim() {
-        "auto" => Some(Missed::Auto),
-        "never" => Some(Missed::Never),
-        _ => None,
-    }
-}
-
-/// `auto` (an inner None), `ignore`, `relay` or `core`.
-pub fn early_media(text: &str) -> Option<Option<EarlyMedia>> {
-    match text.trim() {
-        "auto" => Some(None),
-        "ignore" => Some(Some(EarlyMedia::Ignore)),
-        "relay" => Some(Some(EarlyMedia::Relay)),
-        "core" => Some(Some(EarlyMedia::Core)),
-        _ => None,
-    }
-}
-
-/// `sequence` or `progressive`.
-pub fn mode(text: &str) -> Option<Mode> {
-    match text.trim() {
-        "sequence" => Some(Mode::Sequence),
-        "progressive" => Some(Mode::Progressive),
-        _ => None,
-    }
+settings! {
+    "call-timeout" call_timeout: Option<Duration> = None, LIMIT;
+    /// Zero is no limit.
+    "stage-timeout" stage_timeout: Duration = Duration::from_secs(20), TIME;
+    "last-stage-timeout" last_stage_timeout: Duration = Duration::from_secs(60), TIME;
+    "missed" missed: Missed = Missed::Auto, MISSED;
+    /// None: `auto`.
+    "early-media" early_media: Option<EarlyMedia> = None, EARLY_MEDIA;
+    "mode" mode: Mode = Mode::Sequence, MODE;
+    /// A device that registers while its user's stage rings joins it.
+    "late-join" late_join: bool = false, FLAG;
+    /// How long a stage stays open in which nobody is registered.
+    "wait-register" wait_register: Option<Duration> = None, LIMIT;
+    /// Of one plan's targets, and of one stage's contacts.
+    "max-targets" max_targets: usize = 1024, (1..=10_000);
+    /// The endpoints of contacts that a `${…}` in a directory's dial string may bring.
+    "contact-endpoints" contact_endpoints: Vec<String> =
+        ["sofia", "verto.rtc", "error"].map(str::to_owned).into(), ENDPOINTS;
+    /// How many ended calls `cti show` still finds.
+    "history" history: usize = 200, (0..=100_000);
 }
 
 impl Config {
@@ -94,75 +173,6 @@ impl Config {
             }
         }
         (config, problems)
-    }
-
-    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        fn time(value: &str, default: &str) -> Result<Duration, String> {
-            parse_time(value).map_err(|error| format!("{error}; using {default}"))
-        }
-        /// As in a plan, 0 is no time.
-        fn optional(value: &str) -> Result<Option<Duration>, String> {
-            if matches!(value.trim(), "" | "none") {
-                return Ok(None);
-            }
-            Ok(Some(time(value, "none")?).filter(|time| !time.is_zero()))
-        }
-        /// A stage that is over at once would ring nobody.
-        fn limit(value: &str, default: &str) -> Result<Duration, String> {
-            match time(value, default)? {
-                Duration::ZERO => Err(format!("expected a time above 0; using {default}")),
-                time => Ok(time),
-            }
-        }
-        let default = Config::default();
-        match name {
-            "call-timeout" => self.call_timeout = optional(value)?,
-            "stage-timeout" => self.stage_timeout = limit(value, "20s")?,
-            "last-stage-timeout" => self.last_stage_timeout = limit(value, "60s")?,
-            "missed" => self.missed = missed(value).ok_or("expected auto or never; using auto")?,
-            "early-media" => {
-                self.early_media =
-                    early_media(value).ok_or("expected auto, ignore, relay or core; using auto")?
-            }
-            "mode" => {
-                self.mode = mode(value).ok_or("expected sequence or progressive; using sequence")?
-            }
-            "late-join" => self.late_join = is_true(value),
-            "wait-register" => self.wait_register = optional(value)?,
-            "max-targets" => {
-                let number = value
-                    .trim()
-                    .parse()
-                    .ok()
-                    .filter(|number| (1..=10_000).contains(number));
-                self.max_targets = number.ok_or_else(|| {
-                    format!(
-                        "expected a number from 1 to 10000; using {}",
-                        default.max_targets
-                    )
-                })?;
-            }
-            "contact-endpoints" => {
-                let names = value.split(',').map(str::trim);
-                let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
-                if names.is_empty() {
-                    let default = default.contact_endpoints.join(",");
-                    return Err(format!("expected names of endpoints; using {default}"));
-                }
-                self.contact_endpoints = names.iter().map(|name| name.to_lowercase()).collect();
-            }
-            "history" => {
-                let number = value.trim().parse().ok();
-                self.history = number.filter(|number| *number <= 100_000).ok_or_else(|| {
-                    format!(
-                        "expected a number from 0 to 100000; using {}",
-                        default.history
-                    )
-                })?;
-            }
-            _ => return Err("no such param; ignored".to_owned()),
-        }
-        Ok(())
     }
 }
 
@@ -212,13 +222,20 @@ mod tests {
 
     #[test]
     fn no_time_is_no_limit() {
-        for value in ["0", "0ms", "none", ""] {
-            let (config, problems) = read(&[("call-timeout", value), ("wait-register", value)]);
-            assert_eq!(
-                (config, problems),
-                (Config::default(), Vec::new()),
-                "{value:?}"
-            );
+        for value in ["0", "0ms", "none"] {
+            let limits = [
+                "call-timeout",
+                "wait-register",
+                "stage-timeout",
+                "last-stage-timeout",
+            ];
+            let (config, problems) = read(&limits.map(|name| (name, value)));
+            let unlimited = Config {
+                stage_timeout: Duration::ZERO,
+                last_stage_timeout: Duration::ZERO,
+                ..Config::default()
+            };
+            assert_eq!((config, problems), (unlimited, Vec::new()), "{value:?}");
         }
     }
 
@@ -227,7 +244,7 @@ mod tests {
         let bad = [
             ("call-timeout", "-5"),
             ("stage-timeout", "soon"),
-            ("last-stage-timeout", "0"),
+            ("last-stage-timeout", "-1s"),
             ("missed", "perhaps"),
             ("early-media", "loud"),
             ("mode", "backwards"),

@@ -6,11 +6,12 @@ pub mod campon;
 pub mod config;
 
 use crate::contacts::{Caller, Contact};
-use crate::plan::time::{is_true, parse_time};
+use crate::plan::time::{TimeError, is_true, parse_time};
 use crate::plan::{Part, Plan, Variables};
 use crate::ring::{Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
 use crate::switch::session::cause_named;
-use config::Config;
+use config::{Config, EARLY_MEDIA, Kind, MISSED, MODE};
+use std::fmt::Display;
 use std::time::Duration;
 
 /// Applied by the module and never handed to core: its timers count whole seconds,
@@ -35,6 +36,7 @@ pub const OURS: &[&str] = &[
     "leg_required",
     "leg_timeout",
     "originate_continue_on_timeout",
+    "originate_delay_start",
     "originate_retries",
     "originate_retry_min_period_ms",
     "originate_retry_sleep_ms",
@@ -95,55 +97,45 @@ pub fn of_any_part(globals: &[Variables]) -> Variables {
 
 /// One part's settings; the second value is a line for each that could not be understood.
 pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Settings, Vec<String>) {
-    let mut problems = Vec::new();
     let lookup = |name: &str| said(name, globals, caller);
-    let mut time = |name: &str, value: String| time(name, &value, &mut problems);
+    let mut told = Told::by(&lookup);
     let not_zero = |time: &Duration| !time.is_zero();
     // A 0 lifts what cti.conf says.
     let mut limit = |name: &str, default: Option<Duration>| {
-        let written = lookup(name).and_then(|value| time(name, value));
-        written.or(default).filter(not_zero)
+        told.of(name, parse_time).or(default).filter(not_zero)
     };
     let timeout = limit("cti_timeout", config.call_timeout);
     let wait_register = limit("cti_wait_register", config.wait_register);
     let progress_timeout = limit("progress_timeout", None);
-    // The plan's word first, whichever of the three names it takes.
+    // The plan's word first, whichever of the three names it takes; also a 0, which is no limit.
     let names = ["cti_stage_timeout", "originate_timeout", "call_timeout"];
     let written = names.map(|name| (name, globals.get(name).map(str::to_owned)));
     let on_caller = names.map(|name| (name, caller.variable(name)));
     let stage_timeout = written
         .into_iter()
         .chain(on_caller)
-        .find_map(|(name, value)| time(name, value?).filter(not_zero));
-    let mut chosen = Chosen(&lookup, &mut problems);
-    let missed = chosen.of("cti_missed", "auto or never", config::missed);
-    let modes = "sequence or progressive";
-    let mode = chosen.of("cti_mode", modes, config::mode);
-    let media = "auto, ignore, relay or core";
-    let early_media = chosen.of("cti_early_media", media, config::early_media);
+        .find_map(|(name, value)| {
+            told.read(name, &value.filter(|value| !value.is_empty())?, parse_time)
+        });
+    // Core reads this one from the plan and the exports alone.
+    let delay = globals
+        .get("originate_delay_start")
+        .filter(|value| !value.is_empty());
+    let delay = delay.and_then(|value| told.read("originate_delay_start", value, milliseconds));
+    let missed = told.of("cti_missed", |text| MISSED.read(text));
+    let mode = told.of("cti_mode", |text| MODE.read(text));
+    let early_media = told.of("cti_early_media", |text| EARLY_MEDIA.read(text));
     let as_written = early_media_written(&lookup);
-    let mut number = |name: &str, range: std::ops::RangeInclusive<u64>| {
-        let value = lookup(name)?;
-        let number = value
-            .trim()
-            .parse()
-            .ok()
-            .filter(|number| range.contains(number));
-        if number.is_none() {
-            problems.push(format!(
-                "{name}={value:?} is ignored: expected a number from {} to {}",
-                range.start(),
-                range.end()
-            ));
-        }
-        number
+    let mut number = |name: &str, least: usize, most: usize| {
+        told.of(name, |text| (least..=most).read(text))
+            .map(|number| number as u64)
     };
     // Core's ranges; where a time limits the retries, any number of them is allowed.
-    let retry_timeout = number("originate_retry_timeout", 1..=u64::from(u32::MAX));
-    let most = retry_timeout.map_or(100, |_| u64::from(u32::MAX));
-    let attempts = number("originate_retries", 1..=most).unwrap_or(1);
-    let sleep = number("originate_retry_sleep_ms", 500..=60_000).unwrap_or(1000);
-    let period = number("originate_retry_min_period_ms", 500..=300_000).unwrap_or(0);
+    let retry_timeout = number("originate_retry_timeout", 1, u32::MAX as usize);
+    let most = retry_timeout.map_or(100, |_| u32::MAX as usize);
+    let attempts = number("originate_retries", 1, most).unwrap_or(1);
+    let sleep = number("originate_retry_sleep_ms", 500, 60_000).unwrap_or(1000);
+    let period = number("originate_retry_min_period_ms", 500, 300_000).unwrap_or(0);
     let hang_up_on_single_reject =
         lookup("hangup_on_single_reject").is_some_and(|value| is_true(&value));
     let single_reject = match lookup("fail_on_single_reject") {
@@ -153,6 +145,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     };
     let settings = Settings {
         timeout,
+        delay: delay.unwrap_or_default(),
         stage_timeout,
         stage_default: config.stage_timeout,
         last_stage_default: config.last_stage_timeout,
@@ -169,34 +162,48 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         mode: mode.unwrap_or(config.mode),
         wait_register,
     };
-    (settings, problems)
+    (settings, told.problems)
 }
 
 /// What a plan asks for in the words of core's `bridge`. As there, the first of the two outranks
 /// the second; a `false` leaves the choice to us.
 fn early_media_written(lookup: &dyn Fn(&str) -> Option<String>) -> Option<EarlyMedia> {
     match lookup("ignore_early_media").as_deref() {
-        Some("ring_ready") => Some(EarlyMedia::Ignore),
-        Some("consume") => Some(EarlyMedia::Silent),
-        Some(value) if is_true(value) => Some(EarlyMedia::Silent),
+        // A phone that sends only a 183 rings all the same, and the caller hears so (promise 3).
+        Some("ring_ready" | "consume") => Some(EarlyMedia::Ignore),
+        Some(value) if is_true(value) => Some(EarlyMedia::Ignore),
         _ => lookup("bridge_early_media")
             .filter(|value| is_true(value))
             .map(|_| EarlyMedia::Relay),
     }
 }
 
-/// Reads the variables that name one of a few; what is none of them is reported.
-struct Chosen<'a>(&'a dyn Fn(&str) -> Option<String>, &'a mut Vec<String>);
+/// Reads what a plan or a caller has told; what cannot be understood is reported.
+struct Told<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
 
-impl Chosen<'_> {
-    fn of<T>(&mut self, name: &str, expected: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let value = self.0(name)?;
-        let choice = read(&value);
-        if choice.is_none() {
-            let problem = format!("{name}={value:?} is ignored: expected {expected}");
-            self.1.push(problem);
-        }
-        choice
+impl Told<'_> {
+    fn by(lookup: &dyn Fn(&str) -> Option<String>) -> Told<'_> {
+        let problems = Vec::new();
+        Told { lookup, problems }
+    }
+
+    fn of<T, E: Display>(&mut self, name: &str, how: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+        self.read(name, &(self.lookup)(name)?, how)
+    }
+
+    fn read<T, E: Display>(
+        &mut self,
+        name: &str,
+        text: &str,
+        how: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let ignored = |error| format!("{name}={text:?} is ignored: {error}");
+        how(text)
+            .map_err(|error| self.problems.push(ignored(error)))
+            .ok()
     }
 }
 
@@ -212,10 +219,12 @@ pub fn late_join(
     settings.wait_register.is_some() || asked.map_or(config.late_join, |value| is_true(&value))
 }
 
-/// What is no time is reported.
-fn time(name: &str, value: &str, problems: &mut Vec<String>) -> Option<Duration> {
-    let ignored = |error| problems.push(format!("{name}={value:?} is ignored: {error}"));
-    parse_time(value).map_err(ignored).ok()
+/// Core's own names say milliseconds by a bare number.
+fn milliseconds(value: &str) -> Result<Duration, TimeError> {
+    match value.trim() {
+        value if value.ends_with('s') => parse_time(value),
+        value => parse_time(&format!("{value}ms")),
+    }
 }
 
 /// `true`, a list of causes by name or number, or such a list behind a `!`.
@@ -238,22 +247,33 @@ fn reject_rule(value: &str) -> RejectRule {
 /// What the machine must know of one contact. As in core, a leg's own variable and a
 /// global one of that name both count; the leg's own is the closer one.
 pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewLeg, Vec<String>) {
-    let mut problems = Vec::new();
     let lookup = |name: &str| {
+        let own = contact.variables.get(name);
+        let written = own.or_else(|| globals.get(name));
+        let said = written.filter(|value| !value.is_empty());
+        said.map(str::to_owned)
+    };
+    let mut told = Told::by(&lookup);
+    let not_zero = |time: &Duration| !time.is_zero();
+    let mut time = |name: &str| told.of(name, parse_time).filter(not_zero);
+    let (delay, progress_timeout) = (time("leg_delay_start"), time("leg_progress_timeout"));
+    let timeout = time("leg_timeout");
+    // For one target these are words of core's about the originate of that target alone; among the
+    // globals they are the part's.
+    let own = |name: &str| {
         contact
             .variables
             .get(name)
-            .or_else(|| globals.get(name))
             .filter(|value| !value.is_empty())
     };
-    let mut time = |name: &str| {
-        let time = time(name, lookup(name)?, &mut problems)?;
-        Some(time).filter(|time| !time.is_zero())
-    };
+    let alone = own("originate_timeout")
+        .and_then(|value| told.read("originate_timeout", value, parse_time))
+        .filter(not_zero);
+    let held = own("originate_delay_start")
+        .and_then(|value| told.read("originate_delay_start", value, milliseconds));
     // Core takes these from the caller, too.
     let asked = |name: &str| {
-        let written = lookup(name).map(str::to_owned);
-        written
+        lookup(name)
             .or_else(|| caller.variable(name))
             .filter(|value| !value.is_empty())
     };
@@ -269,18 +289,20 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         None => Confirm::Kept,
     });
     let leg = NewLeg {
-        delay: time("leg_delay_start").unwrap_or_default(),
-        timeout: time("leg_timeout"),
-        progress_timeout: time("leg_progress_timeout"),
-        required: lookup("leg_required").is_some_and(is_true),
+        held: held.unwrap_or_default(),
+        delay: delay.unwrap_or_default(),
+        timeout: timeout.into_iter().chain(alone).min(),
+        progress_timeout,
+        required: lookup("leg_required").is_some_and(|value| is_true(&value)),
         confirm,
         confirm_early: asked("group_confirm_early_ok").is_none_or(|value| is_true(&value)),
         idle: contact.dial_string.starts_with("pickup/") && lookup("leg_timeout").is_none(),
         dead: contact.dead,
         may_register: contact.user.is_some(),
         target: contact.place,
+        user: contact.of_user(),
     };
-    (leg, problems)
+    (leg, told.problems)
 }
 
 /// The globals that core gets for a leg.

@@ -12,7 +12,7 @@ use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A session that stays alive for `'a`. Neither it nor its channel can be copied: a copy made
 /// of a [`LockedSession`]'s would outlive the lock.
@@ -94,8 +94,34 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// One frame of this side's for the other. False: one of them has no media any more.
+    /// This side can be read from.
+    fn has_codec(&self) -> bool {
+        // SAFETY: the session is alive; the pointer is only compared with NULL.
+        unsafe { !ffi::switch_core_session_get_read_codec(self.as_ptr()).is_null() }
+    }
+
+    /// A phone's early media is told before its codec is known: mod_sofia marks the leg, then reads
+    /// the SDP. Core hangs up a leg that is read from in between. That is a moment; whatever never
+    /// has a codec holds the caller up no longer than this.
+    pub fn await_codec(&self) {
+        const PATIENCE: Duration = Duration::from_millis(200);
+        const STEP: Duration = Duration::from_millis(1);
+        let until = Instant::now() + PATIENCE;
+        while !self.has_codec()
+            && self.up()
+            && !self.answered()
+            && !self.channel.flag(ffi::CF_PROXY_MODE)
+            && Instant::now() < until
+        {
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// One frame of this side's for the other. False: there is none, or no media any more.
     pub fn pass_frame(&self, to: &Session<'_>) -> bool {
+        if !self.has_codec() {
+            return false;
+        }
         let mut frame = ptr::null_mut();
         // SAFETY: both sessions are alive; the frame belongs to this one until it is read again.
         unsafe {
@@ -855,6 +881,12 @@ impl Channel<'_> {
     pub fn is_pickup(&self) -> bool {
         let name = self.variable("channel_name");
         name.is_some_and(|name| name.starts_with("pickup/"))
+    }
+
+    /// An INVITE of ours has made it.
+    pub fn is_dialled_by_sip(&self) -> bool {
+        let is = |name: &str, of: &str| self.variable(name).is_some_and(|it| it.starts_with(of));
+        is("channel_name", "sofia/") && is("direction", "outbound")
     }
 
     /// Whom somebody has put in this `pickup/` leg's place.

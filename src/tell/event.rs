@@ -4,7 +4,7 @@
 
 use super::report::{Known, Told};
 use crate::plan::inert;
-use crate::ring::{Cause, Leg, Outcome, Ring, Role, Time};
+use crate::ring::{Cause, Leg, Outcome, Ring, Role, StageId, Time};
 use crate::switch::Event;
 use crate::switch::session::cause_name;
 use crate::switch::text::{clip, one_line};
@@ -77,7 +77,7 @@ pub fn refused(uuid: &str, plan: &str, error: &str, cause: Cause) {
 }
 
 /// What the last event of the machine has changed.
-pub fn news(ring: &Ring, known: &mut [Known], new_stage: Option<usize>) -> Vec<Announcement> {
+pub fn news(ring: &Ring, known: &mut [Known], new_stage: Option<StageId>) -> Vec<Announcement> {
     let mut news = Vec::new();
     if let Some(stage) = new_stage {
         let headers = vec![("CTI-Stage", stage.to_string())];
@@ -118,7 +118,7 @@ pub fn news(ring: &Ring, known: &mut [Known], new_stage: Option<usize>) -> Vec<A
 
 fn of_leg(leg: &Leg, known: &Known) -> Vec<(&'static str, String)> {
     let mut headers = vec![
-        ("CTI-Stage", (leg.stage + 1).to_string()),
+        ("CTI-Stage", leg.stage.to_string()),
         ("CTI-Target", known.target.clone()),
     ];
     if let Some(uuid) = &known.uuid {

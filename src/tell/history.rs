@@ -109,7 +109,7 @@ mod tests {
     fn leg(target: &str, times: [Option<u64>; 4], role: &'static str) -> LegReport {
         LegReport {
             target: target.to_owned(),
-            stage: 1,
+            stage: crate::ring::StageId(0),
             start_ms: times[0],
             ringing_ms: times[1],
             answered_ms: times[2],

@@ -2,7 +2,7 @@
 //! Names and units follow Prometheus' conventions; nothing here calls the switch.
 
 use super::report::LegReport;
-use crate::ring::Outcome;
+use crate::ring::{Outcome, PartId, StageId};
 use prometheus::proto::{Bucket, Metric, MetricFamily, MetricType};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -160,14 +160,14 @@ impl Metrics {
 /// next, or rings again, there is nothing to measure.
 fn hand_overs(legs: &[LegReport]) -> Vec<Duration> {
     const NEVER: u64 = u64::MAX;
-    let mut stages: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
+    let mut stages: BTreeMap<(PartId, StageId), (u64, u64)> = BTreeMap::new();
     for leg in legs {
         let (start, end) = stages.entry((leg.part, leg.stage)).or_insert((NEVER, 0));
         *start = leg.start_ms.unwrap_or(NEVER).min(*start);
         *end = leg.ended_ms.unwrap_or(NEVER).max(*end);
     }
     let times = stages.iter().filter_map(|(&(part, stage), &(start, _))| {
-        let &(_, end) = stages.get(&(part, stage.checked_sub(1)?))?;
+        let &(_, end) = stages.get(&(part, StageId(stage.0.checked_sub(1)?)))?;
         start.checked_sub(end).filter(|_| start != NEVER)
     });
     times.map(Duration::from_millis).collect()
@@ -203,8 +203,8 @@ mod tests {
     /// A leg of `part` and `stage`, from when to when.
     fn leg(part: usize, stage: usize, from: Option<u64>, to: Option<u64>) -> LegReport {
         LegReport {
-            part,
-            stage,
+            part: PartId(part),
+            stage: StageId(stage - 1),
             start_ms: from,
             ended_ms: to,
             cause: to.map(|_| "NO_ANSWER".to_owned()),

@@ -2,7 +2,7 @@
 //! `cti_legs`, the events' body, `cti show` and the metrics are all made from this one report.
 //! The ring machine knows when and why; the channel's name and address are noted here.
 
-use crate::ring::{Cause, Leg, LegId, Ring, Role};
+use crate::ring::{Cause, Leg, LegId, PartId, Ring, Role, StageId};
 use crate::switch::session::cause_name;
 use serde::Serialize;
 use std::time::Duration;
@@ -34,13 +34,13 @@ pub struct Known {
 pub struct LegReport {
     /// Which `:_:` part; not told, as most plans have one.
     #[serde(skip)]
-    pub part: usize,
+    pub part: PartId,
     #[serde(skip)]
     pub leg: LegId,
     pub target: String,
     pub contact: String,
     pub uuid: Option<String>,
-    pub stage: usize,
+    pub stage: StageId,
     pub start_ms: Option<u64>,
     pub ringing_ms: Option<u64>,
     pub answered_ms: Option<u64>,
@@ -60,7 +60,7 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
         target: known.target.clone(),
         contact: known.contact.clone(),
         uuid: known.uuid.clone(),
-        stage: leg.stage + 1,
+        stage: leg.stage,
         start_ms: ms(leg.dialled),
         ringing_ms: ms(leg.ringing),
         answered_ms: ms(leg.answered),
@@ -75,8 +75,8 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
         }),
     };
     let told = |id: LegId| {
-        let leg = &ring.legs()[id];
-        Some((report(id, leg, known.get(id)?), leg.cause))
+        let leg = &ring.legs()[id.0];
+        Some((report(id, leg, known.get(id.0)?), leg.cause))
     };
     ring.in_order().into_iter().filter_map(told).collect()
 }

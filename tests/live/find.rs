@@ -1,4 +1,4 @@
-//! Finds an installed FreeSWITCH and the module that was just built.
+//! Finds an installed FreeSWITCH.
 //! Order: `FREESWITCH_PREFIX`, pkg-config, the usual prefixes.
 //! What is missing is said in words, so that a skipped test can say why.
 
@@ -10,6 +10,8 @@ pub struct Installed {
     pub binary: PathBuf,
     /// The directory of mod_sofia.so and the others.
     pub modules: PathBuf,
+    /// The dialplan that FreeSWITCH brings, where it was installed with one.
+    pub dialplan: Option<PathBuf>,
 }
 
 pub fn freeswitch() -> Result<Installed, String> {
@@ -52,7 +54,16 @@ fn below(prefix: &Path) -> Option<Installed> {
     .map(|place| prefix.join(place))
     .into_iter()
     .find(|modules| modules.join("mod_sofia.so").is_file())?;
-    binary.is_file().then_some(Installed { binary, modules })
+    let conf = ["etc/freeswitch", "conf", "share/freeswitch/conf/vanilla"];
+    let conf = conf.map(|place| prefix.join(place));
+    // Debian's packages have it outside of their prefix.
+    let conf = conf.into_iter().chain([PathBuf::from("/etc/freeswitch")]);
+    let dialplan = conf.map(|conf| conf.join("dialplan/default.xml"));
+    binary.is_file().then_some(Installed {
+        binary,
+        modules,
+        dialplan: dialplan.into_iter().find(|file| file.is_file()),
+    })
 }
 
 fn pkg_config_prefix() -> Option<PathBuf> {
@@ -62,30 +73,4 @@ fn pkg_config_prefix() -> Option<PathBuf> {
         .ok()?;
     let prefix = String::from_utf8(output.stdout).ok()?;
     (output.status.success() && !prefix.trim().is_empty()).then(|| PathBuf::from(prefix.trim()))
-}
-
-/// The cdylib beside this program: cargo puts it into `deps` for tests, one above for `cargo build`.
-/// `MOD_CTI_MODULE` names another one, say the release build.
-pub fn module() -> Result<PathBuf, String> {
-    if let Some(given) = std::env::var_os("MOD_CTI_MODULE") {
-        let given = PathBuf::from(given);
-        return given
-            .is_file()
-            .then_some(given.clone())
-            .ok_or(format!("MOD_CTI_MODULE={} is no file", given.display()));
-    }
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    // Tests lie in deps themselves, examples in a directory beside it, and `cargo build` puts it above both.
-    let beside = program.parent().map(Path::to_path_buf).unwrap_or_default();
-    let above = beside.parent().map(Path::to_path_buf).unwrap_or_default();
-    let directories = [beside, above.join("deps"), above];
-    let mut places = directories.map(|directory| directory.join("libmod_cti.so"));
-    // Of two builds the newer one is meant.
-    places.sort_by_key(|place| {
-        std::cmp::Reverse(place.metadata().and_then(|data| data.modified()).ok())
-    });
-    let newest = places.into_iter().find(|place| place.is_file());
-    newest.ok_or(
-        "libmod_cti.so is not beside the test program; build it with cargo build".to_string(),
-    )
 }

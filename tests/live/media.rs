@@ -293,7 +293,7 @@ pub const SOUNDS: &[Sound] = &[
         plan: "user/1002|user/1003",
         phones: &[phone("1002", Rings), phone("1003", Rejects(486, 900))],
         typed: &[(600, "cti skip UUID")],
-        told: &[183, 486],
+        told: &[183, 480],
         hears: &[RINGING],
         heard_by: &[],
         not_bridge: Some("no stage of it can be skipped"),

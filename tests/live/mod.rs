@@ -1,6 +1,6 @@
 //! The live harness: a private FreeSWITCH, SIP phones, and a driver that runs the scenario table on them.
 //! `tests/live.rs` is its test program; the examples `demo` and `measure` use it as well.
-//! Whoever includes it brings the scenario table along as `crate::scenarios`.
+//! Whoever includes it brings `crate::scenarios`, the table, and `crate::harness` along.
 #![allow(dead_code)] // each program uses its own part
 
 pub mod checks;

@@ -6,6 +6,7 @@ use super::esl::{Packet, url_encode};
 use super::phones::{Leg, Phones};
 use super::switch::{DOMAIN, Switch, from_slot, in_slot};
 use super::{find, sip, switch};
+use crate::harness::module;
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ impl Found {
     pub fn look(application: &str) -> Result<Found, String> {
         let installed = find::freeswitch()?;
         // Core's own application runs without our module as well.
-        let module = match find::module() {
+        let module = match module() {
             Ok(module) => Some(module),
             Err(_) if application == "bridge" => None,
             Err(missing) => return Err(missing),
@@ -92,6 +93,8 @@ pub enum Dial<'a> {
     Compare(&'a str),
     /// An extension of `conf/`.
     Extension(&'a str),
+    /// An extension of FreeSWITCH's own dialplan, with `bridge` or with `cti_bridge`.
+    Stock(&'a str, &'a str),
 }
 
 pub struct Order<'a> {
@@ -178,6 +181,7 @@ impl Rig {
         self.place(order, beside, slot, suffix, &uuid)?;
         let application = match order.dial {
             Dial::Compare(_) => "bridge",
+            Dial::Stock(_, application) => application,
             _ => &self.application,
         };
         let is_ours = |event: &Packet| {
@@ -341,7 +345,9 @@ impl Rig {
             let (application, plan) = match order.dial {
                 Dial::Plan(plan) => (self.application.as_str(), plan),
                 Dial::Compare(plan) => ("bridge", plan),
-                Dial::Extension(_) => return Err("an answered caller needs a plan".to_string()),
+                Dial::Extension(_) | Dial::Stock(..) => {
+                    return Err("an answered caller needs a plan".to_string());
+                }
             };
             let seat = format!("caller{suffix}");
             self.phones
@@ -363,8 +369,9 @@ impl Rig {
             return Ok(());
         }
         let (exten, plan) = match order.dial {
-            Dial::Plan(plan) | Dial::Compare(plan) => ("run", plan),
-            Dial::Extension(exten) => (exten, ""),
+            Dial::Plan(plan) | Dial::Compare(plan) => ("run".to_string(), plan),
+            Dial::Extension(exten) => (exten.to_string(), ""),
+            Dial::Stock(exten, application) => (format!("stock_{application}_{exten}"), ""),
         };
         if order.variables.len() > switch::MOST_VARIABLES {
             return Err("more variables than the dialplan takes".to_string());
@@ -388,7 +395,7 @@ impl Rig {
         if matches!(order.dial, Dial::Compare(_)) {
             headers.push(("X-Application".to_string(), "bridge".to_string()));
         }
-        self.phones.dial(uuid, &caller, exten, &headers);
+        self.phones.dial(uuid, &caller, &exten, &headers);
         Ok(())
     }
 
@@ -447,7 +454,8 @@ impl Rig {
         // An extension may have more to do after the answer: a pause, then voicemail. So has
         // bypassed media: the re-INVITEs of a joined call.
         let bypass = |(name, _): &(&str, &str)| name.starts_with("bypass_media");
-        let more = matches!(order.dial, Dial::Extension(_)) || order.variables.iter().any(bypass);
+        let more = matches!(order.dial, Dial::Extension(_) | Dial::Stock(..))
+            || order.variables.iter().any(bypass);
         let talk = beside.talk.unwrap_or(TALK);
         std::thread::sleep(if more { 3 * talk } else { talk });
         self.phones

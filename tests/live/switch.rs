@@ -64,6 +64,8 @@ pub struct Switch {
     /// Of mod_xml_rpc, which only the checks that need it load.
     pub http: u16,
     pub events: Events,
+    /// Where FreeSWITCH's own dialplan was read, if it was installed.
+    pub stock: Option<PathBuf>,
     keep: bool,
     /// Held as long as the switch runs: the range of RTP ports below it is ours.
     _rtp: UdpSocket,
@@ -101,6 +103,10 @@ impl Switch {
         };
         let text = configuration(options, &directory, &ports, rtp);
         fs::write(directory.join("conf/freeswitch.xml"), text).map_err(said("freeswitch.xml"))?;
+        for application in STOCK {
+            let file = directory.join(format!("conf/stock_{application}.xml"));
+            fs::write(file, stock(options, application)).map_err(said("the stock dialplan"))?;
+        }
         drop((sip_port, late_port, event_port, http_port));
         let child = command(options, &directory)
             .spawn()
@@ -119,6 +125,7 @@ impl Switch {
             port,
             http: ports.http,
             events,
+            stock: options.installed.dialplan.clone(),
             keep: std::env::var_os("LIVE_KEEP").is_some(),
             _rtp: guard,
         })
@@ -419,6 +426,12 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   <extension name="by_cti"><condition field="destination_number" expression="^by_cti_(\d+)$">
     <action application="cti_bridge" data="user/$1"/>
   </condition></extension>
+  <extension name="leads_to_itself"><condition field="destination_number" expression="^leads_to_itself$">
+    <action application="cti_bridge" data="loopback/leads_to_itself"/>
+  </condition></extension>
+  <extension name="loops"><condition field="destination_number" expression="^loops_(\d+)$">
+    <action application="cti_bridge" data="user/$1,loopback/loops_$1"/>
+  </condition></extension>
   <extension name="{ELSEWHERE}"><condition field="destination_number" expression="^{ELSEWHERE}$">
     <action application="set" data="reached={ELSEWHERE}"/><action application="answer"/>
     <action application="park"/>
@@ -427,14 +440,20 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   <extension name="soak"><condition field="destination_number" expression="^soak$">
     <action application="cti_bridge" data="${{url_decode(${{sip_h_X-Plan}})}}"/>
   </condition></extension>
+  <extension name="stock"><condition field="destination_number" expression="^stock_(cti_bridge|bridge)_(.+)$">
+    <action application="transfer" data="$2 XML stock_$1"/>
+  </condition></extension>
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
-</context></section>
+</context>
+<X-PRE-PROCESS cmd="include" data="{directory}/conf/stock_*.xml"/>
+</section>
 <section name="directory"><domain name="{DOMAIN}">
   <params><param name="dial-string" value="${{sofia_contact(*/${{dialed_user}}@${{dialed_domain}})}}"/></params>
   <groups>{groups}</groups>
 </domain></section>
 </document>
 "##,
+        directory = directory.display(),
         level = options.log_level,
         log = directory.join("log").display(),
         json_cdr = of_readme("<param name=\"encode-values\""),
@@ -449,6 +468,26 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
         loads = loads(),
         profiles = profiles([*sip, *late], options.phones),
     )
+}
+
+/// The applications that ring in the contexts `stock_…`: FreeSWITCH's own dialplan as it was
+/// installed, and the same with every `bridge` replaced.
+pub const STOCK: [&str; 2] = ["bridge", "cti_bridge"];
+
+fn stock(options: &Options, application: &str) -> String {
+    let text = options.installed.dialplan.as_ref().map(fs::read_to_string);
+    let Some(Ok(text)) = text else {
+        return "<include/>".to_string();
+    };
+    // The files that it includes name places on the net.
+    let lines = text.lines().filter(|line| !line.contains("X-PRE-PROCESS"));
+    let text = lines.map(|line| format!("{line}\n")).collect::<String>();
+    let context = format!("<context name=\"stock_{application}\">");
+    text.replace("<context name=\"default\">", &context)
+        .replace(
+            "application=\"bridge\"",
+            &format!("application=\"{application}\""),
+        )
 }
 
 /// The phones' profile, and a second one that differs in when it agrees on codecs.
@@ -555,6 +594,9 @@ fn loads() -> String {
     LOADS.iter().map(both).collect()
 }
 
+/// The groups that the stock dialplan rings.
+const STOCK_GROUPS: [&str; 3] = ["sales", "support", "billing"];
+
 /// The user whose look-up takes 400 ms.
 pub const SLOW_USER: &str = "slow";
 
@@ -613,6 +655,12 @@ fn groups() -> String {
         text.push_str(&format!("<user id=\"{user}\"/>"));
     }
     text.push_str("</users></group>");
+    for name in STOCK_GROUPS {
+        text.push_str(&format!(
+            "<group name=\"{name}\"><users><user id=\"1002\" type=\"pointer\"/>\
+             <user id=\"1003\" type=\"pointer\"/></users></group>"
+        ));
+    }
     for slot in 0..SLOTS {
         for (name, users) in GROUPS {
             text.push_str(&format!("<group name=\"{}\"><users>", in_slot(name, slot)));

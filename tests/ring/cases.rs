@@ -2,7 +2,7 @@
 
 use super::story::{Table, ms};
 use mod_cti::ring::{
-    Cause, Command, Event, LegId, LegState, NewLeg, Outcome, Ring, Role, Settings,
+    Cause, Command, Event, LegId, LegState, NewLeg, Outcome, PartId, Ring, Role, Settings, StageId,
 };
 
 /// A call with this plan, played so far.
@@ -20,21 +20,21 @@ fn a_stage_of_250_contacts_rings_whole_and_each_contact_once() {
     ring.handle(ms(0), Event::Begin);
     let legs = vec![NewLeg::default(); 250];
     let found = Event::Resolved {
-        part: 0,
-        stage: 0,
+        part: PartId(0),
+        stage: StageId(0),
         legs,
         more: false,
     };
     let commands = ring.handle(ms(5), found);
-    let dialled: Vec<_> = (0..250).map(Command::Dial).collect();
+    let dialled: Vec<_> = (0..250).map(LegId).map(Command::Dial).collect();
     assert_eq!(commands, dialled);
-    let commands = ring.handle(ms(900), Event::Answered(249));
+    let commands = ring.handle(ms(900), Event::Answered(LegId(249)));
     let lose = |leg: LegId| Command::HangUp {
         leg,
         cause: Cause::LOSE_RACE,
     };
-    let mut expected = vec![Command::Join(249)];
-    expected.extend((0..249).map(lose));
+    let mut expected = vec![Command::Join(LegId(249))];
+    expected.extend((0..249).map(LegId).map(lose));
     assert_eq!(commands, expected);
 }
 
@@ -65,7 +65,7 @@ fn a_winner_in_early_media_that_never_answers_has_a_result() {
         ),
     ];
     for (table, outcome, cause, role) in results {
-        assert_eq!(table.ring.unanswered(0), (outcome, cause));
+        assert_eq!(table.ring.unanswered(LegId(0)), (outcome, cause));
         assert_eq!(table.ring.legs()[0].role, Some(role), "{outcome:?}");
     }
 }
@@ -122,9 +122,13 @@ fn an_answer_is_spared_where_only_time_was_over() {
         };
         let told = table.play(begin).and_then(|()| table.play(story));
         assert_eq!(told, Ok(()), "{plan}");
-        assert_eq!(table.ring.spares(0), spared, "{plan}: {story}");
-        let said = table.ring.handle(ms(1002), Event::Answered(0));
-        assert_eq!(said.contains(&Command::Join(0)), spared, "{plan}: {story}");
+        assert_eq!(table.ring.spares(LegId(0)), spared, "{plan}: {story}");
+        let said = table.ring.handle(ms(1002), Event::Answered(LegId(0)));
+        assert_eq!(
+            said.contains(&Command::Join(LegId(0))),
+            spared,
+            "{plan}: {story}"
+        );
     }
 }
 
@@ -134,7 +138,7 @@ fn contacts_that_nobody_asked_for_change_nothing() {
     let numbers = [0, 1, usize::MAX];
     for (part, stage) in numbers
         .into_iter()
-        .flat_map(|it| numbers.map(|at| (it, at)))
+        .flat_map(|it| numbers.map(|at| (PartId(it), StageId(at))))
     {
         for more in [true, false] {
             let again = Event::Resolved {
@@ -168,13 +172,13 @@ fn what_is_told_of_no_leg_is_no_reason_to_panic() {
     ];
     let mut table = played("a|b", "", "0 begin -> dial a");
     for event in told {
-        for leg in [1, 2, usize::MAX] {
+        for leg in [1, 2, usize::MAX].map(LegId) {
             assert_eq!(table.ring.handle(ms(10), event(leg)), []);
         }
     }
     let legs = vec![NewLeg::default()];
     for (part, stage) in [(1, 0), (usize::MAX, 0), (0, 2), (0, usize::MAX)] {
-        let legs = legs.clone();
+        let (part, stage, legs) = (PartId(part), StageId(stage), legs.clone());
         let added = Event::Added { part, stage, legs };
         assert_eq!(table.ring.handle(ms(10), added), []);
     }
@@ -188,4 +192,24 @@ fn the_clock_never_runs_backwards() {
     let story = "500 begin -> dial a\n100 ringing a -> alert a\nnext 1500\n\
         1500 tick -> hangup a NO_ANSWER\n3 ended a NO_ANSWER -> dial b\nnext 2500";
     played("a|b", "stage=1000", story);
+}
+
+/// What `cti explain` shows, which knows beforehand how long the legs may ring.
+#[test]
+fn a_stages_time_is_known_beforehand() {
+    for (written, default, longest, limit) in [
+        (None, 20, 0, Some(20)),
+        (None, 20, 25, Some(25)),
+        (None, 0, 25, None),
+        (Some(20), 60, 25, Some(20)),
+        (Some(0), 60, 25, None),
+    ] {
+        let settings = Settings {
+            stage_timeout: written.map(ms),
+            stage_default: ms(default),
+            ..Settings::default()
+        };
+        let said = settings.stage_limit(false, ms(longest));
+        assert_eq!(said, limit.map(ms), "{written:?} {default} {longest}");
+    }
 }

@@ -96,18 +96,21 @@ impl Dice {
     pub fn settings(&mut self) -> Settings {
         Settings {
             timeout: self.maybe(3, |dice| ms(400 + dice.time(20_000))),
-            stage_timeout: self.maybe(2, |dice| ms(100 + dice.time(8_000))),
+            delay: ms(self.lag(2_000)),
+            stage_timeout: self.maybe(2, |dice| {
+                let none = dice.one_in(8);
+                ms(if none { 0 } else { 100 + dice.time(8_000) })
+            }),
             progress_timeout: self.maybe(5, |dice| ms(50 + dice.time(2_000))),
             missed: if self.one_in(3) {
                 Missed::Never
             } else {
                 Missed::Auto
             },
-            early_media: self.maybe(3, |dice| match dice.below(4) {
+            early_media: self.maybe(3, |dice| match dice.below(3) {
                 0 => EarlyMedia::Ignore,
                 1 => EarlyMedia::Relay,
-                2 => EarlyMedia::Core,
-                _ => EarlyMedia::Silent,
+                _ => EarlyMedia::Core,
             }),
             continue_on_timeout: self.maybe(4, |dice| dice.one_in(2)),
             single_reject: match self.below(10) {
@@ -159,6 +162,7 @@ impl Dice {
             }
         });
         NewLeg {
+            held: ms(self.lag(1_500)),
             delay: self
                 .maybe(3, |dice| ms(dice.time(3_000)))
                 .unwrap_or_default(),
@@ -175,6 +179,11 @@ impl Dice {
             may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(8),
             dead,
             target: 0,
+            user: match self.below(4) {
+                2 => Some("one".to_owned()),
+                3 => Some("another".to_owned()),
+                _ => None,
+            },
         }
     }
 }

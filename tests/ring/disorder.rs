@@ -3,7 +3,7 @@
 //! panic, must not contradict itself, and must come to an end once every leg has ended.
 
 use super::{Dice, ms};
-use mod_cti::ring::{Cause, Command, Event, LegState, NewLeg, Ring};
+use mod_cti::ring::{Cause, Command, Event, LegId, LegState, NewLeg, PartId, Ring, StageId};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -31,12 +31,12 @@ pub fn disorder(dice: &mut Dice) -> Result<(), String> {
 struct Watched {
     ring: Ring,
     now: Duration,
-    dialled: BTreeSet<usize>,
+    dialled: BTreeSet<LegId>,
     /// The legs that the machine has told to end, and no answer has spared since.
-    hung_up: BTreeSet<usize>,
-    asked_to_confirm: BTreeSet<usize>,
+    hung_up: BTreeSet<LegId>,
+    asked_to_confirm: BTreeSet<LegId>,
     /// The stages that wait for their contacts.
-    asked: BTreeSet<(usize, usize)>,
+    asked: BTreeSet<(PartId, StageId)>,
     verdicts: u32,
 }
 
@@ -58,9 +58,9 @@ impl Watched {
         }
         let early = self.ring.tentative();
         let was_over = self.ring.over() && !resumes && early.is_none();
-        let ended_before: BTreeSet<usize> = self.ended().collect();
+        let ended_before: BTreeSet<LegId> = self.ended().collect();
         for command in self.ring.handle(now, event.clone()) {
-            let up = |leg: &usize| self.dialled.contains(leg) && !ended_before.contains(leg);
+            let up = |leg: &LegId| self.dialled.contains(leg) && !ended_before.contains(leg);
             let fresh = match &command {
                 Command::Resolve { part, stage } => {
                     // Its time may have passed in an earlier attempt, with nobody found.
@@ -68,7 +68,7 @@ impl Watched {
                     !was_over
                 }
                 Command::Dial(leg) => {
-                    let known = *leg < self.ring.legs().len();
+                    let known = leg.0 < self.ring.legs().len();
                     !was_over && known && self.dialled.insert(*leg)
                 }
                 Command::HangUp { leg, .. } => up(leg) && self.hung_up.insert(*leg),
@@ -98,15 +98,15 @@ impl Watched {
         }
     }
 
-    fn ended(&self) -> impl Iterator<Item = usize> {
+    fn ended(&self) -> impl Iterator<Item = LegId> {
         let legs = self.ring.legs().iter().enumerate();
         legs.filter(|(_, leg)| leg.state == LegState::Ended)
-            .map(|(id, _)| id)
+            .map(|(id, _)| LegId(id))
     }
 
     /// Nobody answers any more and every deadline passes.
     fn end(&mut self) -> Result<(), String> {
-        let mut failed: BTreeSet<usize> = self.ended().collect();
+        let mut failed: BTreeSet<LegId> = self.ended().collect();
         for _ in 0..1_000 {
             for (part, stage) in self.asked.clone() {
                 let nobody = Event::Resolved {
@@ -141,32 +141,32 @@ impl Watched {
 fn any_event(dice: &mut Dice) -> Event {
     match dice.below(21) {
         0 | 1 => Event::Tick,
-        20 => Event::Unanswered(id(dice)),
+        20 => Event::Unanswered(LegId(id(dice))),
         2 | 3 => Event::Resolved {
-            part: id(dice),
-            stage: id(dice),
+            part: PartId(id(dice)),
+            stage: StageId(id(dice)),
             legs: legs(dice),
             more: dice.one_in(2),
         },
         4 => Event::Added {
-            part: id(dice),
-            stage: id(dice),
+            part: PartId(id(dice)),
+            stage: StageId(id(dice)),
             legs: legs(dice),
         },
-        5 => Event::Started(id(dice)),
-        6 | 7 => Event::Ringing(id(dice)),
-        8 => Event::EarlyMedia(id(dice)),
-        9 => Event::Answered(id(dice)),
+        5 => Event::Started(LegId(id(dice))),
+        6 | 7 => Event::Ringing(LegId(id(dice))),
+        8 => Event::EarlyMedia(LegId(id(dice))),
+        9 => Event::Answered(LegId(id(dice))),
         10 | 11 => Event::Ended {
-            leg: id(dice),
+            leg: LegId(id(dice)),
             cause: any_cause(dice),
         },
-        12 => Event::Answered(id(dice)),
-        13 | 14 => Event::Confirmed(id(dice)),
+        12 => Event::Answered(LegId(id(dice))),
+        13 | 14 => Event::Confirmed(LegId(id(dice))),
         15 => Event::CallerGone,
         16 => Event::Cancel(any_cause(dice)),
         17 => Event::Skip,
-        18 => Event::Drop(id(dice)),
+        18 => Event::Drop(LegId(id(dice))),
         _ => Event::Extend(ms(dice.below(2_000))),
     }
 }

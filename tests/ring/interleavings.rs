@@ -3,7 +3,9 @@
 //! all merges are played, and the referee watches over each.
 
 use super::{Fault, Referee, ms};
-use mod_cti::ring::{Cause, Command, Event, LegId, LegState, NewLeg, Ring, Settings};
+use mod_cti::ring::{
+    Cause, Command, Event, LegId, LegState, NewLeg, PartId, Ring, Settings, StageId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -60,8 +62,8 @@ fn events(fate: Fate, id: LegId) -> Vec<Event> {
 /// So many contacts of a part's first stage.
 fn found(part: usize, legs: usize, more: bool) -> Event {
     Event::Resolved {
-        part,
-        stage: 0,
+        part: PartId(part),
+        stage: StageId(0),
         legs: vec![NewLeg::default(); legs],
         more,
     }
@@ -73,7 +75,7 @@ fn outside() -> Vec<Vec<Event>> {
         Event::CallerGone,
         Event::Cancel(Cause::CALL_REJECTED),
         Event::Skip,
-        Event::Drop(0),
+        Event::Drop(LegId(0)),
         Event::Tick,
     ];
     let each = events.into_iter().map(|event| vec![event]);
@@ -95,7 +97,7 @@ pub fn every_interleaving(legs: usize) -> Result<u64, String> {
             }
             let fate = |id: usize| FATES[digit(id)];
             for other in outside() {
-                let mut rows: Vec<_> = (0..legs).map(|id| events(fate(id), id)).collect();
+                let mut rows: Vec<_> = (0..legs).map(|id| events(fate(id), LegId(id))).collect();
                 rows.push(other);
                 if matches!(grown, Grown::Found) {
                     rows.push(vec![found(0, 1, true), found(0, 0, false)]);
@@ -159,16 +161,13 @@ fn play(grown: Grown, legs: usize, order: &[Event]) -> Vec<Fault> {
     play.feed(Event::Begin);
     for nth in 0..legs {
         let legs = vec![NewLeg::default()];
+        let (part, stage) = (PartId(0), StageId(0));
         play.feed(match (grown, nth) {
             (Grown::Parts, part) => found(part, 1, false),
             (Grown::Found, 0) => found(0, 1, true),
             (Grown::Found, _) => continue,
             (_, 0) => found(0, 1, false),
-            _ => Event::Added {
-                part: 0,
-                stage: 0,
-                legs,
-            },
+            _ => Event::Added { part, stage, legs },
         });
     }
     for event in order {
@@ -212,7 +211,7 @@ impl Play {
         for command in commands {
             match command {
                 // Nobody can be found in the stage that follows.
-                Command::Resolve { part, stage } if stage > 0 => {
+                Command::Resolve { part, stage } if stage > StageId(0) => {
                     self.feed(Event::Resolved {
                         part,
                         stage,
@@ -231,9 +230,9 @@ impl Play {
         for _ in 0..100 {
             let of = self.ring.legs().iter().enumerate();
             let open = of.filter(|(_, leg)| leg.state != LegState::Ended);
-            let open: Vec<LegId> = open.map(|(id, _)| id).collect();
+            let open: Vec<LegId> = open.map(|(id, _)| LegId(id)).collect();
             let hung_up = open.iter().find(|leg| self.hung_up.contains_key(leg));
-            let answered = |leg: &&LegId| self.ring.legs()[**leg].answered.is_some();
+            let answered = |leg: &&LegId| self.ring.leg(**leg).answered.is_some();
             if let Some(&leg) = hung_up {
                 self.ends(leg, self.hung_up[&leg]);
             } else if let Some(&leg) = open.iter().find(answered) {

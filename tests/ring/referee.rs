@@ -3,8 +3,8 @@
 
 use super::ms;
 use mod_cti::ring::{
-    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, Ring,
-    Role, Settings,
+    Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, PartId,
+    Ring, Role, Settings, StageId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -63,30 +63,28 @@ pub struct Referee {
     caller_rings: bool,
     busy: (u64, u32),
     /// The first of the legs that came with the event.
-    new: LegId,
+    new: usize,
     pub faults: Vec<Fault>,
 }
 
 struct PartSeen {
     settings: Settings,
     stages: usize,
-    stage: Option<usize>,
+    stage: Option<StageId>,
     attempt: u32,
     attempt_began: u64,
     /// The first of the attempt's legs.
-    attempt_first: LegId,
+    attempt_first: usize,
     /// Nobody of the stage is known yet who could ring.
     resolving: bool,
     /// The stages of which targets are looked up.
-    looked_up: BTreeSet<usize>,
-    /// When the first of the stage was known, and how much less its legs' delays are.
+    looked_up: BTreeSet<StageId>,
+    /// From when on the stage's times and its legs' delays count, and how much less the delays are.
     began: u64,
     shift: Duration,
-    /// From when on the stage's times count, until its first INVITE goes out.
-    since: Option<u64>,
     /// The first of the legs of the stage that rings.
-    first: LegId,
-    deadline: u64,
+    first: usize,
+    deadline: Option<u64>,
     over: Option<u64>,
     progress: Option<u64>,
     /// Nobody is registered; until then the stage is kept open.
@@ -102,8 +100,8 @@ struct PartSeen {
 }
 
 struct LegSeen {
-    part: usize,
-    stage: usize,
+    part: PartId,
+    stage: StageId,
     plan: NewLeg,
     starts: u64,
     /// When it was told to be dialled.
@@ -139,8 +137,8 @@ enum Ended {
     Won(LegId),
     CallerGone,
     Cancelled(Cause),
-    /// By one phone, and whether the caller is hung up for it.
-    Rejected(Cause, bool),
+    /// By one phone.
+    Rejected(Cause, LegId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -174,9 +172,8 @@ impl Referee {
             looked_up: BTreeSet::new(),
             began: 0,
             shift: Duration::ZERO,
-            since: None,
             first: 0,
-            deadline: 0,
+            deadline: None,
             over: settings.timeout.map(|limit| limit.as_millis() as u64),
             progress: None,
             wait: None,
@@ -215,38 +212,36 @@ impl Referee {
                 more,
             } => self.found(now, (*part, *stage), legs, *more),
             Event::Started(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended)
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended)
                     && leg.commanded.is_some()
                     && !std::mem::replace(&mut leg.started, true)
                     && !leg.has_rung()
                 {
                     leg.dialled = Some(now);
-                    let it = &mut self.parts[leg.part];
-                    if it.stage == Some(leg.stage) && !it.ending {
-                        it.count_from(now);
-                        it.since = None;
-                    }
+                    let part = leg.part;
+                    self.stretch(part);
                 }
             }
             Event::Ringing(leg) | Event::EarlyMedia(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.rang = true;
                 }
             }
             Event::Answered(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.picked_up.get_or_insert(now);
                     leg.answered |= leg.plan.confirm.is_none() || leg.confirmed;
                 }
             }
             Event::Confirmed(leg) => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                let counts = |leg: &&mut LegSeen| !leg.ended && leg.hung_up.is_none();
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(counts) {
                     leg.confirmed |= leg.asked;
                     leg.answered |= leg.asked && leg.picked_up.is_some();
                 }
             }
             Event::Ended { leg, cause } => {
-                if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| !leg.ended) {
+                if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.told = Some(*cause);
                 }
             }
@@ -261,7 +256,7 @@ impl Referee {
                 }
                 self.ended.get_or_insert(Ended::CallerGone);
             }
-            Event::Cancel(cause) => match self.in_early_media(ring) {
+            Event::Cancel(cause) => match self.in_early_media(ring).or(self.early) {
                 Some(leg) => drop(self.legs[leg].cancelled.get_or_insert(*cause)),
                 None => drop(self.ended.get_or_insert(Ended::Cancelled(*cause))),
             },
@@ -270,16 +265,16 @@ impl Referee {
                 let goes_on = |leg: &LegId| extends || self.legs[*leg].cancelled.is_none();
                 let winner = self.in_early_media(ring).filter(goes_on);
                 let winner = winner.map(|leg| self.legs[leg].part);
-                for part in 0..self.parts.len() {
+                for part in (0..self.parts.len()).map(PartId) {
                     if self.rings(part) || winner == Some(part) {
                         let it = &mut self.parts[part];
                         match event {
                             Event::Extend(time) => {
                                 let time = time.as_millis() as u64;
-                                it.deadline += time;
+                                it.deadline = it.deadline.map(|at| at + time);
                                 it.wait = it.wait.map(|at| at + time);
                             }
-                            _ => (it.deadline, it.skipped) = (now, true),
+                            _ => (it.deadline, it.skipped) = (Some(now), true),
                         }
                     }
                 }
@@ -290,9 +285,9 @@ impl Referee {
                     Some(Ended::Won(winner)) => self.early.is_some() || winner == *leg,
                     Some(_) => false,
                 };
-                if let Some(leg) = self.legs.get_mut(*leg) {
-                    let open = goes_on && !leg.ended && leg.hung_up.is_none();
-                    leg.dropped |= open && !leg.answered;
+                if let Some(leg) = self.legs.get_mut(leg.0) {
+                    let told = leg.ended || leg.timed_out || leg.hung_up.is_some();
+                    leg.dropped |= goes_on && !told && !leg.answered;
                 }
             }
             Event::Added { part, stage, legs } => {
@@ -306,7 +301,7 @@ impl Referee {
                 if !late && awaited && legs.iter().any(|leg| leg.dead.is_none()) {
                     let it = &mut self.parts[*part];
                     it.wait = None;
-                    it.rings_from(now, true);
+                    it.rings_from(now);
                 }
                 self.new_legs(now, (*part, *stage), legs, Duration::ZERO);
                 let first = self.legs.len() - legs.len();
@@ -314,12 +309,15 @@ impl Referee {
                     leg.cut = true;
                     leg.plan.dead = None;
                 }
+                if !late && !legs.is_empty() && !hopeless(legs) {
+                    self.stretch(*part);
+                }
             }
             _ => {}
         }
     }
 
-    fn found(&mut self, now: u64, of: (usize, usize), legs: &[NewLeg], more: bool) {
+    fn found(&mut self, now: u64, of: (PartId, StageId), legs: &[NewLeg], more: bool) {
         let (part, stage) = of;
         let first = self.legs.len();
         let beside = self.open(part).next().is_some();
@@ -337,22 +335,34 @@ impl Referee {
         let alive = || legs.iter().filter(|leg| leg.dead.is_none());
         let late = past(it.over, now);
         let newest = it.stage == Some(stage);
-        let goes_on = newest && !it.resolving;
-        // Beside others a delay counts from the stage's beginning.
-        let spent = ms(now - it.began) + it.shift;
-        let spent = if goes_on { spent } else { Duration::ZERO };
+        // A delay counts from the stage's beginning.
+        let (began, shift) = match newest && !it.resolving {
+            true => (it.began, it.shift),
+            false => (now, Duration::ZERO),
+        };
         if newest && !late && (alive().next().is_some() || !more) {
-            it.rings_from(now, alive().next().is_some());
+            it.rings_from(now);
         }
-        if !beside {
-            let shift = alive().map(|leg| leg.delay).min().unwrap_or_default();
-            (it.began, it.shift) = (now, shift);
+        let delays = alive().filter(|leg| leg.held.is_zero());
+        let earliest = ms(began) + delays.map(|leg| leg.delay).min().unwrap_or_default();
+        let shift = match beside {
+            true => shift,
+            false => earliest.saturating_sub(ms(now)),
+        };
+        if newest {
+            it.shift = shift;
         }
-        let shift = if beside { spent } else { it.shift };
         it.idle = None;
-        self.new_legs(now, of, legs, shift);
+        if late {
+            self.time_over_for(part, None);
+        }
+        self.new_legs(began, of, legs, shift);
+        for leg in &mut self.legs[first..] {
+            leg.starts = leg.starts.max(now);
+        }
         for leg in self.legs[first..].iter_mut().filter(|_| late) {
             leg.plan.dead = None;
+            leg.timed_out = true;
         }
         if newest && !more {
             let unregistered = |leg: &LegSeen| leg.plan.dead == Some(Cause::USER_NOT_REGISTERED);
@@ -363,6 +373,23 @@ impl Referee {
             let wait = it.settings.wait_register.map(|wait| now + millis(wait));
             it.wait = wait.filter(|_| absent && alone);
         }
+        if !late && !hopeless(legs) {
+            self.stretch(part);
+        }
+    }
+
+    /// A stage time that nobody wrote leaves each leg its own.
+    fn stretch(&mut self, part: PartId) {
+        let it = &self.parts[part];
+        if it.settings.stage_timeout.is_some() || it.goes_on() || it.resolving {
+            return;
+        }
+        let own =
+            |leg: &LegSeen| Some(leg.dialled.unwrap_or(leg.starts) + millis(leg.plan.timeout?));
+        let rings = |leg: &&LegSeen| leg.hung_up.is_none() && leg.plan.dead.is_none();
+        let longest = self.open(part).filter(rings).filter_map(own).max();
+        let it = &mut self.parts[part];
+        it.deadline = it.deadline.map(|at| at.max(longest.unwrap_or(0)));
     }
 
     /// Nobody has told it to end, or it has answered since.
@@ -370,19 +397,23 @@ impl Referee {
         self.legs[leg].hung_up.is_none()
     }
 
-    fn never_dialled(&mut self, first: LegId) {
+    fn never_dialled(&mut self, first: usize) {
         for leg in &mut self.legs[first..] {
             leg.plan.dead = None;
             leg.cut = true;
         }
     }
 
-    fn new_legs(&mut self, now: u64, of: (usize, usize), legs: &[NewLeg], shift: Duration) {
+    fn new_legs(&mut self, now: u64, of: (PartId, StageId), legs: &[NewLeg], shift: Duration) {
         self.legs.extend(legs.iter().map(|plan| LegSeen {
             part: of.0,
             stage: of.1,
             plan: plan.clone(),
-            starts: now + plan.delay.saturating_sub(shift).as_millis() as u64,
+            starts: now
+                + match plan.held {
+                    Duration::ZERO => millis(plan.delay.saturating_sub(shift)),
+                    held => millis(held + plan.delay),
+                },
             commanded: None,
             dialled: None,
             started: false,
@@ -403,7 +434,7 @@ impl Referee {
     }
 
     /// Its stage rings: what an operator's command means.
-    fn rings(&self, part: usize) -> bool {
+    fn rings(&self, part: PartId) -> bool {
         let it = &self.parts[part];
         let open = self.open(part).next().is_some() || it.wait.is_some() || self.waits_for(part);
         let early = self.early.is_some_and(|leg| {
@@ -415,7 +446,7 @@ impl Referee {
     }
 
     /// Whoever is looked up keeps the part from going on.
-    fn waits_for(&self, part: usize) -> bool {
+    fn waits_for(&self, part: PartId) -> bool {
         let it = &self.parts[part];
         let mut looked_up = it.looked_up.iter();
         let goes_on = it.goes_on();
@@ -425,13 +456,13 @@ impl Referee {
     /// The winner, if it may still be steered: nobody has answered.
     fn in_early_media(&self, ring: &Ring) -> Option<LegId> {
         let winner = ring.winner()?;
-        let early = ring.legs()[winner].state == LegState::EarlyMedia;
+        let early = ring.leg(winner).state == LegState::EarlyMedia;
         let leaves = self.early != Some(winner) && self.legs[winner].hung_up.is_some();
         Some(winner).filter(|_| early && !leaves)
     }
 
     /// The part's legs that ring or are still to start.
-    fn open(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+    fn open(&self, part: PartId) -> impl Iterator<Item = &LegSeen> {
         let legs = self.legs.iter();
         let never = |leg: &LegSeen| leg.cut && leg.commanded.is_none();
         legs.filter(move |leg| leg.part == part && !leg.ended && !never(leg))
@@ -455,14 +486,15 @@ impl Referee {
         self.due(now, ring);
         let mut ringing = ring.ringing(ms(now));
         ringing.retain(|_| self.ended.is_none());
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let idle = self.open(part).next().is_none();
             let given_up = matches!(self.ended, Some(end) if !matches!(end, Ended::Won(_)));
             let it = &mut self.parts[part];
             if it.resolving && given_up {
                 (it.resolving, it.ending) = (false, true);
             }
-            it.wait = it.wait.filter(|_| ringing.iter().any(|it| it.part == part));
+            let rings = ringing.iter().any(|it| it.part == part);
+            it.wait = it.wait.filter(|&at| rings && at > now);
             if idle && !it.resolving && it.wait.is_none() {
                 it.idle.get_or_insert(now);
             }
@@ -482,42 +514,62 @@ impl Referee {
             Event::Ended { leg, .. } => Some(*leg),
             _ => None,
         };
-        let ends = ends.filter(|&leg| self.legs.get(leg).is_some_and(|leg| !leg.ended));
+        let ends = ends.filter(|&leg| self.legs.get(leg.0).is_some_and(|leg| !leg.ended));
         if let Some(leg) = ends {
             self.legs[leg].ended = true;
         }
-        // A required leg takes its stage with it before that has run out of time.
-        let required = ends.map(|leg| &self.legs[leg]).filter(|leg| {
-            let it = &self.parts[leg.part];
-            let newest = it.stage == Some(leg.stage) && it.settings.mode == Mode::Sequence;
-            leg.plan.required && leg.commanded.is_some() && !leg.cut && newest
+        // What a required leg that fails takes with it has not, either.
+        let dead = self.legs[self.new..].iter();
+        let dead = dead.filter(|leg| leg.plan.dead.is_some());
+        let mut failed = ends.map(|leg| &self.legs[leg]).into_iter().chain(dead);
+        let failed = failed.find(|leg| leg.plan.required && !leg.cut && self.ended.is_none());
+        let failed = failed.map(|leg| (leg.part, leg.stage));
+        // Joined in early media, nothing has a time any more once that leg is told to end.
+        let leaves = early.is_some_and(|leg| {
+            let it = &self.legs[leg];
+            it.ended || (it.hung_up.is_some() || it.dropped) && !matches!(event, Event::Skip)
         });
-        let required = required.map(|leg| leg.part);
-        self.times_pass(now, early, required);
+        if ends.is_some() && self.ended.is_none() {
+            for id in 0..self.legs.len() {
+                let leg = &self.legs[id];
+                let rings = !leg.ended && leg.hung_up.is_none();
+                let alone = rings && self.left_alone(leg);
+                self.legs[id].cut |= alone;
+            }
+        }
+        if !leaves {
+            self.times_pass(now, early, failed);
+        }
         if let Some(leg) = ends {
             self.legs[leg].ended = false;
         }
     }
 
-    fn times_pass(&mut self, now: u64, early: Option<LegId>, but: Option<usize>) {
-        for part in (0..self.parts.len()).filter(|&part| but != Some(part)) {
+    fn times_pass(&mut self, now: u64, early: Option<LegId>, failed: Option<(PartId, StageId)>) {
+        for part in (0..self.parts.len()).map(PartId) {
             let late = past(self.parts[part].over, now);
             if !self.rings(part) || !self.stage_time_over(now, part) {
                 continue;
             }
+            let failed = failed.filter(|failed| failed.0 == part);
             let it = &mut self.parts[part];
+            if failed.is_some() && it.settings.mode == Mode::Sequence {
+                continue;
+            }
             let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
-            it.last |= late || now >= it.deadline && stops;
+            it.last |= late || past(it.deadline, now) && stops;
             if early.is_some() || !it.goes_on() {
                 (it.resolving, it.ending) = (false, true);
-                self.time_over_for(part);
+                self.time_over_for(part, failed);
             }
         }
     }
 
-    fn time_over_for(&mut self, part: usize) {
+    fn time_over_for(&mut self, part: PartId, failed: Option<(PartId, StageId)>) {
+        let told = |leg: &LegSeen| leg.cut || leg.dropped || leg.hung_up.is_some();
         let open = |leg: &&mut LegSeen| {
-            leg.part == part && !leg.ended && !leg.cut && !leg.dropped && leg.hung_up.is_none()
+            let spared = failed == Some((leg.part, leg.stage));
+            leg.part == part && !leg.ended && !told(leg) && !spared
         };
         for leg in self.legs.iter_mut().filter(open) {
             leg.timed_out = true;
@@ -529,7 +581,7 @@ impl Referee {
         let (Event::Answered(id) | Event::Confirmed(id)) = event else {
             return;
         };
-        let Some(leg) = self.legs.get_mut(*id).filter(|leg| leg.answered) else {
+        let Some(leg) = self.legs.get_mut(id.0).filter(|leg| leg.answered) else {
             return;
         };
         if leg.ended || std::mem::replace(&mut leg.counted, true) {
@@ -544,12 +596,12 @@ impl Referee {
         if self.ended == Some(Ended::Won(*id)) {
             self.early = None;
             let losers = |leg: &LegSeen| leg.commanded.is_some() && !leg.ended;
-            let open = |(it, leg): (LegId, &LegSeen)| {
+            let open = |(it, leg): (usize, &LegSeen)| {
                 let told = Command::HangUp {
-                    leg: it,
+                    leg: LegId(it),
                     cause: Cause::LOSE_RACE,
                 };
-                losers(leg) && it != *id && leg.hung_up.is_none() && !commands.contains(&told)
+                losers(leg) && it != id.0 && leg.hung_up.is_none() && !commands.contains(&told)
             };
             let open = self.legs.iter().enumerate().any(open);
             return self.law(Law::AnswersCount, !open, || {
@@ -574,13 +626,13 @@ impl Referee {
             return;
         }
         let mut over = true;
-        for part in 0..self.parts.len() {
+        for part in (0..self.parts.len()).map(PartId) {
             let it = &self.parts[part];
             let Some(stage) = it.stage else { return };
             let waits = self.open(part).next().is_some() || it.wait.is_some();
             let waits = waits || self.waits_for(part);
             let late = past(it.over, now);
-            let next = stage + 1 < it.stages && !it.last && !late;
+            let next = stage.0 + 1 < it.stages && !it.last && !late;
             let in_time = |limit| it.idle.unwrap_or(now) <= millis(limit);
             let in_time = it.settings.retry_timeout.is_none_or(in_time);
             let again = it.attempt < it.settings.attempts && in_time && !late && !it.last;
@@ -611,7 +663,7 @@ impl Referee {
             }
             if it.stage == Some(stage) && id >= it.attempt_first {
                 it.wait = None;
-                it.rings_from(now, false);
+                it.rings_from(now);
                 it.ending |= it.settings.mode == Mode::Sequence;
             }
             let rings = self
@@ -646,14 +698,13 @@ impl Referee {
             let own = hung_up.is_none() && !undialled && !seen.cut;
             let settings = &self.parts[leg.part].settings;
             if own && settings.single_reject.matches(leg.cause) {
-                let hang_up = settings.hang_up_on_single_reject;
-                self.ended = Some(Ended::Rejected(leg.cause, hang_up));
+                self.ended = Some(Ended::Rejected(leg.cause, LegId(id)));
             }
         }
     }
 
     /// Why a stage may be cancelled now, if nothing has ended the call.
-    fn why(&self, now: u64, part: usize, stage: usize, ring: &Ring) -> Option<Why> {
+    fn why(&self, now: u64, part: PartId, stage: StageId, ring: &Ring) -> Option<Why> {
         let it = &self.parts[part];
         let legs = || {
             let both = ring.legs().iter().zip(&self.legs).skip(it.attempt_first);
@@ -669,15 +720,15 @@ impl Referee {
         self.stage_time_over(now, part).then_some(Why::TimeOver)
     }
 
-    fn stage_time_over(&self, now: u64, part: usize) -> bool {
+    fn stage_time_over(&self, now: u64, part: PartId) -> bool {
         let it = &self.parts[part];
         let silent = !self.newest(part).any(LegSeen::has_rung);
         let silent = silent && !it.resolving;
-        now >= it.deadline || past(it.over, now) || (past(it.progress, now) && silent)
+        past(it.deadline, now) || past(it.over, now) || (past(it.progress, now) && silent)
     }
 
     /// The legs of the part's newest stage.
-    fn newest(&self, part: usize) -> impl Iterator<Item = &LegSeen> {
+    fn newest(&self, part: PartId) -> impl Iterator<Item = &LegSeen> {
         let it = &self.parts[part];
         let legs = self.legs[it.first..].iter();
         legs.filter(move |leg| (leg.part, Some(leg.stage)) == (part, it.stage))
@@ -691,7 +742,7 @@ impl Referee {
         | Command::Join(leg)
         | Command::HangUp { leg, .. } = command
         {
-            let known = *leg < self.legs.len();
+            let known = leg.0 < self.legs.len();
             self.law(Law::KnownIds, known, || say("no such leg"));
             if !known {
                 return;
@@ -722,7 +773,7 @@ impl Referee {
                 let seen = &self.legs[*leg];
                 let fresh = seen.commanded.is_none()
                     && seen.plan.dead.is_none()
-                    && *leg >= self.parts[part].attempt_first;
+                    && leg.0 >= self.parts[part].attempt_first;
                 self.law(Law::KnownIds, fresh, || say("not this one"));
                 if fresh {
                     self.dial(now, *leg);
@@ -785,9 +836,11 @@ impl Referee {
                     .iter()
                     .any(|it| it.commanded.is_some() && !it.ended);
                 self.law(Law::NothingLeft, !open, || say("somebody rings"));
-                let waits = (0..self.parts.len()).any(|part| self.waits(now, part, ring));
+                let waits = (0..self.parts.len())
+                    .map(PartId)
+                    .any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
-                let mut parts = 0..self.parts.len();
+                let mut parts = (0..self.parts.len()).map(PartId);
                 let looked_up = parts.any(|part| self.goes_on_waiting(now, part, ring));
                 let looked_up = looked_up && self.ended.is_none();
                 self.law(Law::NeverEarly, !looked_up, || say("somebody is looked up"));
@@ -801,19 +854,19 @@ impl Referee {
     }
 
     /// … and nothing in this event has ended those stages.
-    fn goes_on_waiting(&self, now: u64, part: usize, ring: &Ring) -> bool {
+    fn goes_on_waiting(&self, now: u64, part: PartId, ring: &Ring) -> bool {
         let mut stages = self.parts[part].looked_up.iter();
         let rings = stages.any(|&it| self.why(now, part, it, ring).is_none());
         rings && self.waits_for(part)
     }
 
-    fn resolve(&mut self, now: u64, part: usize, stage: usize, ring: &Ring) {
+    fn resolve(&mut self, now: u64, part: PartId, stage: StageId, ring: &Ring) {
         let over = self.ended.is_some() || self.verdict.is_some();
         let say = |what: &str| format!("{now}: resolve {part}.{stage}: {what}");
         self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
         let open = self.open(part).next().is_some();
         let it = &self.parts[part];
-        let beside = it.settings.mode == Mode::Progressive && stage > 0;
+        let beside = it.settings.mode == Mode::Progressive && stage > StageId(0);
         self.law(Law::StagesInOrder, !open || beside, || {
             say("the stage before still rings")
         });
@@ -828,7 +881,7 @@ impl Referee {
             say("the stage before has its time")
         });
         let it = &mut self.parts[part];
-        if stage == 0 && it.stage.is_some() {
+        if stage == StageId(0) && it.stage.is_some() {
             let (idle, began) = (it.idle.unwrap_or(now), it.attempt_began);
             let settings = &it.settings;
             let slept = now >= idle + millis(settings.retry_sleep);
@@ -840,39 +893,41 @@ impl Referee {
             self.law(Law::NothingAfterTheEnd, in_time, || say("too late to try"));
         }
         let it = &mut self.parts[part];
-        if stage == 0 {
+        if stage == StageId(0) {
             it.attempt_began = now;
         }
         let last = it.last;
         let next = match it.stage {
-            None => stage == 0,
-            Some(last) if stage == 0 => {
+            None => stage == StageId(0),
+            Some(last) if stage == StageId(0) => {
                 it.attempt += 1;
-                last + 1 == it.stages && it.attempt <= it.settings.attempts
+                last.0 + 1 == it.stages && it.attempt <= it.settings.attempts
             }
-            Some(last) => stage == last + 1 && stage < it.stages,
+            Some(last) => stage.0 == last.0 + 1 && stage.0 < it.stages,
         };
         let next = next && !last;
+        let begun = it.stage.is_some() || now >= millis(it.settings.delay);
         it.stage = Some(stage);
         it.wait = None;
-        it.deadline = now + it.limit();
+        it.deadline = it.limit().map(|limit| now + limit);
         let progress = it.settings.progress_timeout;
         it.progress = progress.map(|limit| now + millis(limit));
-        it.since = Some(now);
+        it.began = now;
         (it.resolving, it.ending, it.skipped, it.idle) = (true, false, false, None);
         it.first = self.legs.len();
-        if stage == 0 {
+        if stage == StageId(0) {
             it.attempt_first = it.first;
         }
-        if stage == 0 || it.settings.mode == Mode::Sequence {
+        if stage == StageId(0) || it.settings.mode == Mode::Sequence {
             it.looked_up.clear();
         }
         it.looked_up.insert(stage);
+        self.law(Law::NeverEarly, begun, || say("the part begins later"));
         self.law(Law::StagesInOrder, next, || say("out of order"));
     }
 
     /// Nothing has ended the time in which a device may register.
-    fn waits(&self, now: u64, part: usize, ring: &Ring) -> bool {
+    fn waits(&self, now: u64, part: PartId, ring: &Ring) -> bool {
         let it = &self.parts[part];
         let why = it.stage.and_then(|stage| self.why(now, part, stage, ring));
         it.wait.is_some_and(|at| at > now) && self.ended.is_none() && why.is_none()
@@ -887,7 +942,7 @@ impl Referee {
         if early > 0 && nobody_rings {
             // All the later ones move with it.
             let known = self.legs[..self.new].iter_mut();
-            for leg in known.filter(|leg| leg.part == part) {
+            for leg in known.filter(|leg| leg.part == part && leg.plan.held.is_zero()) {
                 if leg.commanded.is_none() {
                     leg.starts = leg.starts.saturating_sub(early).max(now);
                 }
@@ -895,13 +950,13 @@ impl Referee {
         }
         let starts = self.legs[leg].starts;
         self.law(Law::NeverEarly, starts <= now, || {
-            format!("{now}: {leg} starts {starts}")
+            format!("{now}: {leg:?} starts {starts}")
         });
         (self.legs[leg].commanded, self.legs[leg].dialled) = (Some(now), Some(now));
     }
 
     fn hang_up(&mut self, now: u64, leg: LegId, cause: Cause, ring: &Ring) {
-        let say = |what: &str| format!("{now}: hang up {leg} {cause:?}: {what}");
+        let say = |what: &str| format!("{now}: hang up {leg:?} {cause:?}: {what}");
         let it = &self.legs[leg];
         let rings = it.commanded.is_some() && !it.ended && it.hung_up.is_none();
         self.law(Law::HangUpsAreDue, rings, || say("it does not ring"));
@@ -926,6 +981,17 @@ impl Referee {
             Ok(Reason::Cut) => self.legs[leg].cut = !self.legs[leg].timed_out,
             _ => {}
         }
+    }
+
+    /// It rings at nobody, and nobody rings any more beside whom it could be taken.
+    fn left_alone(&self, leg: &LegSeen) -> bool {
+        let part = &self.parts[leg.part];
+        let newest = |it: &&LegSeen| Some(it.stage) == part.stage;
+        let waited_for = |it: &&LegSeen| !part.goes_on() || newest(it);
+        let legs = || self.legs.iter().filter(|it| it.part == leg.part);
+        let rang = legs().filter(newest).any(|it| !it.plan.idle);
+        let mut waited = legs().filter(waited_for);
+        leg.plan.idle && waited_for(&leg) && waited.all(|it| it.plan.idle || it.ended) && rang
     }
 
     /// Why this leg may be hung up now, with this cause.
@@ -953,7 +1019,8 @@ impl Referee {
             return Err("it has won");
         }
         let cancelled = early.and_then(|early| early.cancelled).or(leg.cancelled);
-        if let Some(by) = cancelled {
+        // The bridge ends the winner when the caller leaves; the winner's time may be over first.
+        if let Some(by) = cancelled.filter(|&by| by == cause || !winner) {
             let reason = if winner {
                 Reason::Operator
             } else {
@@ -967,22 +1034,23 @@ impl Referee {
             }
             Some(Ended::CallerGone) => return is(cause == Cause::ORIGINATOR_CANCEL, Reason::Cut),
             Some(Ended::Cancelled(by)) => return is(cause == by, Reason::Cut),
-            Some(Ended::Rejected(..)) => {
-                return is(cause == Cause::NO_ANSWER || cause == missed, Reason::Cut);
+            Some(Ended::Rejected(why, by)) => {
+                let declined = why.is_rejection() || why.is_busy();
+                let user = self.legs[by].plan.user.as_ref();
+                let same = declined && user.is_some() && user == leg.plan.user.as_ref();
+                let told = if same {
+                    Cause::LOSE_RACE
+                } else {
+                    Cause::NO_ANSWER
+                };
+                return is(cause == told, Reason::Cut);
             }
             _ => {}
         }
-        let alone = |it: &LegSeen| it.plan.idle || it.ended;
         let waits = self.goes_on_waiting(now, leg.part, ring);
-        if leg.plan.idle && !waits && early.is_none() && cause == Cause::NO_ANSWER {
-            // Nobody rings any more beside whom it could be taken.
-            let newest = |it: &&LegSeen| Some(it.stage) == part.stage;
-            let legs = || self.legs.iter().filter(|it| it.part == leg.part);
-            let waited_for = |it: &&LegSeen| !part.goes_on() || newest(it);
-            let rang = legs().filter(newest).any(|it| !it.plan.idle);
-            if waited_for(&leg) && legs().filter(waited_for).all(alone) && rang {
-                return Ok(Reason::Cut);
-            }
+        let alone = !waits && self.left_alone(leg);
+        if early.is_none() && cause == Cause::NO_ANSWER && alone {
+            return Ok(Reason::Cut);
         }
         let why = self.why(now, leg.part, leg.stage, ring);
         if why == Some(Why::Required) && early.is_none() {
@@ -991,7 +1059,7 @@ impl Referee {
         let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
         let own = past(leg.deadline(), now)
             || past(since(leg.plan.progress_timeout), now) && !leg.has_rung();
-        let stage = winner && (now >= part.deadline || past(part.over, now));
+        let stage = winner && (past(part.deadline, now) || past(part.over, now));
         if own || stage || leg.timed_out {
             return is(cause == missed, Reason::TimeOver);
         }
@@ -999,14 +1067,14 @@ impl Referee {
     }
 
     /// What is still to be done at its time: deadlines and late starts.
-    fn owed(&self, ring: &Ring) -> Vec<(u64, &'static str)> {
+    fn owed(&self, now: u64, ring: &Ring) -> Vec<(u64, &'static str)> {
         let mut owed = Vec::new();
         let mut owe = |at: Option<u64>, what| owed.extend(at.map(|at| (at, what)));
         for (id, leg) in self.legs.iter().enumerate() {
             let part = &self.parts[leg.part];
             let rings = self.ended.is_none() && leg.commanded.is_some();
-            let won =
-                self.ended == Some(Ended::Won(id)) && ring.legs()[id].state != LegState::Ended;
+            let won = self.ended == Some(Ended::Won(LegId(id)))
+                && ring.legs()[id].state != LegState::Ended;
             let unanswered = won && !leg.answered;
             if leg.ended || leg.hung_up.is_some() {
                 continue;
@@ -1014,7 +1082,7 @@ impl Referee {
             let rang = self.newest(leg.part).any(LegSeen::has_rung);
             let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
             if rings || unanswered {
-                owe(Some(part.deadline), "a stage's deadline");
+                owe(part.deadline, "a stage's deadline");
                 owe(part.over, "the call's deadline");
             }
             if rings && !rang && !part.resolving {
@@ -1034,6 +1102,14 @@ impl Referee {
                 owe(Some(leg.starts), "a late start");
             }
         }
+        for part in self.parts.iter().filter(|part| part.stage.is_none()) {
+            let waits = self.ended.is_none() && !past(part.over, now);
+            let begins = Some(millis(part.settings.delay)).filter(|_| waits);
+            owe(
+                begins.filter(|at| past_not(part.over, *at)),
+                "a part's beginning",
+            );
+        }
         let parts = ring.ringing(Duration::ZERO).into_iter();
         for part in parts.filter(|_| self.ended.is_none()) {
             // Of the last stage it changes nothing while earlier ones ring.
@@ -1044,7 +1120,7 @@ impl Referee {
             owe(it.wait.filter(|_| alone), "a registration's deadline");
             owe(it.over.filter(|_| looked_up), "the call's deadline");
             owe(
-                Some(it.deadline).filter(|_| looked_up),
+                it.deadline.filter(|_| looked_up),
                 "a stage's deadline",
             );
         }
@@ -1053,7 +1129,7 @@ impl Referee {
 
     /// Nothing that is due is left undone.
     fn due(&mut self, now: u64, ring: &Ring) {
-        let left = self.owed(ring).into_iter().find(|(at, _)| *at <= now);
+        let left = self.owed(now, ring).into_iter().find(|(at, _)| *at <= now);
         self.law(Law::NeverLate, left.is_none(), || {
             format!("{now}: {left:?}")
         });
@@ -1062,7 +1138,7 @@ impl Referee {
     /// The deadline thread will come in time for whatever is still to be done.
     pub fn wakes(&mut self, now: u64, ring: &Ring, ticks: &BTreeMap<Duration, u32>) {
         let next = ring.next_deadline();
-        let first = self.owed(ring).into_iter().min();
+        let first = self.owed(now, ring).into_iter().min();
         let asked = first.is_none_or(|(at, _)| next.is_some_and(|next| next <= ms(at)));
         self.law(Law::WokenInTime, asked, || {
             format!("{now}: {first:?}, but the next deadline is {next:?}")
@@ -1088,9 +1164,9 @@ impl Referee {
     }
 
     /// The time was over before anybody was found.
-    fn found_nobody(&self, now: u64, part: usize, ring: &Ring) -> bool {
+    fn found_nobody(&self, now: u64, part: PartId, ring: &Ring) -> bool {
         let it = &self.parts[part];
-        let required = |stage: usize| self.why(now, part, stage, ring) == Some(Why::Required);
+        let required = |stage: StageId| self.why(now, part, stage, ring) == Some(Why::Required);
         let mut looked_up = it.looked_up.iter();
         looked_up.any(|&stage| !required(stage)) || past(it.over, now)
     }
@@ -1102,7 +1178,9 @@ impl Referee {
                 return ((Outcome::Cancelled, Cause::ORIGINATOR_CANCEL), false);
             }
             Some(Ended::Cancelled(cause)) => return ((Outcome::Cancelled, cause), false),
-            Some(Ended::Rejected(cause, hang_up)) => {
+            Some(Ended::Rejected(cause, by)) => {
+                let settings = &self.parts[self.legs[by].part].settings;
+                let hang_up = settings.hang_up_on_single_reject;
                 return ((Outcome::of(cause), cause), hang_up);
             }
             Some(Ended::Won(_)) | None => {}
@@ -1141,7 +1219,7 @@ impl Referee {
                 None if both().any(|it| dropped(&it)) => {
                     (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
                 }
-                None if (0..self.parts.len()).any(|it| self.found_nobody(now, it, ring)) => {
+                None if (0..self.parts.len()).any(|it| self.found_nobody(now, PartId(it), ring)) => {
                     (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
@@ -1176,7 +1254,7 @@ impl Referee {
             }
             let is_winner = leg.role == Some(Role::Winner);
             // Joined in early media, it has won nothing unless it answers.
-            let has_won = winner == Some(id) && leg.answered.is_some();
+            let has_won = winner == Some(LegId(id)) && leg.answered.is_some();
             self.law(Law::TrueRoles, is_winner == has_won, say);
             let loser = leg.role == Some(Role::Loser);
             self.law(Law::TrueRoles, !loser || winner.is_some(), say);
@@ -1184,7 +1262,7 @@ impl Referee {
             let never = self.parts[leg.part].settings.missed == Missed::Never;
             let lost = self.legs[id].hung_up == Some(Cause::LOSE_RACE) && !never;
             let lost = lost && winner.is_some();
-            let joined = winner == Some(id);
+            let joined = winner == Some(LegId(id));
             self.law(Law::TrueRoles, !lost || loser || joined, say);
             let told = self.legs[id].told == Some(Cause::ORIGINATOR_CANCEL);
             let gone = told && self.ended == Some(Ended::CallerGone);
@@ -1214,34 +1292,44 @@ impl LegSeen {
 impl PartSeen {
     /// Progressively: when its time is over, the newest stage rings on beside the next.
     fn goes_on(&self) -> bool {
-        let another = self.stage.is_some_and(|stage| stage + 1 < self.stages);
+        let another = self.stage.is_some_and(|stage| stage.0 + 1 < self.stages);
         self.settings.mode == Mode::Progressive && another && !self.last
     }
 
     /// Somebody of the stage is known who rings, or all that can be known is.
-    fn rings_from(&mut self, now: u64, found: bool) {
+    fn rings_from(&mut self, now: u64) {
         if std::mem::replace(&mut self.resolving, false) {
+            let later = now - self.began;
+            for at in [&mut self.deadline, &mut self.progress] {
+                *at = at.map(|at| at + later);
+            }
             (self.began, self.shift) = (now, Duration::ZERO);
-            self.count_from(now);
-            self.since = self.since.filter(|_| found);
         }
     }
 
-    fn count_from(&mut self, now: u64) {
-        let later = self.since.map_or(0, |since| now - since);
-        self.deadline += later;
-        self.progress = self.progress.map(|at| at + later);
-        self.since = Some(now);
-    }
-
-    fn limit(&self) -> u64 {
-        let last = self.stage.unwrap_or(0) + 1 == self.stages;
-        millis(self.settings.stage_limit(last))
+    fn limit(&self) -> Option<u64> {
+        let last = self.stage.unwrap_or_default().0 + 1 == self.stages;
+        let default = match last {
+            true => self.settings.last_stage_default,
+            false => self.settings.stage_default,
+        };
+        let limit = self.settings.stage_timeout.unwrap_or(default);
+        Some(millis(limit)).filter(|limit| *limit > 0)
     }
 }
 
 fn millis(time: Duration) -> u64 {
     time.as_millis() as u64
+}
+
+/// A required one among them cannot ring.
+fn hopeless(legs: &[NewLeg]) -> bool {
+    legs.iter().any(|leg| leg.required && leg.dead.is_some())
+}
+
+/// The call is not over by then.
+fn past_not(over: Option<u64>, at: u64) -> bool {
+    over.is_none_or(|over| at < over)
 }
 
 fn past(deadline: Option<u64>, now: u64) -> bool {

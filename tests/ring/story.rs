@@ -2,8 +2,8 @@
 //! to the ring machine, and writes down what the machine commands.
 
 use mod_cti::ring::{
-    Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed, Mode, NewLeg, RejectRule,
-    Ring, Settings,
+    Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed, Mode, NewLeg, PartId,
+    RejectRule, Ring, Settings, StageId,
 };
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub struct Table {
     pub ring: Ring,
     /// Whose leg each id is.
     names: Vec<String>,
-    stage: Vec<usize>,
+    stage: Vec<StageId>,
     slow: bool,
 }
 
@@ -53,7 +53,7 @@ impl Table {
         let slow = settings.contains("slow");
         let settings = read_settings(settings);
         let parts = plan.iter().map(|stages| (settings.clone(), stages.len()));
-        let (ring, stage) = (Ring::new(parts.collect()), vec![0; plan.len()]);
+        let (ring, stage) = (Ring::new(parts.collect()), vec![StageId(0); plan.len()]);
         Table {
             plan,
             ring,
@@ -65,17 +65,17 @@ impl Table {
 
     fn leg(&self, name: &str) -> LegId {
         let found = self.names.iter().rposition(|known| known == name);
-        found.unwrap_or_else(|| panic!("no leg {name:?} yet"))
+        LegId(found.unwrap_or_else(|| panic!("no leg {name:?} yet")))
     }
 
     /// What the whole stage comes to.
-    fn found(&mut self, now: u64, part: usize) -> Vec<Command> {
+    fn found(&mut self, now: u64, part: PartId) -> Vec<Command> {
         let count = self.plan[part][self.stage[part]].len();
         self.found_some(now, part, self.stage[part], 0..count, false)
     }
 
     /// The commands that follow; a look-up is answered in the same moment, unless the row is slow.
-    fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
+    pub fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
         let mut said = Vec::new();
         for command in self.ring.handle(ms(now), event) {
             if let Command::Resolve { part, stage } = command {
@@ -94,8 +94,8 @@ impl Table {
     fn found_some(
         &mut self,
         now: u64,
-        part: usize,
-        stage: usize,
+        part: PartId,
+        stage: StageId,
         which: impl Iterator<Item = usize>,
         more: bool,
     ) -> Vec<Command> {
@@ -120,12 +120,13 @@ impl Table {
             for (stage, legs) in stages.iter().enumerate() {
                 let which = |name: &str| legs.iter().position(|(leg, _)| leg == name);
                 if let Some(which) = names.split(',').map(which).collect::<Option<Vec<_>>>() {
+                    let (part, stage) = (PartId(part), StageId(stage));
                     return self.found_some(now, part, stage, which.into_iter(), more);
                 }
             }
         }
         assert_eq!(names, "nobody", "nobody of this name");
-        self.found_some(now, 0, self.stage[0], 0..0, more)
+        self.found_some(now, PartId(0), self.stage[0], 0..0, more)
     }
 
     /// The commands as the table writes them; legs that are dialled, or hung up with the same
@@ -136,7 +137,7 @@ impl Table {
             let leg = |leg: &LegId| self.names[*leg].clone();
             let (verb, what, how) = match command {
                 Command::Resolve { part, stage } => {
-                    ("resolve", format!("{part}.{stage}"), String::new())
+                    ("resolve", format!("{}.{}", part.0, stage.0), String::new())
                 }
                 Command::Dial(id) => ("dial", leg(id), String::new()),
                 Command::Confirm(id) => ("confirm", leg(id), String::new()),
@@ -173,7 +174,7 @@ impl Table {
     fn legs(&self, expected: &str) -> String {
         let told = expected.split(';').map(|one| {
             let name = one.split_whitespace().next().unwrap_or("");
-            let leg = &self.ring.legs()[self.leg(name)];
+            let leg = self.ring.leg(self.leg(name));
             match leg.state {
                 LegState::Ended => {
                     let role = format!("{:?}", leg.role.expect("an ended leg has a role"));
@@ -217,14 +218,15 @@ impl Table {
                                 read_legs(legs).into_iter().unzip();
                             self.names.extend(names);
                             let ringing = self.ring.ringing(ms(now));
-                            let stage = ringing.first().map_or(0, |part| part.stage - 1);
+                            let stage = ringing.first().map_or(StageId(0), |part| part.stage);
                             let at = added.split_once('@');
-                            let stage = at.map_or(stage, |(_, at)| at.parse().expect("a stage"));
-                            let part = 0;
+                            let stage =
+                                at.map_or(stage, |(_, at)| StageId(at.parse().expect("a stage")));
+                            let part = PartId(0);
                             self.feed(now, Event::Added { part, stage, legs })
                         }
                         ["found", which] => match which.parse() {
-                            Ok(part) => self.found(now, part),
+                            Ok(part) => self.found(now, PartId(part)),
                             Err(_) => self.found_named(now, which, false),
                         },
                         ["found", which, "more"] => self.found_named(now, which, true),
@@ -276,6 +278,8 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             let time = || ms(value.parse().expect("a time"));
             match key {
+                "user" => leg.user = Some(value.to_owned()),
+                "held" => leg.held = time(),
                 "delay" => leg.delay = time(),
                 "timeout" => leg.timeout = Some(time()),
                 "progress" => leg.progress_timeout = Some(time()),
@@ -310,6 +314,9 @@ fn read_settings(text: &str) -> Settings {
         let time = || ms(value.parse().expect("a time"));
         match key {
             "timeout" => settings.timeout = Some(time()),
+            "delay" => settings.delay = time(),
+            "default" => settings.stage_default = time(),
+            "last" => settings.last_stage_default = time(),
             "stage" => settings.stage_timeout = Some(time()),
             "progress" => settings.progress_timeout = Some(time()),
             "missed" => settings.missed = Missed::Never,
@@ -333,7 +340,6 @@ fn read_settings(text: &str) -> Settings {
                     "ignore" => EarlyMedia::Ignore,
                     "relay" => EarlyMedia::Relay,
                     "core" => EarlyMedia::Core,
-                    "silent" => EarlyMedia::Silent,
                     _ => panic!("{value:?} is no early media"),
                 })
             }

@@ -3,7 +3,7 @@
 //! who type, and a thread that keeps the deadlines.
 
 use super::{Dice, Fault, Law, Referee, ms};
-use mod_cti::ring::{Cause, Command, Event, LegId, NewLeg, PartId, Ring};
+use mod_cti::ring::{Cause, Command, Event, LegId, NewLeg, PartId, Ring, StageId};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ enum Happening {
     /// An operator.
     Types,
     /// A device of a user of this stage.
-    Registers(PartId, usize),
+    Registers(PartId, StageId),
     /// Some targets of a stage have been looked up, by the look-up of this number.
     Found(u64, Event),
 }
@@ -65,8 +65,10 @@ pub struct Switch<'d> {
     joined: Option<LegId>,
     parts: u64,
     /// The newest look-up of each stage.
-    look_ups: BTreeMap<(PartId, usize), u64>,
+    look_ups: BTreeMap<(PartId, StageId), u64>,
     looked_up: u64,
+    /// A stage without a limit: its phones may ring for ever, and the caller's patience does not.
+    unlimited: bool,
     /// When all phones that answer do.
     chorus: Option<u64>,
     silent_phones: bool,
@@ -93,6 +95,9 @@ impl<'d> Switch<'d> {
         Switch {
             chorus: dice.maybe(3, |dice| 500 + dice.time(2_000)),
             parts: parts.len() as u64,
+            unlimited: parts
+                .iter()
+                .any(|(settings, _)| settings.stage_timeout == Some(Duration::ZERO)),
             dice,
             referee: Referee::new(&parts),
             ring: Ring::new(parts),
@@ -133,7 +138,14 @@ impl<'d> Switch<'d> {
                 self.operators();
             }
         }
-        while let Some(((at, _), what)) = self.agenda.pop_first() {
+        loop {
+            let Some(((at, _), what)) = self.agenda.pop_first() else {
+                if self.unlimited && !self.caller_gone && self.ring.next_deadline().is_none() {
+                    self.after(1, Happening::CallerHangsUp);
+                    continue;
+                }
+                break;
+            };
             self.now = at;
             self.happens(what);
             if self.fed > 200_000 {
@@ -180,18 +192,21 @@ impl<'d> Switch<'d> {
                 ("cancel", Event::Cancel(cause))
             }
             3 => {
-                let part = self.dice.below(self.parts) as usize;
+                let part = PartId(self.dice.below(self.parts) as usize);
                 let ringing = self.ring.ringing(ms(self.now));
                 let ringing = ringing.iter().find(|it| it.part == part);
                 // The one that rings, as the operator saw it; seldom another.
                 let seen = self.dice.below(20) as usize;
-                let stage = ringing.map_or(seen, |it| it.stage - 1 + seen / 19);
+                let stage = StageId(ringing.map_or(seen, |it| it.stage.0 + seen / 19));
                 let legs = self.dice.legs();
                 ("add", Event::Added { part, stage, legs })
             }
             _ => {
                 let legs = self.ring.legs().len() as u64;
-                ("drop", Event::Drop(self.dice.below(legs + 1) as usize))
+                (
+                    "drop",
+                    Event::Drop(LegId(self.dice.below(legs + 1) as usize)),
+                )
             }
         };
         let before = self.ring.next_deadline();
@@ -205,7 +220,7 @@ impl<'d> Switch<'d> {
     }
 
     /// It joins its stage, if that still rings; a second one has registered meanwhile.
-    fn registers(&mut self, part: PartId, stage: usize) {
+    fn registers(&mut self, part: PartId, stage: StageId) {
         let legs = 1 + self.dice.below(2);
         let legs = (0..legs).map(|_| NewLeg {
             dead: None,
@@ -291,7 +306,7 @@ impl<'d> Switch<'d> {
             self.after(lag, Happening::Feed(event.clone()));
         }
         if self.dice.one_in(80) {
-            let unknown = 1_000_000 + self.dice.below(3) as usize;
+            let unknown = LegId(1_000_000 + self.dice.below(3) as usize);
             let event = match self.dice.below(5) {
                 0 => Event::Ringing(unknown),
                 1 => Event::Answered(unknown),
@@ -392,7 +407,7 @@ impl<'d> Switch<'d> {
     }
 
     /// All at once, or some of them much later, in any order, and the last may be nobody.
-    fn finds(&mut self, lag: u64, (part, stage): (PartId, usize), mut legs: Vec<NewLeg>) {
+    fn finds(&mut self, lag: u64, (part, stage): (PartId, StageId), mut legs: Vec<NewLeg>) {
         let number = self.looked_up;
         let mut at = lag;
         loop {
@@ -438,7 +453,7 @@ impl<'d> Switch<'d> {
         if phone.answered {
             self.note("answered too late");
             if self.ring.winner() == Some(leg) && self.referee.rings_on(leg) {
-                let fault = format!("{}: the winner {leg} is hung up", self.now);
+                let fault = format!("{}: the winner {leg:?} is hung up", self.now);
                 self.referee.faults.push((Law::AnswersCount, fault));
             }
         }
@@ -466,7 +481,7 @@ impl<'d> Switch<'d> {
             );
         } else {
             if self.dice.one_in(2) {
-                let (it, at) = (&self.ring.legs()[leg], self.dice.time(3_000));
+                let (it, at) = (self.ring.leg(leg), self.dice.time(3_000));
                 let (part, stage) = (it.part, it.stage);
                 self.after(at, Happening::Registers(part, stage));
             }

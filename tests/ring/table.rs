@@ -45,6 +45,108 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         80015 tick          -> hangup b NO_ANSWER
         80021 ended b NO_ANSWER -> finish no_answer NO_ANSWER
         next none"),
+    ("a default stage time leaves each leg its own", "a/timeout=25000|b", "", "
+        0    begin          -> dial a
+        next 25000
+        22000 answered a    -> join a"),
+    ("… with its delay, and the stage is that long for all", "a/delay=5000/timeout=18000,b|c", "", "
+        0    begin          -> dial b
+        next 5000
+        5000 tick           -> dial a
+        next 23000
+        9000 ended a BUSY
+        next 23000
+        23000 tick          -> hangup b NO_ANSWER"),
+    ("… counted from its INVITE", "a/timeout=25000|b", "", "
+        0    begin          -> dial a
+        400  started a
+        next 25400"),
+    ("… also of one who joins later", "a|b", "", "
+        0    begin          -> dial a
+        5000 added c/timeout=30000 -> dial c
+        next 35000
+        35000 tick          -> hangup c a NO_ANSWER"),
+    ("… but one that somebody wrote does not stretch", "a/timeout=25000|b", "stage=20000", "
+        0    begin          -> dial a
+        next 20000
+        20000 tick          -> hangup a NO_ANSWER"),
+    ("… nor does the call's", "a/timeout=25000|b", "timeout=22000", "
+        0    begin          -> dial a
+        next 22000
+        22000 tick          -> hangup a NO_ANSWER"),
+    ("… and a progressive plan brings the next stage in when it is its turn", "a/timeout=90000|b", "progressive", "
+        0    begin          -> dial a
+        next 20000
+        20000 tick          -> dial b
+        next 90000
+        90000 tick          -> hangup a b NO_ANSWER"),
+    ("0 is no limit: a stage's", "a|b", "stage=0", "
+        0    begin          -> dial a
+        next none
+        900000 ended a BUSY -> dial b
+        next none"),
+    ("… a default one", "a|b", "default=0 last=3000", "
+        0    begin          -> dial a
+        next none
+        100  ended a BUSY   -> dial b
+        next 3100"),
+    ("… which no leg's time makes a limit", "a/timeout=500,b|c", "default=0", "
+        0    begin          -> dial a b
+        next 500
+        500  tick           -> hangup a NO_ANSWER
+        505  ended a NO_ANSWER
+        next none"),
+    ("… and in a progressive plan the next stage waits until this one has failed", "a|b", "progressive stage=0", "
+        0    begin          -> dial a
+        next none
+        700  ended a BUSY   -> dial b"),
+    ("… nor does an operator make it one", "a|b", "stage=0", "
+        0    begin          -> dial a
+        100  extend 500
+        next none
+        200  skip           -> hangup a NO_ANSWER"),
+    ("… and early media that is joined has no deadline then", "a", "stage=0", "
+        0    begin          -> dial a
+        100  media a        -> join a
+        next none"),
+    ("originate_delay_start: a part begins so much later, once", "a|b:_:c", "delay=1500 stage=1000 attempts=2 sleep=500", "
+        0    begin
+        next 1500
+        1499 tick
+        1500 tick           -> dial a c
+        next 2500
+        1600 ended a BUSY   -> dial b
+        1700 ended b BUSY
+        2200 tick           -> dial a"),
+    ("… and its legs' times count from their INVITEs", "a/timeout=1000", "delay=1500", "
+        0    begin
+        1500 tick           -> dial a
+        1501 started a
+        next 2501
+        2501 tick           -> hangup a NO_ANSWER"),
+    ("… unless the call is over by then", "a", "delay=1500 timeout=1000", "
+        0    begin
+        next 1000
+        1000 tick           -> finish no_answer NO_ANSWER"),
+    ("… or the caller has left", "a", "delay=1500", "
+        0    begin
+        700  gone           -> finish cancelled GONE
+        next none"),
+    ("[originate_delay_start]: a leg starts so much later, also where nobody else rings", "a/held=1000/timeout=2000", "", "
+        0    begin
+        next 1000
+        1000 tick           -> dial a
+        next 3000
+        3000 tick           -> hangup a NO_ANSWER"),
+    ("… and when the others have failed", "a,b/held=1000,c/delay=5000", "", "
+        0    begin          -> dial a
+        100  ended a BUSY   -> dial c
+        next 1000
+        1000 tick           -> dial b"),
+    ("… with leg_delay_start on top", "a/held=1000/delay=500,b/delay=700", "", "
+        0    begin          -> dial b
+        next 1500
+        1500 tick           -> dial a"),
     ("a tick that comes late does what was due", "a|b", "stage=2000", "
         0    begin          -> dial a
         2049 tick           -> hangup a NO_ANSWER
@@ -194,6 +296,21 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    begin          -> dial a b
         100  ended a REJECTED -> hangup b NO_ANSWER
         110  ended b NO_ANSWER -> finish rejected REJECTED"),
+    ("… and to the other devices of who has declined it is no missed call", "a/user=x,b/user=x,c/user=y,d", "reject=any", "
+        0    begin          -> dial a b c d
+        100  ended a REJECTED -> hangup b LOSE_RACE; hangup c d NO_ANSWER
+        101  answered b
+        110  ended b LOSE_RACE
+        111  ended c NO_ANSWER
+        112  ended d NO_ANSWER -> finish rejected REJECTED
+        legs a failed REJECTED; b failed LOSE_RACE; c failed NO_ANSWER; d failed NO_ANSWER"),
+    ("… also in a stage that rings beside, also by a busy", "a/user=x|b/user=x,c", "reject=any progressive stage=1000", "
+        0    begin          -> dial a
+        1000 tick           -> dial b c
+        1100 ended b BUSY   -> hangup a LOSE_RACE; hangup c NO_ANSWER"),
+    ("… but who could not be reached has declined nothing", "a/user=x,b/user=x", "reject=any", "
+        0    begin          -> dial a b
+        100  ended a NO_RESPONSE -> hangup b NO_ANSWER"),
     ("… and an answer after that is too late", "a,b|c", "reject=any", "
         0    begin          -> dial a b
         100  ended a REJECTED -> hangup b NO_ANSWER
@@ -339,11 +456,6 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  media a        -> join a; hangup b LOSE_RACE
         105  ended b LOSE_RACE
         legs a open; b loser LOSE_RACE"),
-    ("ignore_early_media=true: a 183 alone is no ringing either", "a,b", "early=silent", "
-        0    begin          -> dial a b
-        100  media a
-        hears nobody
-        200  ringing b      -> alert b"),
     ("originate_continue_on_timeout=false ends the part at its first timeout", "a|b", "continue=false stage=1000 attempts=3", "
         0    begin          -> dial a
         1000 tick           -> hangup a NO_ANSWER

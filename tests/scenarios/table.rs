@@ -293,6 +293,11 @@ scenarios! {
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(800);
     }
+    sequence_announcement_not_ignored_then_failure "{ignore_early_media=false}user/1002|user/1003" {
+        phones: "1002" AnnouncesThenRejects(503, 500), "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(503), NOW => soon(500), "1003" Joined, soon(500) => (900, 1800);
+    }
     sequence_fork_then_one "{cti_stage_timeout=1.5}user/1002,user/1003|user/1004" {
         phones: "1002" Rings, "1003" Rings, "1004" Answers(400);
         ends: answered("1004", 2);
@@ -361,6 +366,37 @@ scenarios! {
         phones: "1002" Rejects(486, 100);
         ends: failed("busy", "USER_BUSY", 2);
         rings: "1002" ItsOwn(486), NOW => soon(100);
+    }
+
+    // … is what core keeps of the call, too, whoever failed last
+
+    cause_is_cores_too "user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(603, 300);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(603), NOW => soon(300);
+        shows: "hangup_cause" = "USER_BUSY", "last_bridge_hangup_cause" = "USER_BUSY",
+            "last_bridge_proto_specific_hangup_cause" = "sip:486";
+    }
+    cause_is_cores_too_after_stages "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Rings, "1003" AnnouncesThenRejects(404, 300);
+        ends: failed("no_answer", "NO_ANSWER", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" ItsOwn(404), (1000, 1400) => (1300, 2000);
+        shows: "went_on" = "true", "last_bridge_hangup_cause" = "NO_ANSWER",
+            "originate_disposition" = "NO_ANSWER", "last_bridge_proto_specific_hangup_cause" = "";
+    }
+    cause_is_cores_too_where_the_dialplan_goes_on "user/1002|user/1003" {
+        given: "continue_on_fail" = "true";
+        phones: "1002" Rejects(486, 100), "1003" Rejects(404, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(404), soon(100) => (200, 1100);
+        shows: "went_on" = "true", "last_bridge_hangup_cause" = "USER_BUSY",
+            "last_bridge_proto_specific_hangup_cause" = "";
+    }
+    cause_of_the_winners_end "user/1002,user/1003" {
+        phones: "1002" Answers(300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300), "1003" Elsewhere, NOW => soon(300);
+        shows: "last_bridge_hangup_cause" = "NORMAL_CLEARING";
     }
 
     // The caller gives up
@@ -678,6 +714,28 @@ scenarios! {
         phones: "1002" Rings, "1003" Answers(300);
         ends: answered("1003", 2);
         rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    deadline_by_default_leaves_a_leg_its_own "[leg_timeout=21]user/1002|user/1003" {
+        phones: "1002" Answers(20_400), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(20_400);
+    }
+    deadline_of_a_leg_in_cores_words "<cti_timeout=3700ms>user/1002:_:[originate_delay_start=1200][originate_timeout=2]user/1003" {
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(3700), "1003" NoAnswer, exactly(1200) => exactly(3200);
+    }
+    deadline_of_a_leg_whose_part_begins_later "user/1002:_:{originate_delay_start=1500,leg_timeout=1}user/1003|user/1004" {
+        phones: "1002" Rejects(486, 100), "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" NoAnswer, exactly(1500) => exactly(2500),
+            "1004" Joined, (2500, 2950) => (2800, 3500);
+    }
+    deadline_0_is_no_limit "{cti_stage_timeout=0,cti_timeout=2500ms}user/1002|user/1003" {
+        given: "call_timeout" = "1";
+        phones: "1002" Rings, "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(2500);
     }
     deadline_of_the_plan_outranks_the_callers "{cti_stage_timeout=1}user/1002|user/1003" {
         given: "cti_stage_timeout" = "3", "call_timeout" = "2";
@@ -1135,6 +1193,13 @@ scenarios! {
         phones: "1002" Rejects(603, 300), "1003" Rings;
         ends: failed("rejected", "CALL_REJECTED", 1);
         rings: "1002" ItsOwn(603), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
+    }
+    single_reject_is_no_missed_call_on_the_users_other_device "user/1002,user/1003" {
+        given: "fail_on_single_reject" = "CALL_REJECTED";
+        phones: "1002" Rejects(603, 300), "1002-mobile" Rings, "1003" Rings;
+        ends: failed("rejected", "CALL_REJECTED", 1);
+        rings: "1002" ItsOwn(603), NOW => soon(300), "1002-mobile" Elsewhere, NOW => soon(300),
+            "1003" NoAnswer, NOW => soon(300);
     }
     single_reject_fails "user/1002,user/1003|user/1004" {
         given: "fail_on_single_reject" = "true";

@@ -185,31 +185,6 @@ pub fn offender() -> Result<PathBuf, String> {
     )
 }
 
-/// The module that cargo built beside this program.
-pub fn module() -> Result<PathBuf, String> {
-    if let Some(path) = std::env::var_os("MOD_CTI_MODULE").filter(|path| !path.is_empty()) {
-        return Ok(PathBuf::from(path));
-    }
-    let here = beside_us()?;
-    let places = [
-        here.clone(),
-        here.join("deps"),
-        here.join(".."),
-        here.join("../deps"),
-    ];
-    let found = places
-        .iter()
-        .map(|place| place.join("libmod_cti.so"))
-        .filter_map(|path| {
-            let changed = path.metadata().and_then(|data| data.modified()).ok()?;
-            Some((changed, path))
-        });
-    found.max().map(|(_, path)| path).ok_or(format!(
-        "no libmod_cti.so beside {}: run `cargo build` first",
-        here.display()
-    ))
-}
-
 impl Library {
     /// Open the library for everybody in this process, before the module is loaded.
     pub fn open() -> Result<Library, String> {

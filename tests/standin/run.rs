@@ -3,6 +3,7 @@
 //! `Stand` is the running stand-in with the module loaded; one process has one.
 
 use super::library::{self, Library};
+use crate::harness::module;
 use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
@@ -187,7 +188,7 @@ impl Stand {
 /// One scenario from nothing: start the stand-in, load the module, play, unload.
 /// A process may do so more than once; for many scenarios in a row keep a `Stand`.
 pub fn play(scenario: &Scenario) -> Result<Course, String> {
-    let stand = Stand::start(&library::module()?)?;
+    let stand = Stand::start(&module()?)?;
     let course = stand.scenario(scenario);
     stand.library.unload(false)?;
     Ok(course)

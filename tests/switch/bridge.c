@@ -94,6 +94,9 @@ switch_status_t switch_ivr_multi_threaded_bridge(switch_core_session_t *session,
   if (!flags[CF_ANSWERED] && !flags[CF_EARLY_MEDIA] && !flags[CF_RING_READY]) {
     status = SWITCH_STATUS_FALSE;
     channel_hangup(callee, CAUSE_NO_ANSWER);
+  } else if (flags[CF_EARLY_MEDIA] && !session_has_codec(peer)) {
+    status = SWITCH_STATUS_FALSE;
+    channel_hangup(callee, CAUSE_INCOMPATIBLE_DESTINATION);
   } else if (!channel_ready(caller)) {
     channel_hangup(callee, caller->cause ? caller->cause : CAUSE_ORIGINATOR_CANCEL);
   } else {

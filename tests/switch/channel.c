@@ -246,6 +246,8 @@ void channel_early(switch_channel_t *channel) {
   channel_set(channel, "endpoint_disposition", "EARLY MEDIA");
   pass_time(channel, offsetof(switch_channel_timetable_t, progress_media), false);
   channel_event(channel, SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA);
+  /* As sofia: a phone's early media is told before its codec is known. */
+  if (!channel->session->is_caller) channel->session->codec_from = now_ms() + 8;
   big_changed();
   wake_originator(channel);
   session_message(channel->session, SWITCH_MESSAGE_PROGRESS_EVENT);

@@ -393,7 +393,17 @@ switch_status_t switch_core_session_perform_kill_channel(switch_core_session_t *
 
 /* ---- media ---- */
 
-/* A frame takes 20 ms to come; a signal ends the wait. */
+bool session_has_codec(const switch_core_session_t *session) {
+  return session->channel->flags[CF_ANSWERED] || (session->channel->flags[CF_EARLY_MEDIA] && session->codec_from <= now_ms());
+}
+
+switch_codec_t *switch_core_session_get_read_codec(switch_core_session_t *session) {
+  static char codec;
+  session_check(session, __func__);
+  return session_has_codec(session) ? (switch_codec_t *)(void *)&codec : NULL;
+}
+
+/* A frame takes 20 ms to come; a signal ends the wait. Whoever reads a session without a codec loses it. */
 switch_status_t switch_core_session_read_frame(switch_core_session_t *session, switch_frame_t **frame, switch_io_flag_t flags,
                                                int stream) {
   static char silence[2];
@@ -404,6 +414,10 @@ switch_status_t switch_core_session_read_frame(switch_core_session_t *session, s
   big_lock();
   uint32_t *has = session->channel->flags;
   bool media = channel_up(session->channel) && (has[CF_ANSWERED] || has[CF_EARLY_MEDIA]) && !has[CF_PROXY_MODE];
+  if (media && !session_has_codec(session)) {
+    channel_hangup(session->channel, CAUSE_INCOMPATIBLE_DESTINATION);
+    media = false;
+  }
   if (media) {
     if (session->reading) fatal(__func__, "two threads read the session %s", session->uuid);
     session->reading = true;

@@ -39,6 +39,7 @@ enum {
   CAUSE_NORMAL_UNSPECIFIED = 31,
   CAUSE_NORMAL_TEMPORARY_FAILURE = 41,
   CAUSE_CHAN_NOT_IMPLEMENTED = 66,
+  CAUSE_INCOMPATIBLE_DESTINATION = 88,
   CAUSE_RECOVERY_ON_TIMER_EXPIRE = 102,
   CAUSE_ORIGINATOR_CANCEL = 487,
   CAUSE_LOSE_RACE = 702,
@@ -201,6 +202,7 @@ struct switch_core_session {
   switch_core_session_t *signal_peer;
   switch_receive_message_hook_t on_message; /* the module's hooks */
   switch_kill_channel_hook_t on_signal;
+  int64_t codec_from; /* a leg in early media can be read from then on */
   bool broken;  /* the next read, or the one under way, ends at once */
   bool reading;
   switch_core_session_t *next;
@@ -212,6 +214,7 @@ void session_add_table(switch_core_session_t *session, const switch_state_handle
 void session_launch(switch_core_session_t *session);
 void session_run(switch_core_session_t *session);
 void session_check(switch_core_session_t *session, const char *function);
+bool session_has_codec(const switch_core_session_t *session);
 void session_report(struct text *report);
 void session_delay(int milliseconds);
 void event_delay(int milliseconds);

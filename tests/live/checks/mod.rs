@@ -9,8 +9,11 @@ mod hostile;
 mod lifetime;
 mod operator;
 mod ringing;
+mod stock;
+mod truth;
 
 use super::run::Rig;
+pub use crate::harness::Verdict;
 use crate::scenarios::Phone;
 
 pub use operator::*;
@@ -29,14 +32,6 @@ pub enum When {
     SlotZero,
     /// After everything else, alone on the switch.
     Alone,
-}
-
-#[derive(Debug, Default)]
-pub struct Verdict {
-    pub wrong: Vec<String>,
-    pub note: String,
-    /// What it needs and is not there.
-    pub skipped: Option<String>,
 }
 
 pub const CHECKS: &[Check] = &[
@@ -66,6 +61,11 @@ pub const CHECKS: &[Check] = &[
         run: |rig, slot| conf::extension(rig, slot, &conf::VARIABLES),
     },
     Check {
+        name: "stock_dialplan_rings_as_before",
+        when: When::SlotZero,
+        run: stock::rings_as_before,
+    },
+    Check {
         name: "conf_cti_conf_is_read",
         when: When::Any,
         run: conf::configuration,
@@ -79,6 +79,46 @@ pub const CHECKS: &[Check] = &[
         name: "a_stage_of_150_devices",
         when: When::Any,
         run: ringing::many_devices,
+    },
+    Check {
+        name: "causes_of_two_together",
+        when: When::Any,
+        run: |rig, slot| truth::causes(rig, slot, ","),
+    },
+    Check {
+        name: "causes_of_two_stages",
+        when: When::Any,
+        run: |rig, slot| truth::causes(rig, slot, "|"),
+    },
+    Check {
+        name: "a_caller_who_is_ended_is_told_why",
+        when: When::Any,
+        run: truth::ended,
+    },
+    Check {
+        name: "headers_are_the_same_on_every_leg",
+        when: When::Any,
+        run: truth::headers,
+    },
+    Check {
+        name: "a_plan_that_leads_to_itself_ends",
+        when: When::Any,
+        run: truth::loops,
+    },
+    Check {
+        name: "the_first_183_is_a_ringing",
+        when: When::Any,
+        run: truth::only_183,
+    },
+    Check {
+        name: "a_pickup_that_wins_is_the_winner",
+        when: When::Any,
+        run: truth::pickup,
+    },
+    Check {
+        name: "a_winner_has_its_sip_code",
+        when: When::Any,
+        run: truth::sip_code,
     },
     Check {
         name: "hostile_contact_runs_nothing",

@@ -92,6 +92,47 @@ pub const DIFFERENCES: &[Intended] = &[
         },
     },
     Intended {
+        name: "what core keeps of a call's end",
+        reason: "`bridge` leaves on the caller what the leg that ended last has said, also after a join, or what an \
+                 earlier call has left",
+        always: true,
+        covers: |found| {
+            let names = [
+                "variable last_bridge_hangup_cause",
+                "variable last_bridge_proto_specific_hangup_cause",
+                "variable sip_invite_failure_status",
+                "variable sip_invite_failure_phrase",
+            ];
+            found.who == "caller" && names.contains(&found.what.as_str())
+        },
+    },
+    Intended {
+        name: "a dialplan that goes on after a failed call",
+        reason: "how it ends the caller is what he is told; with `bridge` the SIP status of the leg that ended last \
+                 outranks it",
+        always: false,
+        covers: |found| {
+            let (core, ours) = found.both();
+            let answer = |line: Option<&str>| line.is_none_or(|line| line.ends_with(" to INVITE"));
+            let status =
+                |what: &str| what.contains(" to INVITE ") && (core.is_none() || ours.is_none());
+            found.who == "caller"
+                && (found.what == "wire" && answer(core) && answer(ours) || status(&found.what))
+        },
+    },
+    Intended {
+        name: "the hops of a `loopback/`",
+        reason: "its far half begins anew with `bridge`, so that a plan that leads to itself never ends",
+        always: true,
+        covers: |found| {
+            let behind = found.who.starts_with("loopback/") && found.core.is_none();
+            let hops = |value: Option<&str>| value.and_then(|value| value.parse::<u32>().ok());
+            let (core, ours) = found.both();
+            found.what == "variable max_forwards" && (behind || hops(ours) < hops(core))
+                || found.what == "INVITE Max-Forwards" && hops(ours) < hops(core)
+        },
+    },
+    Intended {
         name: "hooks run once",
         reason: "`…_on_pre_originate` and `…_on_post_originate` of the caller once a call, those of a leg once a leg; \
                  `bridge` runs them again in the originate of each `user/`, and for each stage",
@@ -171,7 +212,10 @@ pub const DIFFERENCES: &[Intended] = &[
         name: "all fail",
         reason: "the call's cause is the most telling one, not that of whoever stood first in the last stage",
         always: false,
-        covers: |found| found.who == "caller" && is_cause(&found.what),
+        covers: |found| {
+            let status = found.what == "wire" || found.what.contains(" to INVITE ");
+            found.who == "caller" && (is_cause(&found.what) || status)
+        },
     },
     Intended {
         name: "`origination_cancel_key`",

@@ -373,6 +373,7 @@ pairs! {
         given: "continue_on_fail" = "true";
         phones: "1002" Rejects(486, 100);
         sees: "caller: variable went_on=true";
+        differs: "a dialplan that goes on after a failed call";
     }
     continue_on_fail_false "user/1002" {
         given: "continue_on_fail" = "false";
@@ -383,6 +384,7 @@ pairs! {
         given: "continue_on_fail" = "NORMAL_TEMPORARY_FAILURE,USER_BUSY";
         phones: "1002" Rejects(486, 100);
         sees: "caller: variable went_on=true";
+        differs: "a dialplan that goes on after a failed call";
     }
     continue_on_fail_not_listed "user/1002" {
         given: "continue_on_fail" = "NO_ANSWER";
@@ -398,6 +400,7 @@ pairs! {
         given: "failure_causes" = "NO_ANSWER";
         phones: "1002" Rejects(486, 100);
         sees: "caller: variable went_on=true";
+        differs: "a dialplan that goes on after a failed call";
     }
     transfer_on_fail "user/1002" {
         given: "transfer_on_fail" = "USER_BUSY elsewhere XML default";
@@ -413,6 +416,7 @@ pairs! {
         given: "transfer_on_fail" = "true";
         phones: "1002" Rejects(486, 100), "1003" Rejects(486, 200);
         sees: "caller: variable went_on=true";
+        differs: "a dialplan that goes on after a failed call";
     }
     bridge_terminate_key "user/1002" {
         given: "bridge_terminate_key" = "#";

@@ -203,6 +203,15 @@ impl Context<'_> {
         self.seen.legs.iter().any(|(_, leg)| answered(leg))
     }
 
+    /// Another device of this user has ended the call for all, by its busy or its rejection.
+    fn declined_elsewhere(&self, seat: &str) -> bool {
+        let user = |seat: &str| seat.split('-').next().map(str::to_string);
+        let declines = |leg: &Leg| matches!(end(leg), End::Own(486 | 600 | 603, _));
+        let mut legs = self.seen.legs.iter();
+        self.seen.drawn.plan.contains("_on_single_reject")
+            && legs.any(|(_, leg)| user(&leg.seat) == user(seat) && declines(leg))
+    }
+
     fn was_typed(&self, command: &str) -> bool {
         self.seen.done.iter().any(|done| done.starts_with(command))
     }
@@ -359,7 +368,10 @@ impl Context<'_> {
             // Also where an answer met the caller's or an operator's end: then nobody has won.
             "LOSE_RACE" => {
                 let drawn = self.seen.drawn;
-                drawn.never_missed || self.somebody_answered() || self.early_media_may_win()
+                drawn.never_missed
+                    || self.somebody_answered()
+                    || self.early_media_may_win()
+                    || self.declined_elsewhere(seat)
             }
             // The answer found a caller that had left.
             "INCOMPATIBLE_DESTINATION" => self.left().is_some(),

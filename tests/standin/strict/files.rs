@@ -2,7 +2,7 @@
 //! A new need of the module shows up here before it shows up as a failed load.
 
 use super::*;
-use crate::standin::library;
+use crate::harness::module;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,7 @@ fn symbols_of(library: &Path, which: &str) -> Result<BTreeSet<String>, String> {
 
 pub fn symbols(_: &Stand) -> Wrong {
     let checked = || -> Result<Wrong, String> {
-        let module = library::module()?;
+        let module = module()?;
         let mut wrong = Vec::new();
         let exported = symbols_of(&module, "--defined-only")?;
         let only = exported
