@@ -1189,7 +1189,7 @@ impl Referee {
         let both = || {
             order
                 .iter()
-                .map(|&leg| (&self.legs[leg], &ring.legs()[leg]))
+                .map(|&leg| (&self.legs[leg], ring.leg(leg)))
         };
         let dropped = |(seen, leg): &(&LegSeen, &Leg)| {
             let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
