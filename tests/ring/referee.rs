@@ -533,7 +533,7 @@ impl Referee {
             for id in 0..self.legs.len() {
                 let leg = &self.legs[id];
                 let rings = !leg.ended && leg.hung_up.is_none();
-                let alone = rings && self.left_alone(leg);
+                let alone = rings && !self.waits_for(leg.part) && self.left_alone(leg);
                 self.legs[id].cut |= alone;
             }
         }
@@ -1048,8 +1048,8 @@ impl Referee {
             _ => {}
         }
         let waits = self.goes_on_waiting(now, leg.part, ring);
-        let alone = !waits && self.left_alone(leg);
-        if early.is_none() && cause == Cause::NO_ANSWER && alone {
+        let alone = early.is_none() && !waits && self.left_alone(leg);
+        if alone && cause == Cause::NO_ANSWER {
             return Ok(Reason::Cut);
         }
         let why = self.why(now, leg.part, leg.stage, ring);
