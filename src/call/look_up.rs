@@ -84,7 +84,8 @@ impl Hand<'_> {
                 ours.leave_job(move |hand| {
                     let mut look_ups = hand.desk.look_ups.iter_mut();
                     if let Some(it) = look_ups.find(|it| it.number == number) {
-                        it.open -= 1;
+                        // A pool that could promise no thread may have had one after all.
+                        it.open = it.open.saturating_sub(1);
                         it.found.push((nth, found));
                     }
                 });
@@ -153,11 +154,11 @@ impl Hand<'_> {
         }
         if contacts.len() > room {
             let count = had + contacts.len();
-            
             let error =
                 format!("stage {stage} has {count} contacts, more than max-targets ({limit})");
             tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
-            if had == 0 {
+            // Nobody refuses a plan for a stage whose turn is over.
+            if had == 0 && call.look(|ring| ring.takes(part, stage)) {
                 call.state.lock().refused = Some(error);
                 self.feed(Event::Cancel(REFUSED));
                 return;

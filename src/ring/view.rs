@@ -236,7 +236,10 @@ impl Ring {
         // … unless there is no other.
         let otherwise = if self.legs.iter().any(Leg::dropped) {
             (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
-        } else if self.part_ids().any(|part| self.is_over(part) || self.looks_up(part)) {
+        } else if self
+            .part_ids()
+            .any(|part| self.is_over(part) || self.looks_up(part))
+        {
             // The time was over before anybody was found.
             (Outcome::NoAnswer, Cause::NO_ANSWER)
         } else {

@@ -1047,7 +1047,7 @@ impl Referee {
             }
             _ => {}
         }
-        let waits = self.goes_on_waiting(now, leg.part, ring);
+        let waits = self.goes_on_waiting(now, leg.part, ring) || self.waits(now, leg.part, ring);
         let alone = early.is_none() && !waits && self.left_alone(leg);
         if alone && cause == Cause::NO_ANSWER {
             return Ok(Reason::Cut);
@@ -1119,10 +1119,7 @@ impl Referee {
             let alone = it.goes_on() || alone;
             owe(it.wait.filter(|_| alone), "a registration's deadline");
             owe(it.over.filter(|_| looked_up), "the call's deadline");
-            owe(
-                it.deadline.filter(|_| looked_up),
-                "a stage's deadline",
-            );
+            owe(it.deadline.filter(|_| looked_up), "a stage's deadline");
         }
         owed
     }
@@ -1186,11 +1183,7 @@ impl Referee {
             Some(Ended::Won(_)) | None => {}
         }
         let order = ring.in_order();
-        let both = || {
-            order
-                .iter()
-                .map(|&leg| (&self.legs[leg], ring.leg(leg)))
-        };
+        let both = || order.iter().map(|&leg| (&self.legs[leg], ring.leg(leg)));
         let dropped = |(seen, leg): &(&LegSeen, &Leg)| {
             let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
             by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL
@@ -1219,7 +1212,9 @@ impl Referee {
                 None if both().any(|it| dropped(&it)) => {
                     (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
                 }
-                None if (0..self.parts.len()).any(|it| self.found_nobody(now, PartId(it), ring)) => {
+                None if (0..self.parts.len())
+                    .any(|it| self.found_nobody(now, PartId(it), ring)) =>
+                {
                     (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
