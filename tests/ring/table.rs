@@ -287,7 +287,7 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("a required leg's end ends no stage twice", "a/required,b|c", "early=core stage=1000", "
         0    begin          -> dial a b
         1    started a
-        1001 tick           -> hangup a b NO_ANSWER
+        1000 tick           -> hangup a b NO_ANSWER
         1005 media b
         1010 ended a BUSY
         1020 ended b NO_ANSWER -> dial c
@@ -1288,6 +1288,18 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         10   found a more   -> dial a
         100  ended a BUSY
         200  found b        -> dial b"),
+    ("… whoever rings: from the stage's beginning, too", "a,b/held=500", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        100  ended a BUSY
+        200  found b
+        next 510"),
+    ("a default stage time leaves a leg its own, also one that is found late", "a,b/timeout=90000", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        next 60010
+        500  found b        -> dial b
+        next 90500"),
     ("progressive: who is found late rings beside the next stage", "a,b|c", "progressive slow stage=1000", "
         0    begin          -> resolve 0.0
         0    found a more   -> dial a
