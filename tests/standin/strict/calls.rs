@@ -995,21 +995,30 @@ pub fn found_twice(stand: &Stand) -> Wrong {
 
 /// Who is found later than others does not ring beyond `max-targets`, nor ends what rings.
 pub fn found_beyond_the_limit(stand: &Stand) -> Wrong {
+    beyond_the_limit(stand, "user/1002,user/1000", 1500, 2)
+}
+
+/// … also when the stage that was looked up is over.
+pub fn found_beyond_the_limit_too_late(stand: &Stand) -> Wrong {
+    beyond_the_limit(stand, "{cti_stage_timeout=700ms}user/1000|user/1002", 550, 3)
+}
+
+fn beyond_the_limit(stand: &Stand, plan: &str, answers: u64, expected: usize) -> Wrong {
     stand.library.set_config("max-targets", "2");
     stand.library.api("cti", Some(b"reload"), true);
     for port in 1..=3 {
         let contact = format!("sofia/internal/sip:1000@127.0.0.1:{port}");
         stand.library.add_contact("1000", &contact);
     }
-    stand.register(&[phone("1002", Behaviour::Answers(1500))]);
-    let course = call(stand, Some(b"user/1002,user/1000"), |_, _| {});
+    stand.register(&[phone("1002", Behaviour::Answers(answers))]);
+    let course = call(stand, Some(plan.as_bytes()), |_, _| {});
     stand.library.forget_contacts();
     let mut wrong = course.leftovers.clone();
     let result = course.seen.variable("cti_result");
     expect(&mut wrong, "result", result == Some("answered"), &result);
     let legs = course.seen.variable("cti_legs").unwrap_or_default();
     let count = legs.matches("\"target\":").count();
-    expect(&mut wrong, "legs", count == 2, &legs);
+    expect(&mut wrong, "legs", count == expected, &legs);
     wrong
 }
 

@@ -69,6 +69,10 @@ pub fn tests() -> Vec<Test> {
             calls::found_beyond_the_limit,
         ),
         Test::new(
+            "strict_found_beyond_the_limit_too_late",
+            calls::found_beyond_the_limit_too_late,
+        ),
+        Test::new(
             "strict_rings_beside_a_look_up",
             calls::rings_beside_a_look_up,
         ),
