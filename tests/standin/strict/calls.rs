@@ -995,24 +995,31 @@ pub fn found_twice(stand: &Stand) -> Wrong {
 
 /// Who is found later than others does not ring beyond `max-targets`, nor ends what rings.
 pub fn found_beyond_the_limit(stand: &Stand) -> Wrong {
-    beyond_the_limit(stand, "user/1002,user/1000", 1500, 2)
-}
-
-/// … also when the stage that was looked up is over.
-pub fn found_beyond_the_limit_too_late(stand: &Stand) -> Wrong {
-    beyond_the_limit(stand, "{cti_stage_timeout=700ms}user/1000|user/1002", 550, 3)
-}
-
-fn beyond_the_limit(stand: &Stand, plan: &str, answers: u64, expected: usize) -> Wrong {
-    stand.library.set_config("max-targets", "2");
-    stand.library.api("cti", Some(b"reload"), true);
     for port in 1..=3 {
         let contact = format!("sofia/internal/sip:1000@127.0.0.1:{port}");
         stand.library.add_contact("1000", &contact);
     }
-    stand.register(&[phone("1002", Behaviour::Answers(answers))]);
-    let course = call(stand, Some(plan.as_bytes()), |_, _| {});
+    stand.register(&[phone("1002", Behaviour::Answers(1500))]);
+    let wrong = beyond_the_limit(stand, b"user/1002,user/1000", 2);
     stand.library.forget_contacts();
+    wrong
+}
+
+/// … also when the stage that was looked up is over: too many are no bad plan then.
+pub fn found_beyond_the_limit_too_late(stand: &Stand) -> Wrong {
+    let slow = "[slept=${msleep(1000)}]user/1003,user/1005,user/1006";
+    let library = &stand.library;
+    library.add_user_item("1004", "param", "dial-string", slow);
+    let phones = ["1003", "1005", "1006"].map(|user| phone(user, Behaviour::Rings));
+    stand.register(&phones);
+    stand.register(&[phone("1002", Behaviour::Answers(550))]);
+    beyond_the_limit(stand, b"{cti_stage_timeout=700ms}user/1004|user/1002", 3)
+}
+
+fn beyond_the_limit(stand: &Stand, plan: &[u8], expected: usize) -> Wrong {
+    stand.library.set_config("max-targets", "2");
+    stand.library.api("cti", Some(b"reload"), true);
+    let course = call(stand, Some(plan), |_, _| {});
     let mut wrong = course.leftovers.clone();
     let result = course.seen.variable("cti_result");
     expect(&mut wrong, "result", result == Some("answered"), &result);
