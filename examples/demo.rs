@@ -324,6 +324,7 @@ fn row(ring: &SeenRing, column: impl Fn(u64) -> usize, ink: &Ink) -> String {
             "╳".to_string(),
             "answered too late, told: answered elsewhere".to_string(),
         ),
+        Told::Incompatible => ("╳".to_string(), ink.red("answered without usable media")),
         Told::ItsOwn(486) => ("╳".to_string(), ink.red("said: 486 busy")),
         Told::ItsOwn(603) => ("╳".to_string(), ink.red("said: 603 declined")),
         Told::ItsOwn(status) => ("╳".to_string(), ink.red(&format!("said: {status}"))),

@@ -2,7 +2,7 @@
 //! `user/` and `group/` are resolved here rather than by core, whose own nested dialling
 //! rings only one device of a user as soon as a plan has a `,` or a `|`.
 
-use crate::plan::directory::{Allowed, Directed, Dropped, directed};
+use crate::plan::directory::{Allowed, Directed, Dropped, Place, directed};
 use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
 use crate::switch::dial::endpoint_exists;
@@ -100,13 +100,29 @@ pub struct Contact {
     pub user: Option<String>,
     /// `user_context` of the directory user: where the leg's own transfers go.
     pub context: Option<String>,
+    /// The directory user who rings there.
+    pub owner: Option<Owner>,
+    /// It rings in the place of one whose phone has moved.
+    pub moved: bool,
     /// Why it cannot be dialled at all.
     pub dead: Option<Cause>,
+    /// How many `|` stand before it in its target's dial strings: whose turn is how much later.
+    pub turn: usize,
     /// Which target of its stage names it.
     pub place: usize,
     /// Who registered it or else named it: of these, none may crowd the others out.
     source: String,
 }
+
+/// What belongs to a user's device, or to whoever calls him, and to no call in his name.
+const NOT_PASSED_ON: [&str; 6] = [
+    "dialed_user",
+    "dialed_domain",
+    "effective_caller_id_name",
+    "effective_caller_id_number",
+    "origination_uuid",
+    "presence_id",
+];
 
 impl Contact {
     /// The directory user whose dial string led to it, also where that names its contacts itself.
@@ -115,6 +131,39 @@ impl Contact {
         let (user, domain) = (said("dialed_user")?, said("dialed_domain")?);
         Some(format!("{user}@{domain}"))
     }
+
+    /// A number in this user's dialplan context, dialled as the user himself would: with the
+    /// variables that the directory gives him.
+    pub fn through_dialplan(&self, owner: &Owner, number: &str, dead: Option<Cause>) -> Contact {
+        let mut variables = self.variables.clone();
+        for name in NOT_PASSED_ON {
+            variables.remove(name);
+        }
+        variables.set("user_name", &owner.id);
+        variables.set("domain_name", &owner.domain);
+        let context = self.context.as_deref().unwrap_or_default();
+        // It stands in a dial string, where these characters would say more.
+        let is_plain = !context.is_empty()
+            && !context.contains(|c: char| c.is_control() || "/,|$".contains(c));
+        let dead = dead.or((!is_plain).then_some(Cause::NO_ROUTE_DESTINATION));
+        Contact {
+            dial_string: format!("loopback/{number}/{context}"),
+            variables,
+            user: None,
+            context: None,
+            owner: None,
+            moved: true,
+            dead,
+            ..self.clone()
+        }
+    }
+}
+
+/// A user of the directory: who rings at a contact, and in whose name calls are passed on from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub id: String,
+    pub domain: String,
 }
 
 /// How deep dial strings may name further users and groups.
@@ -165,6 +214,7 @@ pub fn resolve<'a>(
             until: Instant::now() + PATIENCE,
             found: Vec::new(),
             dropped: Vec::new(),
+            turn: 0,
         };
         resolver.target(target, &target.variables);
         let mut contacts = resolver.found;
@@ -174,12 +224,7 @@ pub fn resolve<'a>(
                 all.users.push((user, target));
             }
         }
-        if contacts.iter().any(|contact| contact.dead.is_none()) {
-            // Somebody's other device is not registered: no reason to report a failure.
-            contacts.retain(|contact| contact.dead.is_none());
-        } else {
-            contacts.truncate(1);
-        }
+        leave_out_dead(&mut contacts);
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
@@ -195,6 +240,14 @@ pub fn fit(contacts: &mut Vec<Contact>, limit: usize) -> Vec<String> {
     let mut dialled = HashSet::new();
     contacts.retain(|it| it.dead.is_some() || dialled.insert(it.dial_string.clone()));
     cap(contacts, limit)
+}
+
+/// Where somebody's other device rings, a failure of one is nothing to report; where none rings, one
+/// failure is enough.
+fn leave_out_dead(contacts: &mut Vec<Contact>) {
+    let alive = contacts.iter().filter(|contact| contact.dead.is_none());
+    let mut told: HashSet<usize> = alive.map(|contact| contact.turn).collect();
+    contacts.retain(|contact| contact.dead.is_none() || told.insert(contact.turn));
 }
 
 /// Leaves each source as many contacts as fit when all sources have the same right, and tells of
@@ -258,6 +311,8 @@ struct Resolver<'a> {
     until: Instant,
     found: Vec<Contact>,
     dropped: Vec<String>,
+    /// Of the next contact; behind a target the first turn that it has not taken.
+    turn: usize,
 }
 
 impl Resolver<'_> {
@@ -280,6 +335,7 @@ impl Resolver<'_> {
     /// The devices of a user, the members of a group: each once, and no circle is walked.
     fn look_up(&mut self, target: &Target, variables: &Variables) -> Result<(), Cause> {
         let is_user = target.endpoint.eq_ignore_ascii_case("user");
+        let bare = self.path.is_empty() && !target.recurses(self.globals);
         let unusable = if is_user {
             Cause::SUBSCRIBER_ABSENT
         } else {
@@ -287,7 +343,8 @@ impl Resolver<'_> {
         };
         let address = match is_user {
             true => target.address.as_str(),
-            // `name@domain+F`: what core's `group_call` puts between the members.
+            // `name@domain+F`: what core's `group_call` puts between the members, `|`; of `:_:` (`+E`)
+            // and `,` (`+A`) both make them ring together.
             false => target.address.split('+').next().unwrap_or_default(),
         };
         let (name, domain) = at_domain(address).ok_or(unusable)?;
@@ -303,10 +360,15 @@ impl Resolver<'_> {
         }
         self.path.push(who);
         let done = if is_user {
-            user(&name, &domain, self.caller, self.globals)
+            user(&name, &domain, self.caller, self.globals, bare)
                 .map(|user| self.devices(user, target, variables))
         } else {
-            self.members(&name, &domain, target, variables)
+            let flags = target
+                .address
+                .split_once('+')
+                .map_or("", |(_, flags)| flags);
+            let one_by_one = flags.chars().rfind(|flag| "AEF".contains(*flag)) == Some('F');
+            self.members((&name, &domain), one_by_one, target, variables)
         };
         self.path.pop();
         done
@@ -322,10 +384,14 @@ impl Resolver<'_> {
             variables: variables.clone(),
             user: None,
             context: None,
+            owner: None,
+            moved: false,
             dead,
+            turn: self.turn,
             place: 0,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
         });
+        self.turn += 1;
     }
 
     fn devices(&mut self, user: User, target: &Target, variables: &Variables) {
@@ -334,6 +400,7 @@ impl Resolver<'_> {
         self.nested(&user.dial_string, target, layers);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
+            contact.owner = Some(user.owner.clone());
             if user.registers {
                 contact.user.get_or_insert(user.id.clone());
             }
@@ -344,41 +411,46 @@ impl Resolver<'_> {
     /// registered could not be told from what the directory says.
     fn members(
         &mut self,
-        name: &str,
-        domain: &str,
+        (name, domain): (&str, &str),
+        one_by_one: bool,
         target: &Target,
         variables: &Variables,
     ) -> Result<(), Cause> {
         let members = xml::group(name, domain).filter(|members| !members.is_empty());
         let members = members.ok_or(Cause::NO_ROUTE_DESTINATION)?;
         let none = Variables::default();
+        let (first, mut next) = (self.turn, self.turn);
         for (id, dial_string) in members {
+            self.turn = if one_by_one { next } else { first };
             let dial_string = dial_string.unwrap_or_else(|| format!("user/{id}@{domain}"));
             self.caller.set("dialed_group", Some(name));
             let dial_string = for_user(&dial_string, &id, domain, self.caller);
             self.path.push(format!("{name}: {id}@{domain}"));
             self.nested(&dial_string, target, [&none, variables]);
             self.path.pop();
+            next = next.max(self.turn);
         }
+        self.turn = next;
         Ok(())
     }
 
-    /// The targets of a dial string that the directory gave: all of them, whether it joins
-    /// them by `,`, `|` or `:_:`, since every device rings. As in core, the
+    /// The targets of a dial string that the directory gave: those behind a `|` when the turn of
+    /// those before it is over. As in core, the
     /// directory's variables outrank the contact's own, and the plan author's both (`layers`).
     fn nested(&mut self, text: &str, target: &Target, layers: [&Variables; 2]) {
         let caller = self.caller;
         let Directed {
             targets,
+            places,
             dropped,
             dropped_more,
         } = match directed(text, &self.allowed, &mut |text| caller.expand(text)) {
             Ok(directed) => directed,
             Err(error) => {
-                tracing::warn!(
-                    "{}: the directory's dial string {text:?} cannot be used: {error}",
-                    target.dial_string()
-                );
+                let who = target.dial_string();
+                self.dropped.push(format!(
+                    "{who}: the directory's dial string {text:?} cannot be used: {error}"
+                ));
                 return self.push(target, layers[1], Some(Cause::DESTINATION_OUT_OF_ORDER));
             }
         };
@@ -397,20 +469,29 @@ impl Resolver<'_> {
             // As core says of a dial string in which nothing is left.
             self.push(target, layers[1], Some(Cause::DESTINATION_OUT_OF_ORDER));
         }
-        for inner in targets {
-            let mut variables = inner.variables.clone();
-            for layer in layers {
-                layer
-                    .iter()
-                    .for_each(|variable| variables.set(&variable.name, &variable.value));
+        let (first, mut from, mut next, mut last) = (self.turn, self.turn, self.turn, 0);
+        let mut before = Place::default();
+        for (inner, place) in targets.into_iter().zip(places) {
+            if place.part != before.part {
+                (from, next) = (first, first);
+            } else if place.stage != before.stage {
+                from = next;
             }
+            before = place;
+            self.turn = from;
+            let mut variables = inner.variables.clone();
+            layers.iter().for_each(|layer| variables.set_all(*layer));
             self.target(&inner, &variables);
+            next = next.max(self.turn);
+            last = last.max(next);
         }
+        self.turn = self.turn.max(last);
     }
 }
 
 struct User {
     id: String,
+    owner: Owner,
     dial_string: String,
     variables: Variables,
     context: Option<String>,
@@ -441,7 +522,15 @@ fn for_user(dial_string: &str, id: &str, domain: &str, caller: &dyn Caller) -> S
         .replace("${dialed_domain}", domain)
 }
 
-fn user(name: &str, domain: &str, caller: &dyn Caller, globals: &Variables) -> Result<User, Cause> {
+/// `bare`: the plan's variables stop at the user, and core notes on such a leg whose it is only where
+/// the directory has `dial-var-…` for it.
+fn user(
+    name: &str,
+    domain: &str,
+    caller: &dyn Caller,
+    globals: &Variables,
+    bare: bool,
+) -> Result<User, Cause> {
     let mut request = Event::request().ok_or(Cause::SUBSCRIBER_ABSENT)?;
     request.add("as_channel", "true");
     request.add("action", "user_call");
@@ -470,10 +559,12 @@ fn user(name: &str, domain: &str, caller: &dyn Caller, globals: &Variables) -> R
     let dial_string = dial_string
         .filter(|text| !text.trim().is_empty())
         .ok_or(Cause::MANDATORY_IE_MISSING)?;
-    variables.set("dialed_user", &id);
-    variables.set("dialed_domain", domain);
-    if !dial_string.contains("presence_id=") {
-        variables.set("presence_id", format!("{id}@{domain}"));
+    if !bare || !variables.is_empty() {
+        variables.set("dialed_user", &id);
+        variables.set("dialed_domain", domain);
+        if !dial_string.contains("presence_id=") {
+            variables.set("presence_id", format!("{id}@{domain}"));
+        }
     }
     user.variables
         .iter()
@@ -487,6 +578,10 @@ fn user(name: &str, domain: &str, caller: &dyn Caller, globals: &Variables) -> R
     Ok(User {
         registers: dial_string.contains("${"),
         dial_string,
+        owner: Owner {
+            id: id.clone(),
+            domain: domain.to_owned(),
+        },
         id,
         variables,
         context,

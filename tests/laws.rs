@@ -61,6 +61,7 @@ laws! {
     no_command_names_what_does_not_exist: KnownIds;
     every_phone_is_told_the_truth: TrueCauses;
     every_leg_has_its_true_role: TrueRoles;
+    a_phone_that_has_moved_is_followed_so_far_and_no_further: Redirects;
     nothing_is_left_over: NothingLeft;
 }
 
@@ -113,6 +114,7 @@ const HAPPENINGS: &[&str] = &[
     "could not be made",
     "hung up before it was dialled",
     "spared",
+    "followed",
 ];
 
 /// All laws at once over many calls: `RING_SOAK_CALLS` says how many, `RING_SOAK_FIRST` the seed of

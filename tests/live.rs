@@ -14,6 +14,7 @@ use live::esl::Events;
 use live::knowing;
 use live::media::{SOUNDS, Sound};
 use live::modes::{MODES, Mode};
+use live::parity::generate;
 use live::parity::table::PAIRS;
 use live::parity::{PLANS_JOBS, Pair};
 use live::run::{Course, Found, Rig, Settings};
@@ -54,10 +55,12 @@ fn all(application: &str) -> Vec<Job> {
         .chain(control::CHECKS)
         .map(Job::Check);
     let plans = PLANS_NAMES.iter().enumerate();
+    let generated = GENERATED_NAMES.iter().enumerate();
     let ours = checks
         .chain(SOUNDS.iter().map(Job::Sound))
         .chain(MODES.iter().map(Job::Mode))
         .chain(plans.map(|(part, name)| Job::Plans(part, name)))
+        .chain(generated.map(|(job, name)| Job::Generated(job, name)))
         .chain(PAIRS.iter().map(Job::Pair));
     // Core alone has nothing that our own checks ask for.
     let ours = ours.filter(|_| application == "cti_bridge");
@@ -109,6 +112,8 @@ enum Job {
     Pair(&'static Pair),
     /// How plans are written: so many jobs, this is one.
     Plans(usize, &'static str),
+    /// Dial strings that are drawn: so many jobs, this is one.
+    Generated(usize, &'static str),
     Sound(&'static Sound),
     Mode(&'static Mode),
 }
@@ -122,13 +127,20 @@ const PLANS_NAMES: [&str; PLANS_JOBS] = [
     "parity_plans_6",
 ];
 
+const GENERATED_NAMES: [&str; generate::JOBS] = [
+    "parity_generated_1",
+    "parity_generated_2",
+    "parity_generated_3",
+    "parity_generated_4",
+];
+
 impl Job {
     fn name(&self) -> &'static str {
         match self {
             Job::Scenario(scenario) => scenario.name,
             Job::Check(check) => check.name,
             Job::Pair(pair) => pair.name,
-            Job::Plans(_, name) => name,
+            Job::Plans(_, name) | Job::Generated(_, name) => name,
             Job::Sound(sound) => sound.name,
             Job::Mode(mode) => mode.name,
         }
@@ -161,6 +173,7 @@ impl Job {
             Job::Plans(part, _) => events
                 .ok_or("nobody listens to the channels".to_string())
                 .and_then(|events| live::parity::plans(rig, events, slot, *part)),
+            Job::Generated(job, _) => generate::generated(rig, slot, *job),
             Job::Sound(sound) => sound.run(rig, slot),
             Job::Mode(mode) => mode.run(rig, slot),
         };

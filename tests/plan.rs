@@ -81,9 +81,35 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("{a=it's}user/1", "{a=\"it's\"} user / 1"),
     ("{a=it's,b=1}user/1", "{a=\"it's\" b=\"1\"} user / 1"),
     ("{a='x',b=it's}user/1", "{a=\"x\" b=\"it's\"} user / 1"),
-    ("{a=it's,b=it's}user/1", "{a=\"its,b=its\"} user / 1"),
+    ("{a=it's,b=it's}user/1", "{a=\"it's\" b=\"it's\"} user / 1"),
     ("{a=it\\'s,b=it\\'s}user/1", "{a=\"it's\" b=\"it's\"} user / 1"),
     ("{a=']'}user/1", "{a=\"]\"} user / 1"),
+    // An apostrophe between letters is a letter, and so is one that would swallow a variable.
+    ("{n='O'Brien',m='123'}user/1", "{n=\"O'Brien\" m=\"123\"} user / 1"),
+    ("{n='O'Brien, John',m=1}user/1", "{n=\"O'Brien, John\" m=\"1\"} user / 1"),
+    ("{n=d'Arcy, b=it's}user/1", "{n=\"d'Arcy\" b=\"it's\"} user / 1"),
+    ("{'n=O'Brien, John',m=1}user/1", "{n=\"O'Brien, John\" m=\"1\"} user / 1"),
+    ("{a='x'y,b='z'}user/1", "{a=\"xy\" b=\"z\"} user / 1"),
+    ("{a='O'Brien}user/1", "{a=\"OBrien\"} user / 1"),
+    ("{a='tis,b='x'}user/1", "{a=\"'tis\" b=\"x\"} user / 1"),
+    ("{a=James' phone,b=Jones' phone}user/1", "{a=\"James' phone\" b=\"Jones' phone\"} user / 1"),
+    ("{a=rock 'n' roll,b=1}user/1", "{a=\"rock n roll\" b=\"1\"} user / 1"),
+    ("[b=it's,c=']']user/1", "user / 1 (b=\"it's\" c=\"]\")"),
+    ("{a=é'é,b=张'三}user/1", "{a=\"é'é\" b=\"张'三\"} user / 1"),
+    ("{a='',b='1'}user/1", "{b=\"1\"} user / 1"),
+    ("{^^xa='1xb=2}user/1", "{a=\"'1\" b=\"2\"} user / 1"),
+    // A double quote protects and stays.
+    ("[d=\"Wood's Homes\"<sip:x@h>,e=1]user/1", "user / 1 (d=\"\\\"Wood's Homes\\\"<sip:x@h>\" e=\"1\")"),
+    ("{n=\"SMITH, JOHN\",m=1}user/1", "{n=\"\\\"SMITH, JOHN\\\"\" m=\"1\"} user / 1"),
+    ("{n=a \"b, c\" d,m=1}user/1", "{n=\"a \\\"b, c\\\" d\" m=\"1\"} user / 1"),
+    ("{n='say \"hi\", John',m=1}user/1", "{n=\"say \\\"hi\\\", John\" m=\"1\"} user / 1"),
+    ("{n=\"x]y}z\"}user/1", "{n=\"\\\"x]y}z\\\"\"} user / 1"),
+    ("[n=\"x]y\"]user/1", "user / 1 (n=\"\\\"x]y\\\"\")"),
+    ("{a=5\" wide,b=7\" high}user/1", "{a=\"5\\\" wide\" b=\"7\\\" high\"} user / 1"),
+    ("{a=\"x,b=y}user/1", "{a=\"\\\"x\" b=\"y\"} user / 1"),
+    ("{a=\"x,b=\"y\"}user/1", "{a=\"\\\"x\" b=\"\\\"y\\\"\"} user / 1"),
+    ("{a=\\\"x,b=y\\\"}user/1", "{a=\"\\\"x\" b=\"y\\\"\"} user / 1"),
+    ("{a={\"k\":\"x,y\"}}user/1", "{a=\"{\\\"k\\\":\\\"x,y\\\"}\"} user / 1"),
     // Separators and brackets in values: better than bridge.
     ("[a='x|y']user/1|user/2", "user / 1 (a=\"x|y\") then user / 2"),
     ("[a=x|y]user/1|user/2", "user / 1 (a=\"x|y\") then user / 2"),
@@ -134,7 +160,10 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("user/'a|b'", "user / a|b"),
     ("user/o'brien", "user / o'brien"),
     ("user/o'brien|user/2", "user / o'brien then user / 2"),
-    ("user/o'brien,user/o'neil", "user / obrien & user / oneil"),
+    ("user/o'brien,user/o'neil", "user / o'brien & user / o'neil"),
+    ("user/o'brien|user/d'arcy", "user / o'brien then user / d'arcy"),
+    ("user/'o'brien|x'", "user / o'brien|x"),
+    ("'user/o'brien','user/d'arcy'", "user / o'brien & user / d'arcy"),
     ("user/o'brien,[n='x']user/2", "user / o'brien & user / 2 (n=\"x\")"),
     ("user/o'brien|[n='x']user/2", "user / o'brien then user / 2 (n=\"x\")"),
     ("user/o'brien:_:user/o'neil", "user / o'brien beside user / o'neil"),
@@ -260,6 +289,57 @@ fn the_caret_stands_under_the_column() {
     assert_eq!(error.with_caret(text), "user/张, [a=b\n        ^");
 }
 
+#[test]
+fn what_a_block_says_in_vain_is_told_of_with_its_place() {
+    for (text, remarks) in [
+        ("{a=1,b=,,c='',}user/1", ""),
+        (
+            "{n=SMITH, JOHN,m=1}user/1",
+            "\"JOHN\" is no name=value and says nothing at column 11",
+        ),
+        (
+            "user/1,[x]user/2",
+            "\"x\" is no name=value and says nothing at column 9",
+        ),
+        (
+            "{=1,'y'}user/1",
+            "\"1\" is no name=value and says nothing at column 2; \
+             \"y\" is no name=value and says nothing at column 5",
+        ),
+    ] {
+        let plan = parse(text, &Limits::default()).expect(text);
+        let told: Vec<String> = plan.remarks.iter().map(PlanError::to_string).collect();
+        assert_eq!(told.join("; "), remarks, "{text}");
+    }
+    let many = format!("{{{}}}user/1", "x,".repeat(1000));
+    let plan = parse(&many, &Limits::default()).expect("many");
+    assert_eq!(plan.remarks.len(), 8);
+}
+
+#[test]
+fn thousands_of_variables_are_put_together_in_linear_time() {
+    let block = |value: &str| {
+        let entries = (0..8000).map(|nth| format!("v{nth}={value}"));
+        format!("{{{}}}user/1", entries.collect::<Vec<_>>().join(","))
+    };
+    let limits = Limits {
+        bytes: usize::MAX,
+        targets: 1,
+    };
+    let [mut all, others] = ["a", "b"].map(|value| {
+        let plan = parse(&block(value), &limits).expect("a plan");
+        plan.parts[0].globals.clone()
+    });
+    let started = Instant::now();
+    all.set_all(&others);
+    // One by one it is seconds.
+    let took = started.elapsed();
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert_eq!(all, others);
+    all.remove_all(others.iter().map(|it| it.name.as_str()));
+    assert!(all.is_empty());
+}
+
 // ---- limits ----------------------------------------------------------------------------------
 
 #[test]
@@ -348,6 +428,8 @@ const HOSTILE: &[&str] = &[
     "'\\,[",
     "'|^^:;[",
     "'|^^;,[",
+    // Escapes of the list are no escapes of the stage that chooses another separator.
+    "^^^\\'\\|(",
     "'|^^:;['",
     "[a='['],",
     "u/1,",
@@ -371,6 +453,18 @@ const HOSTILE: &[&str] = &[
     "[a= ' ]",
     "|[x']'",
     "'a|[' |[' ",
+    "{^^x'ax",
+    "[^^xa='1x",
+    "{a='x'",
+    "{a='x'y'z",
+    "x'x'x ' ",
+    "[a=\"",
+    "[a=\"]\",",
+    "[a=\"]u\",",
+    "\"'",
+    "[\"'\"]",
+    "='\"",
+    "{a=x',b=",
 ];
 
 // ---- laws ------------------------------------------------------------------------------------
@@ -478,8 +572,11 @@ fn plan() -> impl Strategy<Value = Plan> {
     let stage = prop::collection::vec(target(), 1..4).prop_map(|targets| Stage { targets });
     let stages = prop::collection::vec(stage, 1..4);
     let part = (variables(), stages).prop_map(|(globals, stages)| Part { globals, stages });
-    (variables(), prop::collection::vec(part, 1..4))
-        .prop_map(|(globals, parts)| Plan { globals, parts })
+    (variables(), prop::collection::vec(part, 1..4)).prop_map(|(globals, parts)| Plan {
+        globals,
+        parts,
+        remarks: Vec::new(),
+    })
 }
 
 proptest! {
@@ -502,6 +599,16 @@ proptest! {
                 prop_assert!((1..=text.chars().count() + 1).contains(&column), "{} at {}", message, column);
             }
         }
+    }
+
+    #[test]
+    fn to_set_all_is_to_set_one_by_one(before in variables(), after in variables()) {
+        let (mut all, mut each) = (before.clone(), before);
+        all.set_all(&after);
+        for variable in &after {
+            each.set(&variable.name, &variable.value);
+        }
+        prop_assert_eq!(all, each);
     }
 
     #[test]

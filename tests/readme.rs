@@ -27,3 +27,20 @@ fn every_intended_difference_is_in_the_readme() {
         );
     }
 }
+
+/// What the module says at load stands in its sources; what calls say, `tests/live/checks/troubles.rs` holds to a switch.
+#[test]
+fn what_troubleshooting_quotes_of_a_load_is_in_the_sources() {
+    let source = include_str!("../src/module.rs");
+    let page = include_str!("../docs/troubleshooting.md");
+    let block = page
+        .split("```load\n")
+        .nth(1)
+        .expect("the page has a block");
+    let block = block.split("```").next().unwrap_or("");
+    for line in block.lines() {
+        let mut pieces = line.split('…').map(str::trim);
+        assert!(pieces.all(|piece| source.contains(piece)), "{line}");
+    }
+    assert!(block.lines().count() >= 3, "{block}");
+}

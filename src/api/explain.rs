@@ -3,9 +3,9 @@
 
 use crate::contacts::{self, Caller, Contact, Nobody};
 use crate::plan::{self, Limits, Part, Plan};
-use crate::ring::{EarlyMedia, Mode, PartId, StageId};
+use crate::ring::{EarlyMedia, Mode, PartId, Redirect, StageId};
 use crate::settings;
-use crate::settings::config::{Config, Kind, MODE};
+use crate::settings::config::{Config, Kind, MODE, REDIRECT};
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use crate::switch::text::{self, field, one_line};
@@ -32,6 +32,10 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
     };
     let mut parts = Vec::new();
     let mut said = String::from("+OK\n");
+    let remarks: Vec<String> = plan.remarks.iter().map(ToString::to_string).collect();
+    for remark in &remarks {
+        let _ = writeln!(said, "note: {remark}");
+    }
     for (nth, part) in plan.parts.iter().enumerate() {
         if plan.parts.len() > 1 {
             let _ = writeln!(
@@ -44,7 +48,7 @@ pub fn explain(config: &Config, written: &str, json: bool, caller: Option<&Chann
         parts.push(explain_part(config, &plan, part, lookup, &mut said));
     }
     if json {
-        let told = json!({ "plan": plan.to_string(), "parts": parts });
+        let told = json!({ "plan": plan.to_string(), "notes": remarks, "parts": parts });
         format!("{}\n", text::json(&told))
     } else {
         said
@@ -68,16 +72,27 @@ fn explain_part(
         let _ = writeln!(said, "begins after {} s", settings.delay.as_secs_f64());
     }
     let mut stages = Vec::new();
-    for (at, stage) in part.stages.iter().enumerate() {
+    let mut turns = Vec::new();
+    for stage in &part.stages {
         let contacts::Resolved {
             contacts: mut found,
             mut dropped,
             ..
         } = contacts::resolve(stage, lookup, &globals, config.allowed());
-        dropped.extend(contacts::fit(&mut found, config.max_targets));
+        let last = found.iter().map(|contact| contact.turn).max();
+        for turn in 0..=last.unwrap_or(0) {
+            let is_now = |it: &Contact| it.turn == turn;
+            let (mut now, later): (Vec<Contact>, _) = found.into_iter().partition(is_now);
+            found = later;
+            dropped.extend(contacts::fit(&mut now, config.max_targets));
+            turns.push((now, std::mem::take(&mut dropped)));
+        }
+    }
+    let count = turns.len();
+    for (at, (found, dropped)) in turns.into_iter().enumerate() {
         let alive = found.iter().filter(|contact| contact.dead.is_none());
         let alive = alive.count();
-        let last = at + 1 == part.stages.len();
+        let last = at + 1 == count;
         let may_grow = late_join && found.iter().any(|contact| contact.user.is_some());
         let times = found.iter().filter(|contact| contact.dead.is_none());
         let times: Vec<_> = times
@@ -93,7 +108,7 @@ fn explain_part(
             Some(delay + leg.timeout?)
         });
         // In a progressive plan the stages before the last ring on beside the next.
-        let joined = settings.mode == Mode::Progressive && part.stages.len() > 1;
+        let joined = settings.mode == Mode::Progressive && count > 1;
         let longest = own.max().filter(|_| last || !joined).unwrap_or_default();
         let limit = settings.stage_limit(last, longest);
         let company = alive > 1 || plan.parts.len() > 1;
@@ -106,7 +121,7 @@ fn explain_part(
             said,
             "stage {} of {}: {alive} ring together {}; {media}",
             StageId(at),
-            part.stages.len(),
+            count,
             limit.map_or("without a limit".to_owned(), |limit| format!(
                 "for {} s",
                 limit.as_secs_f64()
@@ -127,7 +142,7 @@ fn explain_part(
             "dropped": dropped,
         }));
     }
-    if settings.mode == Mode::Progressive && part.stages.len() > 1 {
+    if settings.mode == Mode::Progressive && count > 1 {
         said.push_str("a stage whose time is over goes on ringing beside the next\n");
     }
     if let Some(wait) = settings.wait_register {
@@ -140,6 +155,11 @@ fn explain_part(
     if late_join {
         said.push_str("a device that registers while its user's stage rings joins it\n");
     }
+    said.push_str(match settings.redirect {
+        Redirect::Follow => "a phone that has moved (302) is followed, with its user's rights\n",
+        Redirect::Ignore => "a phone that has moved (302) has failed\n",
+        Redirect::Core => "a phone that has moved (302) takes the caller along\n",
+    });
     if let Some(limit) = settings.timeout {
         let _ = writeln!(said, "the whole call ends after {} s", limit.as_secs_f64());
     }
@@ -147,6 +167,7 @@ fn explain_part(
         "timeout_ms": settings.timeout.map(ms),
         "delay_ms": ms(settings.delay),
         "mode": MODE.show(&settings.mode),
+        "redirect": REDIRECT.show(&settings.redirect),
         "late_join": late_join,
         "wait_register_ms": settings.wait_register.map(ms),
         "notes": problems,
@@ -184,6 +205,9 @@ fn leg(
             let _ = write!(line, "  {what} {} s", time.as_secs_f64());
         }
     }
+    if let Some(redirect) = times.redirect {
+        let _ = write!(line, "  redirect: {}", REDIRECT.show(&redirect));
+    }
     let _ = writeln!(said, "{line}");
     for problem in &problems {
         let _ = writeln!(said, "    note: {problem}");
@@ -195,6 +219,7 @@ fn leg(
         "delay_ms": ms(delay),
         "timeout_ms": times.timeout.map(ms),
         "progress_timeout_ms": times.progress_timeout.map(ms),
+        "redirect": times.redirect.map(|it| REDIRECT.show(&it)),
         "notes": problems,
     })
 }

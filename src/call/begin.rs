@@ -27,7 +27,12 @@ pub fn cti_bridge(shared: &Arc<Shared>, calls: &Calls, caller: &Session<'_>, tex
     let config = shared.config();
     let limits = Limits::of_targets(config.max_targets);
     match plan::parse(text, &limits) {
-        Ok(plan) => ring(shared, calls, caller, plan, text),
+        Ok(plan) => {
+            for remark in &plan.remarks {
+                tracing::warn!(uuid = caller.uuid().as_str(), "cti_bridge: {remark}");
+            }
+            ring(shared, calls, caller, plan, text);
+        }
         Err(error) => refuse(shared, caller, text, &error.to_string()),
     }
 }

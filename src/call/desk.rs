@@ -11,7 +11,7 @@ use crate::ring::{Cause, Command, Event, LegId, Outcome};
 use crate::switch::{LockedSession, Session};
 use crate::tell::event::Announcement;
 use parking_lot::MutexGuard;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,6 +46,8 @@ pub struct Desk {
     pub served: bool,
     /// Somebody may take a `pickup/` leg, and no hook tells.
     pub pickups: bool,
+    /// Each `origination_uuid` that a leg of the call has or had.
+    pub uuids: HashSet<String>,
     pub relay: Option<Relay>,
 }
 

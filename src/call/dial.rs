@@ -2,38 +2,54 @@
 //! A leg's hooks for the end of an originate run when it has won.
 //! A leg that cannot be made has ended, at once.
 
-use super::LEG_VARIABLE;
 use super::desk::Hand;
+use super::redirect::{NO_EARLY_MEDIA, OUTRANKED};
+use super::shield::Loan;
+use super::{Call, LEG_VARIABLE};
 use crate::contacts::{Caller, Contact};
-use crate::plan::Variables;
 use crate::plan::time::is_true;
-use crate::ring::{Cause, Event, LegId};
-use crate::settings::{self, OURS};
+use crate::plan::{Target, Variables};
+use crate::ring::{Cause, Event, LegId, PartId, Redirect};
+use crate::settings::{self, FATAL, OURS};
 use crate::switch::{self, DialHandle, Session};
 
 impl Hand<'_> {
     /// Make this leg and send its INVITE. Where that cannot be done the leg has ended, at once.
     pub fn dial(&mut self, leg: LegId) {
         let call = self.call;
-        let (part, contact) = {
+        let (part, mut contact, redirect) = {
             let state = call.state.lock();
             let Some(contact) = state.contacts.get(leg.0) else {
                 return;
             };
-            (state.ring.leg(leg).part, contact.clone())
+            let redirect = state.ring.redirect(leg);
+            (state.ring.leg(leg).part, contact.clone(), redirect)
         };
+        if contact.moved && contact.dial_string.starts_with("loopback/") {
+            self.carry_headers(&mut contact.variables);
+        }
         self.desk.pickups |= contact.dial_string.starts_with("pickup/");
         self.desk.originated.take(self.caller);
         let number = format!("{}.{}", call.serial, leg.0);
-        let made = handle(
-            self.caller.channel(),
-            &call.globals[part],
-            &contact,
-            &number,
-        )
-        .ok_or(Cause::DESTINATION_OUT_OF_ORDER)
-        .and_then(|handle| switch::originate(self.caller, handle, call.shared.hooks.table));
+        let mut globals = call.globals[part].clone();
+        if let Some(target) = call.nested(part, &contact) {
+            let caller = self.caller.channel();
+            settings::combine(caller, target, &mut globals, &mut contact.variables);
+        }
+        let uuid = self.uuid_for(&mut globals, &mut contact.variables);
+        let quiet: &[_] = match contact.moved {
+            true => &[(NO_EARLY_MEDIA, Some("true"))],
+            false => &[],
+        };
+        let mut quiet = Loan::of(self.caller, quiet);
+        let made = handle(self.caller.channel(), &globals, &contact, &number, redirect)
+            .ok_or(Cause::DESTINATION_OUT_OF_ORDER)
+            .and_then(|handle| switch::originate(self.caller, handle, call.shared.hooks.table));
+        quiet.give_back(self.caller);
         self.desk.originated.take(self.caller);
+        if let (Ok(_), Some(uuid)) = (&made, uuid) {
+            self.desk.uuids.insert(uuid);
+        }
         let session = made.and_then(|made| {
             if let Some(session) = made.session() {
                 if let Some(context) = &contact.context {
@@ -60,6 +76,50 @@ impl Hand<'_> {
     }
 }
 
+impl Call {
+    /// The target behind this contact, if it is one that core would nest.
+    fn nested(&self, part: PartId, contact: &Contact) -> Option<&Target> {
+        let target = settings::nested(&self.plan.parts[part], &self.globals[part]);
+        target.filter(|target| target.written == contact.target && !contact.moved)
+    }
+}
+
+impl Hand<'_> {
+    /// `origination_uuid`: the first leg that can be made has it, and all others have their own. Two
+    /// channels of one name cannot be, and the second would not ring.
+    fn uuid_for(&self, globals: &mut Variables, own: &mut Variables) -> Option<String> {
+        const NAME: &str = "origination_uuid";
+        let given = |uuid: &&str| self.desk.uuids.contains(*uuid);
+        for variables in [&mut *own, &mut *globals] {
+            if variables.get(NAME).as_ref().is_some_and(given) {
+                variables.remove(NAME);
+            }
+        }
+        own.get(NAME)
+            .or_else(|| globals.get(NAME))
+            .map(str::to_owned)
+    }
+
+    /// This leg has won: what core tells it only now.
+    pub fn tell_the_winner(&self, leg: LegId, session: &Session<'_>) {
+        let (part, contact) = {
+            let state = self.call.state.lock();
+            let Some(contact) = state.contacts.get(leg.0) else {
+                return;
+            };
+            (state.ring.leg(leg).part, contact.clone())
+        };
+        if let Some(target) = self.call.nested(part, &contact) {
+            let caller = self.caller.channel();
+            for it in &settings::after_all(caller, target, &self.call.globals[part]) {
+                if !is_of_the_winner(&it.name) {
+                    session.set(&it.name, Some(&it.value));
+                }
+            }
+        }
+    }
+}
+
 /// Endpoints that make a leg themselves. Others, as `lcr/`, have core dial again, and by
 /// `forked_dial` they do not wait for whom they dial.
 const MAKE_LEGS: [&str; 5] = ["sofia", "loopback", "null", "error", "pickup"];
@@ -69,28 +129,43 @@ fn handle(
     globals: &Variables,
     contact: &Contact,
     number: &str,
+    redirect: Redirect,
 ) -> Option<DialHandle> {
     let mut globals = settings::for_core(caller, globals);
     globals.0.retain(|it| !is_of_the_winner(&it.name));
+    if contact.moved {
+        // Core lets these outrank the leg's own, and a caller's rights are not this user's.
+        let own = |name: &str| contact.variables.get(name).is_some();
+        globals
+            .0
+            .retain(|it| !own(&it.name) && !is_one_of(&OUTRANKED, &it.name));
+    }
     let endpoint = contact.dial_string.split('/').next().unwrap_or_default();
-    if !MAKE_LEGS
-        .iter()
-        .any(|own| own.eq_ignore_ascii_case(endpoint))
-    {
+    let makes_legs = is_one_of(&MAKE_LEGS, endpoint);
+    if !makes_legs {
         globals.set("forked_dial", "true");
     }
     if endpoint.eq_ignore_ascii_case("loopback") {
         let hops = hops_left(caller, &globals, &contact.variables);
         globals.set(HOPS, hops.to_string());
     }
+    // Whoever moves is this leg's business: else sofia moves the caller.
+    let fatal =
+        redirect != Redirect::Core && (!makes_legs || endpoint.eq_ignore_ascii_case("sofia"));
+    if fatal {
+        globals.remove(FATAL);
+    }
     let pair = |name: &'_ str, value: &'_ str| (name.to_owned(), value.to_owned());
-    let ours = |name: &str| OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    let ours = |name: &str| is_one_of(OURS, name) || fatal && name.eq_ignore_ascii_case(FATAL);
     let own = contact.variables.iter();
     let own = own.filter(|it| !ours(&it.name) && !is_of_the_winner(&it.name));
     let looped = endpoint.eq_ignore_ascii_case("loopback");
     let own = own.filter(|it| !looped || !it.name.eq_ignore_ascii_case(HOPS));
     let mut own: Vec<_> = own.map(|it| pair(&it.name, &it.value)).collect();
     own.push(pair(LEG_VARIABLE, number));
+    if fatal {
+        own.push(pair(FATAL, "true"));
+    }
     let mut handle = DialHandle::new(
         &contact.dial_string,
         globals
@@ -103,8 +178,12 @@ fn handle(
     Some(handle)
 }
 
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
 /// Core's name for Max-Forwards.
-const HOPS: &str = "max_forwards";
+pub const HOPS: &str = "max_forwards";
 
 /// How many hops a leg has. Core counts them for each leg, but the far half of a `loopback/` is a
 /// new caller who would begin anew, and a plan that leads to itself would never end. A plan may

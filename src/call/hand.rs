@@ -76,7 +76,7 @@ impl Hand<'_> {
     fn event(&mut self, event: Event) {
         let leg = match event {
             Event::Answered(leg) | Event::Confirmed(leg) | Event::EarlyMedia(leg) => Some(leg),
-            Event::Ended { leg, .. } => Some(leg),
+            Event::Ended { leg, .. } | Event::Redirected { leg, .. } => Some(leg),
             _ => None,
         };
         if let Some(leg) = leg {
@@ -90,7 +90,7 @@ impl Hand<'_> {
             }
         }
         match event {
-            Event::Ended { leg, .. } => {
+            Event::Ended { leg, .. } | Event::Redirected { leg, .. } => {
                 self.feed(event);
                 self.release(leg);
             }
@@ -125,6 +125,7 @@ impl Hand<'_> {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Resolve { part, stage } => self.look_up(part, stage),
+            Command::Follow { leg, places } => self.follow(leg, places),
             Command::Confirm(leg) => self.confirm(leg),
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             // Applications run meanwhile, which may take long.
@@ -199,7 +200,14 @@ impl Hand<'_> {
         if cause == Cause::LOSE_RACE && !is_pickup {
             session.set("group_dial_status", Some("loser"));
         }
-        session.hang_up(if is_pickup { Cause::NO_PICKUP } else { cause });
+        // Sofia transfers the caller first and then ends the leg itself (`cti_redirect=core`).
+        let transferred = self.caller.up() && !self.caller.ready();
+        let has_moved = transferred && session.variable("sip_redirected_to").is_some();
+        session.hang_up(match cause {
+            _ if is_pickup => Cause::NO_PICKUP,
+            Cause::ORIGINATOR_CANCEL if has_moved => Cause::REDIRECTION_TO_NEW_DESTINATION,
+            cause => cause,
+        });
     }
 
     /// A leg is over: nobody waits for it any more.
@@ -241,8 +249,7 @@ impl Hand<'_> {
             }
             if session.down() {
                 if ends {
-                    let cause = session.cause();
-                    seen.push(Event::Ended { leg, cause });
+                    seen.push(self.call.end_of(leg, session));
                 }
             } else if let Some(uuid) = session.swapped_for() {
                 if !self.call.look(|ring| ring.over()) {

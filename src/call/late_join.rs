@@ -4,7 +4,7 @@
 
 use super::desk::Hand;
 use super::{Call, NotAdded};
-use crate::contacts::Afar;
+use crate::contacts::{Afar, Contact};
 use crate::registrations::{Waits, Watch};
 use crate::switch::guard::guarded;
 use std::sync::Arc;
@@ -35,7 +35,9 @@ impl Call {
             watch.part,
             &Afar::from(&self.uuid),
         );
-        found.contacts.retain(|contact| contact.dead.is_none());
+        let (_, turn) = self.turn_of(at);
+        let rings = |contact: &Contact| contact.dead.is_none() && contact.turn == turn;
+        found.contacts.retain(rings);
         let target = watch.target.written.clone();
         self.leave_job(move |hand: &mut Hand<'_>| {
             let uuid = hand.call.uuid.as_str();

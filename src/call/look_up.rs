@@ -47,6 +47,7 @@ pub struct Found {
 impl Hand<'_> {
     pub fn look_up(&mut self, part: PartId, stage: StageId) {
         let call = self.call;
+        let (planned, _) = call.turn_of((part, stage));
         // Nobody waits any more for what another attempt would find.
         let earlier = |it: &LookUp| it.part != part || it.stage < stage;
         self.desk.look_ups.retain(earlier);
@@ -61,7 +62,7 @@ impl Hand<'_> {
             together: call.age() + TOGETHER,
             registered: call.shared.registrations.count(),
         };
-        for (nth, target) in call.plan.parts[part].stages[stage]
+        for (nth, target) in call.plan.parts[part].stages[planned]
             .targets
             .iter()
             .enumerate()
@@ -137,7 +138,12 @@ impl Hand<'_> {
         let call = self.call;
         found.sort_by_key(|(target, _)| *target);
         let (mut contacts, mut users) = (Vec::new(), Vec::new());
+        let (_, turn) = call.turn_of((part, stage));
+        let mut turns = 1;
         for (target, mut found) in found {
+            let later = found.contacts.iter().map(|contact| contact.turn + 1);
+            turns = turns.max(later.max().unwrap_or(1));
+            found.contacts.retain(|contact| contact.turn == turn);
             let of_target = found.contacts.iter_mut();
             of_target.for_each(|contact| contact.place = target);
             contacts.append(&mut found.contacts);
@@ -169,6 +175,10 @@ impl Hand<'_> {
         let names: Vec<String> = users.iter().map(|(user, _)| user.clone()).collect();
         if call.late_join[part] {
             call.watch((part, stage), users);
+        }
+        let have_turns = call.state.lock().have_turns(part, stage, turns);
+        if let Some(event) = have_turns {
+            self.feed(event);
         }
         let found = call.legs_to(contacts, part, self.caller.channel());
         self.feed_with(|state| {
@@ -239,7 +249,7 @@ impl Call {
     }
 
     /// What the machine must know of these contacts.
-    fn legs_to(
+    pub fn legs_to(
         &self,
         contacts: Vec<Contact>,
         part: PartId,

@@ -15,6 +15,7 @@ mod late_join;
 mod look_up;
 mod mailbox;
 mod originated;
+mod redirect;
 pub mod registry;
 mod relay;
 mod shield;
@@ -79,6 +80,8 @@ pub struct State {
     ring: Ring,
     contacts: Vec<Contact>,
     known: Vec<Known>,
+    /// For each part and each stage of the machine's: which stage of the plan, and whose turn there.
+    turns: Vec<Vec<(usize, usize)>>,
     armed: Option<Time>,
     /// When the hand is to look after the contacts that wait for others.
     together: Option<Time>,
@@ -96,6 +99,9 @@ impl std::ops::Deref for Call {
 impl Call {
     fn new(setting: Setting, ring: Ring, shared: Arc<Shared>) -> Arc<Call> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let parts = setting.plan.parts.iter();
+        let turns = parts.map(|part| (0..part.stages.len()).map(|stage| (stage, 0)).collect());
+        let turns = turns.collect();
         Arc::new_cyclic(|ours| Call {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             setting,
@@ -109,6 +115,7 @@ impl Call {
                 ring,
                 contacts: Vec::new(),
                 known: Vec::new(),
+                turns,
                 armed: None,
                 together: None,
                 refused: None,
@@ -208,8 +215,7 @@ impl Call {
         self.tell_elsewhere(session);
         if self.uuid_of(leg).is_some_and(|uuid| uuid == session.uuid()) {
             self.note_status(leg, session);
-            let cause = session.cause();
-            self.post(Event::Ended { leg, cause });
+            self.post(self.end_of(leg, session));
         }
     }
 
@@ -241,7 +247,13 @@ impl Call {
         let said = |name: &str| session.variable(name)?.parse().ok();
         let code = match session.answered() {
             true => session.is_dialled_by_sip().then_some(200),
-            false => said("sip_invite_failure_status").or_else(|| said("sip_term_status")),
+            false => said("sip_invite_failure_status")
+                .or_else(|| said("sip_term_status"))
+                .or_else(|| {
+                    // The reply of a phone that has moved stands here alone.
+                    let said = session.variable("proto_specific_hangup_cause")?;
+                    said.strip_prefix("sip:")?.parse().ok()
+                }),
         };
         if let Some(known) = self.state.lock().known.get_mut(leg.0) {
             known.sip_code = code;
@@ -251,6 +263,13 @@ impl Call {
     fn uuid_of(&self, leg: LegId) -> Option<String> {
         let state = self.state.lock();
         state.known.get(leg.0).and_then(|known| known.uuid.clone())
+    }
+
+    /// The stage of the plan that a stage of the machine's is, and whose turn it is there.
+    fn turn_of(&self, (part, stage): (PartId, StageId)) -> (usize, usize) {
+        let state = self.state.lock();
+        let turn = state.turns.get(part.0).and_then(|turns| turns.get(stage.0));
+        turn.copied().unwrap_or_default()
     }
 
     fn globals_of(&self, leg: LegId) -> &Variables {
@@ -321,6 +340,24 @@ impl State {
         let new = |it: &Contact| !turns.contains(it.dial_string.as_str()) && !self.rings(part, it);
         contacts.retain(|it| it.dead.is_some() || new(it));
         had().count()
+    }
+
+    /// The contacts of this stage have so many turns: what is more than is known follows at once, or
+    /// behind the stages that have begun meanwhile. In a stage that is over nobody has a turn.
+    fn have_turns(&mut self, part: PartId, stage: StageId, turns: usize) -> Option<Event> {
+        let newest = self.ring.newest(part);
+        if !self.ring.takes(part, stage) {
+            return None;
+        }
+        let rows = &mut self.turns[part];
+        let (planned, _) = rows[stage.0];
+        let of_plan = |row: &(usize, usize)| row.0 == planned;
+        let known = rows.iter().filter(|row| of_plan(row)).count();
+        let more = turns.checked_sub(known).filter(|more| *more > 0)?;
+        let last = rows.iter().rposition(of_plan)?;
+        let next = last.max(newest.0) + 1;
+        rows.splice(next..next, (known..turns).map(|turn| (planned, turn)));
+        Some(Event::Turns { part, more })
     }
 
     /// Further contacts for a stage that rings, as long as no more than `limit` legs ring at once.

@@ -3,14 +3,14 @@
 //! Core sets variables of its own for each leg; ours come after them.
 
 use super::Call;
-use crate::ring::{Cause, LegId, Outcome, StageId};
+use crate::ring::{Cause, LegId, Outcome, Ring, StageId};
 use crate::shared::Shared;
 use crate::switch::Channel;
 use crate::switch::session::cause_name;
 use crate::switch::text::json;
 use crate::tell::event;
 use crate::tell::history::Ended;
-use crate::tell::report::LegReport;
+use crate::tell::report::{self, LegReport};
 use std::time::Duration;
 
 /// The cause of a refused plan: core's own for a dial string that it cannot use.
@@ -30,18 +30,17 @@ pub fn began(caller: &Channel<'_>, call: &Call) {
         }
     }
     forget(caller);
-    caller.set("cti_stages", Some(&stages(call).to_string()));
+    caller.set("cti_stages", Some(&call.look(Ring::stages).to_string()));
     caller.set("cti_stage", Some("1"));
 }
 
-/// Of the part that has most.
-fn stages(call: &Call) -> usize {
-    let stages = call.plan.parts.iter().map(|part| part.stages.len());
-    stages.max().unwrap_or(0)
-}
-
 fn forget(caller: &Channel<'_>) {
-    for name in ["cti_winner", "cti_winner_uuid", "cti_error"] {
+    for name in [
+        "cti_winner",
+        "cti_winner_uuid",
+        "cti_error",
+        "cti_legs_left_out",
+    ] {
         caller.set(name, None);
     }
 }
@@ -117,6 +116,7 @@ pub struct Verdict {
     cause: Cause,
     ring_ms: u64,
     stage: StageId,
+    stages: usize,
     winner: Option<String>,
     error: Option<String>,
     legs: Vec<LegReport>,
@@ -164,6 +164,7 @@ fn verdict(call: &Call, how: Outcome, cause: Cause) -> Verdict {
         cause,
         ring_ms: call.age().as_millis() as u64,
         stage: call.look(|ring| ring.stage()),
+        stages: call.look(Ring::stages),
         winner: None,
         error: None,
         legs: call.legs(),
@@ -180,13 +181,14 @@ impl Verdict {
             caller.set(LAST_BRIDGE[1], specific.as_deref());
         }
         self.legs = call.legs();
-        caller.set("cti_legs", Some(&json(&self.legs)));
+        tell_legs(caller, &self.legs);
     }
 
     fn tell(&self, caller: &Channel<'_>) {
         caller.set("cti_stage", Some(&self.stage.to_string()));
+        caller.set("cti_stages", Some(&self.stages.to_string()));
         caller.set("cti_ring_ms", Some(&self.ring_ms.to_string()));
-        caller.set("cti_legs", Some(&json(&self.legs)));
+        tell_legs(caller, &self.legs);
         outcome(caller, self.how, self.cause);
     }
 
@@ -213,11 +215,19 @@ impl Verdict {
         let who = self
             .winner
             .map_or(String::new(), |winner| format!(" by {winner}"));
-        let (stage, stages) = (self.stage, stages(call));
+        let (stage, stages) = (self.stage, self.stages);
         tracing::info!(
             uuid = call.uuid.as_str(),
             "cti_bridge: {result}{who} after {ring_ms} ms, stage {stage} of {stages}, {cause}"
         );
+    }
+}
+
+fn tell_legs(caller: &Channel<'_>, legs: &[LegReport]) {
+    let (text, left_out) = report::bounded(legs);
+    caller.set("cti_legs", Some(&text));
+    if left_out > 0 {
+        caller.set("cti_legs_left_out", Some(&left_out.to_string()));
     }
 }
 

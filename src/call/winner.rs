@@ -26,6 +26,7 @@ impl Hand<'_> {
         peer.await_codec();
         codec::inherit(self.caller, peer);
         let adopted = self.caller.adopt(peer);
+        self.tell_the_winner(leg, peer);
         self.run_hooks_of_the_winner(leg, peer);
         if !adopted && self.caller.ready() {
             let cause = Cause::INCOMPATIBLE_DESTINATION;

@@ -2,7 +2,7 @@
 //! Its author is trusted, what its `${…}` come to is not: a phone chose its contact, a caller his
 //! name, a web server its reply. So the text is read first and filled in afterwards, as data.
 
-use super::{Limits, PlanError, Target, Variables, inert, parse};
+use super::{Limits, PlanError, Target, Variable, Variables, inert, parse};
 use std::fmt;
 
 /// What the replies of a dial string's `${…}` may bring.
@@ -20,9 +20,18 @@ pub struct Directed {
     /// In the order of the text. Its variables are the target's own, then those of `{…}` and `<…>`.
     /// What a reply brought has not been `written`.
     pub targets: Vec<Target>,
+    /// For each target, where it stands.
+    pub places: Vec<Place>,
     pub dropped: Vec<Dropped>,
     /// How many more were dropped than are told of.
     pub dropped_more: usize,
+}
+
+/// Between which `:_:` of its dial string a target stands, and between which `|` there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    pub part: usize,
+    pub stage: usize,
 }
 
 /// A contact that does not ring, and why.
@@ -130,23 +139,32 @@ pub fn directed(
     for expression in template.unread(&plan) {
         found.drop(expression, Why::Misplaced);
     }
-    let targets = plan.parts.iter().flat_map(|part| {
-        let targets = part.stages.iter().flat_map(|stage| &stage.targets);
-        targets.map(move |target| (part, target))
+    let targets = plan.parts.iter().enumerate().flat_map(|(nth, part)| {
+        let stages = part.stages.iter().enumerate();
+        let targets = stages.flat_map(move |(stage, it)| {
+            let place = Place { part: nth, stage };
+            it.targets.iter().map(move |target| (place, target))
+        });
+        targets.map(move |(place, target)| (place, part, target))
     });
     let targets: Vec<_> = targets.collect();
     let literal: Vec<String> = targets
         .iter()
-        .filter(|(_, target)| !target.endpoint.contains(is_place))
-        .map(|(_, target)| endpoint_of(before_place(&target.dial_string())))
+        .filter(|(_, _, target)| !target.endpoint.contains(is_place))
+        .map(|(_, _, target)| endpoint_of(before_place(&target.dial_string())))
         .collect();
-    for (part, target) in targets {
+    for (place, part, target) in targets {
         let mut variables = Variables::default();
-        for layer in [&target.variables, &plan.globals, &part.globals] {
-            for variable in layer {
-                variables.set(&variable.name, template.value(&variable.value));
-            }
-        }
+        let layers = [&target.variables, &plan.globals, &part.globals];
+        let filled: Vec<Variable> = layers
+            .into_iter()
+            .flatten()
+            .map(|variable| Variable {
+                name: variable.name.clone(),
+                value: template.value(&variable.value),
+            })
+            .collect();
+        variables.set_all(&filled);
         let written = target.dial_string();
         if let Some(group) = template.group(&written) {
             let group = Target {
@@ -180,6 +198,7 @@ pub fn directed(
                 found.drop(&dial_string, Why::Endpoint(endpoint));
             }
         }
+        found.places.resize(found.targets.len(), place);
     }
     Ok(found)
 }
@@ -259,9 +278,7 @@ impl List<'_> {
         let plan = parse(&whole, &Limits::default()).ok().filter(|_| known)?;
         let target = plan.parts.first()?.stages.first()?.targets.first()?;
         let mut variables = target.variables.clone();
-        for variable in &self.variables {
-            variables.set(&variable.name, &variable.value);
-        }
+        variables.set_all(&self.variables);
         Some(variables)
     }
 }

@@ -5,10 +5,12 @@
 
 pub mod directory;
 mod inert;
+pub mod moved;
 mod parse;
 mod print;
 pub mod time;
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 pub use inert::inert;
@@ -51,6 +53,28 @@ impl Variables {
         value
     }
 
+    /// Removes every value of all these names.
+    pub fn remove_all<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        let names: HashSet<String> = names.into_iter().map(str::to_ascii_lowercase).collect();
+        if !names.is_empty() {
+            self.0
+                .retain(|variable| !names.contains(&variable.name.to_ascii_lowercase()));
+        }
+    }
+
+    /// Sets all of these, in their order; the time is linear.
+    pub fn set_all<'v>(&mut self, others: impl IntoIterator<Item = &'v Variable>) {
+        let others: Vec<&Variable> = others.into_iter().collect();
+        self.remove_all(others.iter().map(|it| it.name.as_str()));
+        let mut last: HashMap<String, usize> = HashMap::new();
+        for (at, variable) in others.iter().enumerate() {
+            last.insert(variable.name.to_ascii_lowercase(), at);
+        }
+        let mut kept: Vec<usize> = last.into_values().collect();
+        kept.sort_unstable();
+        self.0.extend(kept.into_iter().map(|at| others[at].clone()));
+    }
+
     /// The variables as written, duplicates included.
     pub fn iter(&self) -> std::slice::Iter<'_, Variable> {
         self.0.iter()
@@ -72,13 +96,24 @@ impl<'a> IntoIterator for &'a Variables {
 }
 
 /// The whole argument of `cti_bridge`. A parsed plan has at least one part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// `<…>`: for all parts.
     pub globals: Variables,
     /// Separated by `:_:`; they run beside one another.
     pub parts: Vec<Part>,
+    /// What was read as nothing, with its place; the first of them.
+    pub remarks: Vec<PlanError>,
 }
+
+/// Two plans are equal when they mean the same, whatever else was written.
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        self.globals == other.globals && self.parts == other.parts
+    }
+}
+
+impl Eq for Plan {}
 
 /// The text between two `:_:`. A parsed part has at least one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +151,15 @@ impl Target {
             return self.endpoint.clone();
         }
         format!("{}/{}", self.endpoint, self.address)
+    }
+
+    /// `user_recurse_variables=false`, and `group_recurse_variables=false` for a group: whether the
+    /// plan's variables go on to the devices of this target.
+    #[must_use]
+    pub fn recurses(&self, globals: &Variables) -> bool {
+        let name = format!("{}_recurse_variables", self.endpoint.to_ascii_lowercase());
+        let said = self.variables.get(&name).or_else(|| globals.get(&name));
+        said.is_none_or(|value| !time::is_false(value))
     }
 }
 

@@ -14,6 +14,8 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 /// What `bridge` accepts means the same here, but for the following, where `bridge` cuts or loses text:
 /// - One level of quotes and escapes is undone. `bridge` undoes two in `{…}` and up to four in `[…]`,
 ///   which cuts `[a='x,y']` at the comma and trims the spaces of `{a='x '}`.
+/// - An apostrophe between two letters is a letter, in a value and in a target, and `"…"` protects
+///   what stands in it and stays: see `Quotes` below. `bridge` has every apostrophe open or close a quote.
 /// - A block is a whole: `|`, `:_:` and quotes in `{…}` or `[…]` never reach beyond it,
 ///   and a bracket inside a value that stands in quotes belongs to the value.
 /// - A bracket within a target is text; in `bridge` it swallows the commas, and with them the targets,
@@ -21,6 +23,9 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 /// - Blanks may stand between blocks, and tabs and line breaks count as blanks.
 /// - `{…}` or `<…>` before a target that does not start a part is an error;
 ///   `bridge` takes it for the name of an endpoint and loses the target.
+///
+/// What stands in a block and is no `name=value` is read as nothing, as by `bridge`, and told of in
+/// [`Plan::remarks`].
 ///
 /// # Errors
 /// A text that is too large, has no target, has variables without a target, has a block that does not end
@@ -30,10 +35,12 @@ pub fn parse(text: &str, limits: &Limits) -> Result<Plan, PlanError> {
         text,
         at: 0,
         quoted: false,
+        no_partner_before: 0,
         distrust_quotes: false,
         stage_separator: '|',
         target_separator: ',',
         targets_left: limits.targets,
+        remarks: Vec::new(),
     };
     if text.len() > limits.bytes {
         let message = format!("plan is longer than {} bytes", limits.bytes);
@@ -53,12 +60,18 @@ struct Parser<'a> {
     at: usize,
     /// Between two quotes of target text, where the stage separator does not separate.
     quoted: bool,
+    /// Up to here a look-ahead has found no quote that could be a partner.
+    no_partner_before: usize,
     /// See [`Parser::block`].
     distrust_quotes: bool,
     stage_separator: char,
     target_separator: char,
     targets_left: usize,
+    remarks: Vec<PlanError>,
 }
+
+/// How many remarks are made on one plan.
+const REMARKS: usize = 8;
 
 /// A bracket block: where its variables begin, where its closing bracket stands, what separates them.
 struct Block {
@@ -72,6 +85,7 @@ impl Parser<'_> {
         let mut plan = Plan {
             globals: Variables::default(),
             parts: Vec::new(),
+            remarks: Vec::new(),
         };
         self.blocks('<', &mut plan.globals)?;
         loop {
@@ -86,6 +100,7 @@ impl Parser<'_> {
         if plan.parts.is_empty() {
             return Err(self.error(self.at, "expected a target"));
         }
+        plan.remarks = std::mem::take(&mut self.remarks);
         Ok(plan)
     }
 
@@ -226,8 +241,12 @@ impl Parser<'_> {
         Ok(text)
     }
 
-    /// Takes a quote of target text away, unless it is an apostrophe without a partner.
+    /// Takes a quote of target text away, unless it is an apostrophe: between two letters, or without
+    /// a partner.
     fn eat_quote(&mut self, target_begins: bool) -> Result<bool, PlanError> {
+        if is_letter(self.text, self.at) {
+            return Ok(false);
+        }
         if !self.quoted && !self.has_partner(target_begins)? {
             return Ok(false);
         }
@@ -237,9 +256,13 @@ impl Parser<'_> {
     }
 
     /// Whether the quote at `at` has a partner in the target text of this part.
-    /// The look-ahead ends at the next quote, so two of them never cover the same text.
+    /// The look-ahead ends at the next quote, and one that finds none answers for all that it has
+    /// passed, so two of them never cover the same text.
     fn has_partner(&mut self, mut target_begins: bool) -> Result<bool, PlanError> {
         let quote = self.at;
+        if quote < self.no_partner_before {
+            return Ok(false);
+        }
         let mut stage_ended = false;
         self.at += 1;
         let found = loop {
@@ -262,14 +285,17 @@ impl Parser<'_> {
                 target_begins = false;
                 continue;
             }
-            if c == '\'' {
+            if c == '\'' && !is_letter(self.text, self.at) {
                 break true;
             }
             self.at += c.len_utf8();
             stage_ended |= c == self.stage_separator;
             target_begins = c == self.target_separator || c == self.stage_separator;
         };
-        self.at = quote;
+        let reached = std::mem::replace(&mut self.at, quote);
+        if !found {
+            self.no_partner_before = reached;
+        }
         Ok(found)
     }
 
@@ -297,7 +323,14 @@ impl Parser<'_> {
                 _ => &[block.separator, '='],
             };
             let content = &self.text[block.content..block.close];
-            read_variables(content, block.separator, separators, variables);
+            let mut unread = |offset: usize, text: &str| {
+                if self.remarks.len() < REMARKS {
+                    let message = format!("{text:?} is no name=value and says nothing");
+                    let remark = self.error(block.content + offset, message);
+                    self.remarks.push(remark);
+                }
+            };
+            read_variables(content, block.separator, separators, variables, &mut unread);
             self.at = block.close + 1;
         }
     }
@@ -305,11 +338,10 @@ impl Parser<'_> {
     /// The block that opens at `at`.
     ///
     /// FreeSWITCH balances brackets and does not look at quotes. We pass over a value in quotes first;
-    /// only if that leaves the block open is an apostrophe read as FreeSWITCH does. Having had to
+    /// only if that leaves the block open is a quote read as FreeSWITCH does. Having had to
     /// do so once, the parser no longer trusts quotes, or many such blocks would take quadratic time.
     fn block(&mut self) -> Result<Block, PlanError> {
         let open = self.at;
-        let bytes = self.text.as_bytes();
         let content = open + 1 + blank_prefix(&self.text[open + 1..]);
         let mut block = Block {
             content,
@@ -326,12 +358,12 @@ impl Parser<'_> {
         }
         let mut close = None;
         if !self.distrust_quotes {
-            close = closing_bracket(bytes, open, block.separator, true);
+            close = closing_bracket(self.text, open, block.separator, true);
             self.distrust_quotes = close.is_none();
         }
-        close = close.or_else(|| closing_bracket(bytes, open, block.separator, false));
+        close = close.or_else(|| closing_bracket(self.text, open, block.separator, false));
         let Some(close) = close else {
-            return Err(self.error(open, format!("unclosed '{}'", char::from(bytes[open]))));
+            return Err(self.error(open, format!("unclosed '{}'", &self.text[open..=open])));
         };
         if chosen && block.content > close {
             return Err(self.error(content + 2, "expected a separator after '^^'"));
@@ -386,24 +418,29 @@ fn blank_prefix(text: &str) -> usize {
 }
 
 /// Where the bracket at `open` is closed, nested ones balanced. With `quotes`, brackets do not count
-/// in a quote that begins and ends a value (or a whole `name=value`): elsewhere an apostrophe is a letter.
-fn closing_bracket(text: &[u8], open: usize, separator: char, quotes: bool) -> Option<usize> {
-    let opening = text[open];
+/// in a quote that begins and ends a value (or a whole `name=value`).
+fn closing_bracket(text: &str, open: usize, separator: char, quotes: bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let opening = bytes[open];
     let closing = match opening {
         b'[' => b']',
         b'{' => b'}',
         _ => b'>',
     };
     let mut encoded = [0; 4];
-    let separator = separator.encode_utf8(&mut encoded).as_bytes();
+    let separator: &str = separator.encode_utf8(&mut encoded);
+    let block = Quotes {
+        text,
+        separator,
+        closing: Some(closing),
+    };
     let mut depth = 0_usize;
     let mut value_begins = true;
-    let mut paired_until = if quotes { open } else { usize::MAX };
     let mut at = open + 1;
-    while let Some(&byte) = text.get(at) {
+    while let Some(&byte) = bytes.get(at) {
         at += 1;
         let began = value_begins;
-        value_begins = byte == b'=' || text[..at].ends_with(separator);
+        value_begins = byte == b'=' || bytes[..at].ends_with(separator.as_bytes());
         if byte == closing {
             if depth == 0 {
                 return Some(at - 1);
@@ -411,15 +448,15 @@ fn closing_bracket(text: &[u8], open: usize, separator: char, quotes: bool) -> O
             depth -= 1;
         } else if byte == opening {
             depth += 1;
-        } else if byte == b'\\' && matches!(text.get(at), Some(b'\\' | b'\'')) {
+        } else if byte == b'\\' && matches!(bytes.get(at), Some(b'\\' | b'\'' | b'"')) {
             at += 1;
-        } else if byte == b'\'' && at > paired_until {
-            match next_quote(text, at) {
-                Some(partner) if began && value_ends(text, partner + 1, separator, closing) => {
-                    at = partner + 1;
-                }
-                Some(partner) => paired_until = partner + 1,
-                None => paired_until = usize::MAX,
+        } else if quotes && began && matches!(byte, b'\'' | b'"') {
+            let partner = match byte {
+                b'"' => block.double(at - 1),
+                _ => block.single(at - 1, true),
+            };
+            if let Some(partner) = partner.filter(|partner| block.value_ends(partner + 1)) {
+                at = partner + 1;
             }
         } else if is_blank(byte) {
             value_begins |= began;
@@ -428,23 +465,101 @@ fn closing_bracket(text: &[u8], open: usize, separator: char, quotes: bool) -> O
     None
 }
 
-fn next_quote(text: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        match text.get(at)? {
-            b'\'' => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
+/// The quotes of a block, and where they close.
+///
+/// - `\'` and `\"` are letters, and so is a `'` between two letters or digits.
+/// - A `'` at the beginning of a value, or of a whole `name=value`, closes where the value ends: the
+///   apostrophe of `'O'Brien'` is a letter. Where no quote ends the value, the next one closes.
+/// - Elsewhere two `'` protect what stands between them, unless that has another variable in it:
+///   then they are letters.
+/// - `"…"` protects and stays part of the value. It opens where no letter and no digit stands before it.
+/// - What has no partner is a letter.
+struct Quotes<'t> {
+    text: &'t str,
+    separator: &'t str,
+    /// The bracket that ends the block; none where the block's content is the whole text.
+    closing: Option<u8>,
+}
+
+impl Quotes<'_> {
+    /// The partner of the `'` at `at`. The look-ahead goes no further than the next quote that is no
+    /// letter, so two of them never cover the same text.
+    fn single(&self, at: usize, value_begins: bool) -> Option<usize> {
+        if !value_begins && self.is_letter(at) {
+            return None;
         }
+        let mut letter = None;
+        let mut from = at + 1;
+        while let Some(quote) = next(b'\'', self.text, from) {
+            from = quote + 1;
+            if value_begins && self.value_ends(quote + 1) {
+                return Some(quote);
+            }
+            if !self.is_letter(quote) {
+                let partner = match value_begins {
+                    true => !self.begins_a_value(quote),
+                    false => !self.has_a_variable(at + 1, quote),
+                };
+                return letter.or_else(|| partner.then_some(quote));
+            }
+            if value_begins {
+                letter = letter.or(Some(quote));
+            }
+        }
+        letter
+    }
+
+    fn double(&self, at: usize) -> Option<usize> {
+        if self.text[..at].ends_with(char::is_alphanumeric) {
+            return None;
+        }
+        let partner = next(b'"', self.text, at + 1)?;
+        let goes_on = self.text[partner + 1..].starts_with(char::is_alphanumeric);
+        (!goes_on).then_some(partner)
+    }
+
+    fn value_ends(&self, from: usize) -> bool {
+        let rest = &self.text[from..];
+        let behind = rest.trim_start_matches(BLANKS);
+        rest.starts_with(self.separator)
+            || behind.starts_with(self.separator)
+            || match self.closing {
+                Some(closing) => behind.as_bytes().first() == Some(&closing),
+                None => behind.is_empty(),
+            }
+    }
+
+    /// Not where the separator is a letter and stands before it.
+    fn is_letter(&self, at: usize) -> bool {
+        is_letter(self.text, at) && !self.text[..at].ends_with(self.separator)
+    }
+
+    fn begins_a_value(&self, at: usize) -> bool {
+        let before = self.text[..at].trim_end_matches(BLANKS);
+        before.ends_with('=') || before.ends_with(self.separator)
+    }
+
+    fn has_a_variable(&self, from: usize, to: usize) -> bool {
+        let behind = self.text[from..to].split_once(self.separator);
+        behind.is_some_and(|(_, behind)| behind.contains('='))
     }
 }
 
-fn value_ends(text: &[u8], from: usize, separator: &[u8], closing: u8) -> bool {
-    let rest = &text[from..];
-    let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
-    rest.starts_with(separator)
-        || rest[blanks..].starts_with(separator)
-        || rest.get(blanks) == Some(&closing)
+/// Whether the apostrophe at `at` stands between two letters or digits.
+fn is_letter(text: &str, at: usize) -> bool {
+    text[..at].ends_with(char::is_alphanumeric) && text[at + 1..].starts_with(char::is_alphanumeric)
+}
+
+/// The next quote of this kind that is not escaped.
+fn next(quote: u8, text: &str, from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        match *text.as_bytes().get(at)? {
+            b'\\' => at += 2,
+            byte if byte == quote => return Some(at),
+            _ => at += 1,
+        }
+    }
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -452,14 +567,43 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// Reads `name=value` entries. As in FreeSWITCH, an entry without `=`, a name or a value says nothing,
-/// and `=` ends the name even in quotes, but not after a backslash.
-fn read_variables(content: &str, separator: char, separators: &[char], variables: &mut Variables) {
-    let apostrophe = lone_quote(content.as_bytes());
-    let mut quoted = false;
-    let mut name = None;
+/// and `=` ends the name even in quotes, but not after a backslash. `unread` is told of what is lost so.
+fn read_variables(
+    content: &str,
+    separator: char,
+    separators: &[char],
+    variables: &mut Variables,
+    unread: &mut dyn FnMut(usize, &str),
+) {
+    let mut encoded = [0; 4];
+    let quotes = Quotes {
+        text: content,
+        separator: separator.encode_utf8(&mut encoded),
+        closing: None,
+    };
+    let mut closes = None;
+    let mut value_begins = true;
+    let mut name: Option<String> = None;
     let mut piece = Piece::default();
+    let mut start = 0;
+    let mut entry = |name: Option<String>, value: String, start: usize| {
+        let said = name.filter(|name| !name.is_empty());
+        match said {
+            Some(_) if value.is_empty() => {}
+            Some(name) => variables.0.push(Variable { name, value }),
+            None if value.is_empty() => {}
+            None => unread(start + blank_prefix(&content[start..]), &value),
+        }
+    };
     let mut characters = content.char_indices().peekable();
     while let Some((at, c)) = characters.next() {
+        let began = std::mem::take(&mut value_begins);
+        let partner = match c {
+            _ if closes.is_some() => None,
+            '\'' => quotes.single(at, began),
+            '"' => quotes.double(at),
+            _ => None,
+        };
         if c == '\\' {
             let meaning = characters
                 .peek()
@@ -468,33 +612,24 @@ fn read_variables(content: &str, separator: char, separators: &[char], variables
                 characters.next();
             }
             piece.push(meaning.unwrap_or(c), true);
-        } else if c == '\'' && Some(at) != apostrophe {
-            quoted = !quoted;
-        } else if c == separator && !quoted {
-            add(variables, name.take(), piece.take());
+        } else if partner.is_some() || closes == Some(at) {
+            closes = partner;
+            if c == '"' {
+                piece.push(c, true);
+            }
+        } else if c == separator && closes.is_none() {
+            entry(name.take(), piece.take(), start);
+            start = at + c.len_utf8();
+            value_begins = true;
         } else if c == '=' && name.is_none() {
             name = Some(piece.take());
+            value_begins = true;
         } else {
-            piece.push(c, quoted);
+            piece.push(c, closes.is_some());
+            value_begins = c == '=' || began && BLANKS.contains(&c);
         }
     }
-    add(variables, name, piece.take());
-}
-
-fn add(variables: &mut Variables, name: Option<String>, value: String) {
-    if let Some(name) = name.filter(|name| !name.is_empty() && !value.is_empty()) {
-        variables.0.push(Variable { name, value });
-    }
-}
-
-/// Of an odd number of quotes the last is an apostrophe.
-fn lone_quote(content: &[u8]) -> Option<usize> {
-    let (mut lone, mut from) = (None, 0);
-    while let Some(quote) = next_quote(content, from) {
-        lone = if lone.is_none() { Some(quote) } else { None };
-        from = quote + 1;
-    }
-    lone
+    entry(name, piece.take(), start);
 }
 
 /// A name or a value under construction: blanks at its ends are dropped unless quoted or escaped.

@@ -91,7 +91,7 @@ fn escaped(text: &str, separators: &[char]) -> String {
             '\n' => 'n',
             '\r' => 'r',
             '\t' => 't',
-            '\\' | '\'' => c,
+            '\\' | '\'' | '"' => c,
             c if separators.contains(&c) => c,
             c => {
                 escaped.push(c);

@@ -83,3 +83,15 @@ pub fn is_true(text: &str) -> bool {
         .all(|byte| byte == b'.' || byte.is_ascii_digit())
         && whole.bytes().any(|digit| digit != b'0')
 }
+
+/// True where FreeSWITCH reads false, which is not everywhere where it does not read true.
+#[must_use]
+pub fn is_false(text: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "no", "off", "false", "f", "disabled", "inactive", "disallow",
+    ];
+    let number = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = |byte: u8| byte == b'.' || byte.is_ascii_digit();
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+        || !number.is_empty() && number.bytes().all(is_number) && !is_true(text)
+}

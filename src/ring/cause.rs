@@ -15,7 +15,10 @@ impl Cause {
     pub const NO_ANSWER: Cause = Cause(19);
     pub const SUBSCRIBER_ABSENT: Cause = Cause(20);
     pub const CALL_REJECTED: Cause = Cause(21);
+    pub const REDIRECTION_TO_NEW_DESTINATION: Cause = Cause(23);
+    pub const EXCHANGE_ROUTING_ERROR: Cause = Cause(25);
     pub const DESTINATION_OUT_OF_ORDER: Cause = Cause(27);
+    pub const REQUESTED_CHAN_UNAVAIL: Cause = Cause(44);
     pub const CHAN_NOT_IMPLEMENTED: Cause = Cause(66);
     pub const INCOMPATIBLE_DESTINATION: Cause = Cause(88);
     pub const MANDATORY_IE_MISSING: Cause = Cause(96);

@@ -41,6 +41,7 @@ impl Ring {
             .flatten()
             .chain(starts.flatten())
             .chain(legs.flatten())
+            .chain(self.looked_for().map(|(_, at)| at))
             .chain(joined.flatten())
             .min()
     }
@@ -67,6 +68,7 @@ impl Ring {
                 self.time_over(leg);
             }
         }
+        self.give_up_looking();
         if !self.undecided() {
             return;
         }
@@ -107,7 +109,7 @@ impl Ring {
         if it.settings.stage_timeout.is_some() || !rings {
             return;
         }
-        let own = |leg: &Leg| Some(leg.dialled.or(leg.at)? + leg.plan.timeout?);
+        let own = |leg: &Leg| Some(leg.since.or(leg.dialled).or(leg.at)? + leg.plan.timeout?);
         let open =
             |leg: &&Leg| leg.part == part && leg.state != LegState::Ended && leg.hung_up.is_none();
         let longest = self.legs.iter().filter(open).filter_map(own).max();
@@ -149,21 +151,36 @@ impl Ring {
         let it = &mut self.parts[part];
         if it.phase == Phase::Ringing && due(it.progress_deadline) {
             it.progress_deadline = None;
-            let of_stage = (part, it.stage);
-            let rang = |leg: &Leg| {
-                let rang = leg.ringing.is_some() || leg.answered.is_some();
-                rang && (leg.part, leg.stage) == of_stage
-            };
-            if !self.legs[it.first.0..].iter().any(rang) {
+            if self.is_silent(part) {
                 self.stage_time_over(part);
             }
         }
     }
 
+    /// Nobody of the newest stage has rung.
+    fn is_silent(&self, part: PartId) -> bool {
+        let it = &self.parts[part];
+        let of_stage = (part, it.stage);
+        let rang = |leg: &Leg| {
+            let rang = leg.ringing.is_some() || leg.answered.is_some();
+            rang && (leg.part, leg.stage) == of_stage
+        };
+        !self.legs[it.first.0..].iter().any(rang)
+    }
+
+    /// What rings of this part is about to be ended, because its time is over.
+    pub(super) fn is_late(&self, part: PartId) -> bool {
+        let it = &self.parts[part];
+        let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= self.now);
+        let stage = due(it.stage_deadline) || due(it.progress_deadline) && self.is_silent(part);
+        let ends = it.phase == Phase::Ringing && !it.goes_on_progressively();
+        due(it.over()) || ends && stage
+    }
+
     /// Something of the part still rings or is to start, and nobody has ended it; the winner aside.
     pub fn has_open(&self, part: PartId) -> bool {
         let open = |(id, it): (LegId, &Leg)| {
-            let open = it.state != LegState::Ended && it.hung_up.is_none();
+            let open = it.is_looked_for() || it.state != LegState::Ended && it.hung_up.is_none();
             it.part == part && open && self.winner() != Some(id)
         };
         self.leg_ids().zip(&self.legs).any(open)
@@ -180,7 +197,7 @@ impl Leg {
         match (self.plan.confirm, self.answered) {
             (Some(Confirm::Dropped), Some(_)) => None,
             (Some(Confirm::Anew(limit)), Some(answered)) => Some(answered + limit),
-            _ => Some(self.dialled? + self.plan.timeout?),
+            _ => Some(self.since.or(self.dialled)? + self.plan.timeout?),
         }
     }
 

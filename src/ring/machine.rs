@@ -50,20 +50,15 @@ impl Ring {
                 legs,
                 more,
             } => self.resolved(part, stage, legs, more),
+            Event::Turns { part, more } => self.turns(part, more),
             Event::Started(leg) => self.started(leg),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.early_media(leg),
             Event::Answered(leg) => self.answered(leg),
             Event::Confirmed(leg) => self.confirmed(leg),
-            Event::Ended { leg, cause } => {
-                // Nothing is known yet of what was not dialled.
-                let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
-                if self.legs.get(leg.0).is_some_and(dialled) {
-                    let part = self.legs[leg].part;
-                    self.leg_ended(leg, cause);
-                    self.stage_over(part);
-                }
-            }
+            Event::Ended { leg, cause } => self.ended(leg, cause),
+            Event::Redirected { leg, cause, places } => self.redirected(leg, cause, places),
+            Event::Followed { leg, legs } => self.followed(leg, legs),
             Event::Unanswered(leg) => self.unanswered_left(leg),
             Event::Tick => {}
             Event::CallerGone => self.end_call(End::CallerGone),
@@ -92,6 +87,16 @@ impl Ring {
         }
         self.deadlines();
         std::mem::take(&mut self.commands)
+    }
+
+    pub(super) fn ended(&mut self, leg: LegId, cause: Cause) {
+        // Nothing is known yet of what was not dialled.
+        let dialled = |leg: &Leg| leg.dialled.is_some() && leg.state != LegState::Ended;
+        if self.legs.get(leg.0).is_some_and(dialled) {
+            let part = self.legs[leg].part;
+            self.leg_ended(leg, cause);
+            self.stage_over(part);
+        }
     }
 
     fn begin(&mut self, part: PartId) {
@@ -147,7 +152,7 @@ impl Ring {
         let alive = |leg: &Leg| leg.plan.dead.is_none();
         let found = self.legs[first.0..].iter().any(alive);
         let mut earlier = self.legs[..first.0].iter();
-        let beside = earlier.any(|leg| leg.part == part && leg.state != LegState::Ended);
+        let beside = earlier.any(|leg| leg.part == part && leg.is_open());
         let it = &self.parts[part];
         let newest = stage == it.stage;
         // A late start counts from the stage's beginning, not from the look-up's end.
@@ -187,6 +192,26 @@ impl Ring {
         }
     }
 
+    /// So many stages more follow those that have begun, so that the newest is not the last.
+    fn turns(&mut self, part: PartId, more: usize) {
+        let Some(it) = self.parts.get_mut(part.0) else {
+            return;
+        };
+        let was_last = it.stage.0 + 1 == it.stages;
+        it.stages += more;
+        if more == 0 || !was_last || !it.last {
+            return;
+        }
+        it.last = false;
+        let limit = |last| it.settings.stage_limit(last, Time::ZERO);
+        it.stage_deadline = match (it.stage_deadline, limit(true), limit(false)) {
+            // What an operator has added to the one stays with the other.
+            (Some(at), Some(before), Some(now)) => Some((at + now).saturating_sub(before)),
+            (_, _, now) => now.map(|now| it.began + now),
+        };
+        self.stretch(part);
+    }
+
     /// Somebody is known who rings, or all that can be known is: the stage's times count from now on.
     fn rings_from_now(&mut self, part: PartId) {
         let it = &mut self.parts[part];
@@ -220,7 +245,11 @@ impl Ring {
         let it = &self.parts[part];
         let legs = || self.of_stage(part, it.stage, it.first);
         let plans = || legs().map(|leg| &self.legs[leg].plan);
-        let alone = plans().filter(|leg| leg.dead.is_none()).count() <= 1;
+        let rings = |leg: &LegId| {
+            let it = &self.legs[*leg];
+            it.plan.dead.is_none() && it.role != Some(Role::Redirected)
+        };
+        let alone = legs().filter(rings).count() <= 1;
         let may_grow = plans().any(|leg| leg.may_register);
         let known = !it.open.contains_key(&it.stage);
         let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
@@ -246,14 +275,17 @@ impl Ring {
 
     /// Begin with these legs of the running stage, whose delays count from then on and are so much
     /// less.
-    fn start(&mut self, legs: Vec<LegId>, part: PartId, began: Time, shift: Duration) {
+    pub(super) fn start(&mut self, legs: Vec<LegId>, part: PartId, began: Time, shift: Duration) {
         let dead = |leg: &LegId| self.legs[*leg].plan.dead;
         let failed: Vec<_> = legs
             .iter()
             .filter_map(|leg| Some((*leg, dead(leg)?)))
             .collect();
         let alive: Vec<LegId> = legs.into_iter().filter(|leg| dead(leg).is_none()).collect();
-        let required = |(leg, _): &(LegId, Cause)| self.legs[*leg].plan.required;
+        // Of several that ring in another's place one is enough.
+        let required = |(leg, _): &(LegId, Cause)| {
+            self.legs[*leg].plan.required && self.legs[*leg].replaces.is_none()
+        };
         let hopeless = failed.iter().any(required);
         for (leg, cause) in failed {
             self.leg_ended(leg, cause);
@@ -282,7 +314,7 @@ impl Ring {
     }
 
     /// Legs that came too late: the stage or the call was over.
-    fn never_dialled(&mut self, legs: Vec<LegId>, timed_out: bool) {
+    pub(super) fn never_dialled(&mut self, legs: Vec<LegId>, timed_out: bool) {
         for leg in legs {
             // Nobody asked for it any more, so what it would have said decides nothing.
             self.legs[leg].plan.dead = None;
@@ -443,7 +475,7 @@ impl Ring {
         }
     }
 
-    fn leg_ended(&mut self, leg: LegId, cause: Cause) {
+    pub(super) fn leg_ended(&mut self, leg: LegId, cause: Cause) {
         let now = self.now;
         let (won, tentative) = (self.winner(), self.tentative());
         let Some(it) = self
@@ -466,7 +498,9 @@ impl Ring {
         let given_up = cause == Cause::ORIGINATOR_CANCEL || self.cancelled.is_some();
         let ended = matches!(self.end, Some(End::CallerGone | End::Cancelled(_)));
         let called_off = ended || self.cancelled.is_some();
-        it.role = Some(if unanswered && given_up {
+        it.role = Some(if it.moved.is_some() {
+            Role::Redirected
+        } else if unanswered && given_up {
             Role::Cancelled
         } else if unanswered {
             Role::Failed
@@ -479,13 +513,23 @@ impl Ring {
         } else {
             Role::Failed
         });
-        let (part, stage, required) = (it.part, it.stage, it.plan.required);
+        let part = it.part;
         if never_dialled || self.end.is_some() {
             return;
         }
         if cut {
             return self.start_late_ones_early(part);
         }
+        if self.goes_on_elsewhere(leg) {
+            return;
+        }
+        self.has_failed(leg, cause);
+    }
+
+    /// A leg has failed, and with it whatever rang in its place or in whose place it rang.
+    pub(super) fn has_failed(&mut self, leg: LegId, cause: Cause) {
+        let it = &self.legs[leg];
+        let (part, stage, required) = (it.part, it.stage, it.plan.required);
         let settings = &self.parts[part].settings;
         if it.hung_up.is_none() && settings.single_reject.matches(cause) {
             let hang_up_caller = settings.hang_up_on_single_reject;
@@ -505,14 +549,14 @@ impl Ring {
     }
 
     /// When nobody rings any more but somebody is still to start: start the earliest now.
-    fn start_late_ones_early(&mut self, part: PartId) {
+    pub(super) fn start_late_ones_early(&mut self, part: PartId) {
         if self.parts[part].phase != Phase::Ringing || self.end.is_some() {
             return;
         }
         let legs = self.legs.iter().filter(|leg| leg.part == part);
         if legs
             .clone()
-            .any(|leg| !matches!(leg.state, LegState::Waiting | LegState::Ended))
+            .any(|leg| leg.state != LegState::Waiting && leg.is_open())
         {
             return;
         }
@@ -547,7 +591,7 @@ impl Ring {
             Role::Failed
         });
         let part = it.part;
-        let beside = self.has_open(part);
+        let beside = !cancelled && self.goes_on_elsewhere(leg) || self.has_open(part);
         let it = &mut self.parts[part];
         if it.last {
             // As after any call that was joined.
@@ -624,6 +668,9 @@ impl Ring {
             let it = &mut self.legs[leg];
             let starts = it.state != LegState::Waiting || it.at.is_some();
             let open = starts && it.state != LegState::Ended && it.hung_up.is_none();
+            if winner != Some(leg) && which(it) {
+                it.moved.iter_mut().for_each(Moved::stop);
+            }
             if !open || winner == Some(leg) || !which(it) {
                 continue;
             }
@@ -665,6 +712,7 @@ impl Ring {
             return;
         }
         let cause = Cause::ORIGINATOR_CANCEL;
+        self.stop_following(leg);
         if self.legs[leg].state != LegState::Waiting {
             return self.hang_up(leg, cause);
         }
@@ -742,16 +790,16 @@ impl Ring {
             return;
         }
         let waits_for = |leg: &Leg| {
-            let open = leg.part == part && leg.state != LegState::Ended;
+            let open = leg.part == part && leg.is_open();
             open && (!newest || leg.stage == stage)
         };
-        if self.legs.iter().any(|leg| waits_for(leg) && !leg.plan.idle) {
+        if self.legs.iter().any(|leg| waits_for(leg) && !leg.is_idle()) {
             return;
         }
         if self.legs.iter().any(waits_for) {
             let rang = |leg: &Leg| (leg.part, leg.stage) == (part, stage) && !leg.plan.idle;
             if self.legs.iter().any(rang) {
-                let idle = |leg: &Leg| waits_for(leg) && leg.plan.idle;
+                let idle = |leg: &Leg| waits_for(leg) && leg.is_idle();
                 self.hang_up_all(idle, Cause::NO_ANSWER);
             }
             // One that was still to start has ended at once.
@@ -829,7 +877,7 @@ impl End {
 }
 
 impl Leg {
-    fn new(part: PartId, stage: StageId, of: LegId, plan: NewLeg) -> Leg {
+    pub(super) fn new(part: PartId, stage: StageId, of: LegId, plan: NewLeg) -> Leg {
         Leg {
             part,
             stage,
@@ -840,6 +888,8 @@ impl Leg {
             ended: None,
             cause: Cause::NONE,
             role: None,
+            replaces: None,
+            numbers: plan.number.iter().cloned().collect(),
             plan,
             of,
             at: None,
@@ -850,6 +900,8 @@ impl Leg {
             started: false,
             asked: false,
             media: None,
+            since: None,
+            moved: None,
         }
     }
 

@@ -11,14 +11,17 @@ mod deadlines;
 mod machine;
 mod number;
 mod outcome;
+mod redirect;
 mod settings;
 mod view;
 
 pub use cause::Cause;
 pub use number::{LegId, PartId, StageId};
 pub use outcome::{Failure, Outcome, rank};
-pub use settings::{EarlyMedia, Missed, Mode, RejectRule, Settings};
+pub use redirect::Place;
+pub use settings::{EarlyMedia, Missed, Mode, Redirect, RejectRule, Settings};
 
+use redirect::Moved;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -49,6 +52,10 @@ pub struct NewLeg {
     pub may_register: bool,
     /// Which target of its stage it came from.
     pub target: usize,
+    /// `[cti_redirect]`, where the leg has its own.
+    pub redirect: Option<Redirect>,
+    /// The number of the user who rings, so that no redirect leads back to him.
+    pub number: Option<String>,
     /// Whose device it is.
     pub user: Option<String>,
 }
@@ -75,6 +82,12 @@ pub enum Event {
         /// Other targets of the stage are still looked up.
         more: bool,
     },
+    /// Before `Resolved`: so many stages more follow the one that is looked up, for contacts whose
+    /// turn is later.
+    Turns {
+        part: PartId,
+        more: usize,
+    },
     /// The leg's channel exists, and its INVITE goes out now.
     Started(LegId),
     /// 180.
@@ -88,6 +101,17 @@ pub enum Event {
     Ended {
         leg: LegId,
         cause: Cause,
+    },
+    /// The leg has ended because its phone has moved: to these places, as it says.
+    Redirected {
+        leg: LegId,
+        cause: Cause,
+        places: Vec<Place>,
+    },
+    /// The answer to `Command::Follow`.
+    Followed {
+        leg: LegId,
+        legs: Vec<NewLeg>,
     },
     /// The winner was joined in early media and has left without an answer.
     Unanswered(LegId),
@@ -114,6 +138,9 @@ pub enum Event {
 pub enum Command {
     /// Find the contacts of this stage now and answer with `Event::Resolved`, as they are found.
     Resolve { part: PartId, stage: StageId },
+    /// Find the contacts of these places, where the phone of this leg has moved, and answer with
+    /// `Event::Followed`.
+    Follow { leg: LegId, places: Vec<Place> },
     /// Make this leg's channel and send its INVITE.
     Dial(LegId),
     /// The leg has answered: ask whoever it is to confirm that.
@@ -152,6 +179,8 @@ pub enum Role {
     Failed,
     /// The caller or an operator ended it.
     Cancelled,
+    /// Its phone has moved, and other legs ring in its place.
+    Redirected,
 }
 
 /// One leg's whole story; times since the call began.
@@ -166,6 +195,8 @@ pub struct Leg {
     pub ended: Option<Time>,
     pub cause: Cause,
     pub role: Option<Role>,
+    /// The leg in whose place it rings.
+    pub replaces: Option<LegId>,
     plan: NewLeg,
     /// The first leg that its stage could have.
     of: LegId,
@@ -184,6 +215,12 @@ pub struct Leg {
     asked: bool,
     /// When it first had early media.
     media: Option<Time>,
+    /// Since when its own time counts, where it rings in another's place.
+    since: Option<Time>,
+    /// Where its phone has moved.
+    moved: Option<Moved>,
+    /// Every number that the target has had so far. Only of a leg that rings in nobody's place.
+    numbers: Vec<String>,
 }
 
 /// A part that rings, as an operator sees it.

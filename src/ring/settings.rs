@@ -33,6 +33,17 @@ impl Missed {
     }
 }
 
+/// `cti_redirect`: what becomes of a leg whose phone has moved (300, 301, 302, 305).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redirect {
+    /// Others ring in its place.
+    Follow,
+    /// It has failed.
+    Ignore,
+    /// What core's `bridge` does: the endpoint moves the caller.
+    Core,
+}
+
 /// `cti_mode`: what becomes of a stage whose time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -94,6 +105,9 @@ pub struct Settings {
     pub mode: Mode,
     /// `cti_wait_register`: how long a stage stays open although nobody in it is registered.
     pub wait_register: Option<Duration>,
+    pub redirect: Redirect,
+    /// How many redirects have led to this call itself.
+    pub hops: u32,
 }
 
 impl Default for Settings {
@@ -116,6 +130,8 @@ impl Default for Settings {
             retry_period: Duration::ZERO,
             mode: Mode::Sequence,
             wait_register: None,
+            redirect: Redirect::Follow,
+            hops: 0,
         }
     }
 }

@@ -35,7 +35,9 @@ impl Ring {
                 leg(id).is_none_or(|leg| leg.state as u8 >= LegState::EarlyMedia as u8)
             }
             Event::Answered(id) => leg(id).is_none_or(|leg| leg.answered.is_some()),
-            Event::Ended { leg: id, .. } => leg(id).is_none_or(|leg| leg.state == LegState::Ended),
+            Event::Ended { leg: id, .. } | Event::Redirected { leg: id, .. } => {
+                leg(id).is_none_or(|leg| leg.state == LegState::Ended)
+            }
             _ => false,
         }
     }
@@ -98,6 +100,11 @@ impl Ring {
     /// Nobody has answered, so an operator may still do something.
     pub fn steerable(&self) -> bool {
         !self.over() || self.early_winner().is_some()
+    }
+
+    /// Of the part that has most.
+    pub fn stages(&self) -> usize {
+        self.parts.iter().map(|part| part.stages).max().unwrap_or(0)
     }
 
     /// For each part that rings: its stage, of how many, and the time left to the
@@ -170,7 +177,8 @@ impl Ring {
     pub fn alone(&self, leg: LegId) -> bool {
         let at = |leg: &Leg| (leg.part, leg.stage);
         let of = at(&self.legs[leg]);
-        let company = self.legs.iter().filter(|leg| at(leg) == of).count();
+        let rings = |leg: &&Leg| at(leg) == of && leg.role != Some(Role::Redirected);
+        let company = self.legs.iter().filter(rings).count();
         let (part, stage) = of;
         company == 1 && self.parts.len() == 1 && !self.parts[part].open.contains_key(&stage)
     }
@@ -185,6 +193,11 @@ impl Ring {
         let it = &self.parts[part];
         let first = it.open.get(&stage).copied().unwrap_or(it.first);
         self.of_stage(part, stage, first)
+    }
+
+    /// The stage of this part that has begun last.
+    pub fn newest(&self, part: PartId) -> StageId {
+        self.parts[part].stage
     }
 
     /// The legs in the plan's order, in which not all have been found.
@@ -224,7 +237,11 @@ impl Ring {
     /// How a call ends that nobody has answered (promise 8).
     pub(super) fn most_telling(&self) -> (Outcome, Cause) {
         // What an operator has dropped is no reason why nobody answered …
-        let says = |leg: &&Leg| leg.state == LegState::Ended && !leg.cut && !leg.dropped();
+        // nor is a phone that has moved: those who rang in its place say why …
+        let says = |leg: &&Leg| {
+            let ended = leg.state == LegState::Ended && !leg.cut && !leg.dropped();
+            ended && !leg.is_replaced()
+        };
         let order = self.in_order();
         let legs = order.iter().map(|&leg| &self.legs[leg]);
         let failures = legs.filter(says).map(|leg| Failure {

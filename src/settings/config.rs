@@ -5,7 +5,7 @@
 
 use crate::plan::directory::Allowed;
 use crate::plan::time::{is_true, parse_time};
-use crate::ring::{EarlyMedia, Missed, Mode};
+use crate::ring::{EarlyMedia, Missed, Mode, Redirect};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -60,6 +60,11 @@ pub const MISSED: [(&str, Missed); 2] = [("auto", Missed::Auto), ("never", Misse
 pub const MODE: [(&str, Mode); 2] = [
     ("sequence", Mode::Sequence),
     ("progressive", Mode::Progressive),
+];
+pub const REDIRECT: [(&str, Redirect); 3] = [
+    ("follow", Redirect::Follow),
+    ("ignore", Redirect::Ignore),
+    ("core", Redirect::Core),
 ];
 pub const EARLY_MEDIA: [(&str, Option<EarlyMedia>); 4] = [
     ("auto", None),
@@ -141,6 +146,7 @@ settings! {
     /// None: `auto`.
     "early-media" early_media: Option<EarlyMedia> = None, EARLY_MEDIA;
     "mode" mode: Mode = Mode::Sequence, MODE;
+    "redirect" redirect: Redirect = Redirect::Follow, REDIRECT;
     /// A device that registers while its user's stage rings joins it.
     "late-join" late_join: bool = false, FLAG;
     /// How long a stage stays open in which nobody is registered.
@@ -197,6 +203,7 @@ mod tests {
             ("missed", "never"),
             ("early-media", "relay"),
             ("mode", "progressive"),
+            ("redirect", "ignore"),
             ("late-join", "true"),
             ("wait-register", "8s"),
             ("max-targets", "200"),
@@ -211,6 +218,7 @@ mod tests {
             missed: Missed::Never,
             early_media: Some(EarlyMedia::Relay),
             mode: Mode::Progressive,
+            redirect: Redirect::Ignore,
             late_join: true,
             wait_register: Some(Duration::from_secs(8)),
             max_targets: 200,
@@ -248,6 +256,7 @@ mod tests {
             ("missed", "perhaps"),
             ("early-media", "loud"),
             ("mode", "backwards"),
+            ("redirect", "somewhere"),
             ("wait-register", "a while"),
             ("max-targets", "0"),
             ("contact-endpoints", " ,"),

@@ -7,10 +7,10 @@ pub mod config;
 
 use crate::contacts::{Caller, Contact};
 use crate::plan::time::{TimeError, is_true, parse_time};
-use crate::plan::{Part, Plan, Variables};
-use crate::ring::{Confirm, EarlyMedia, NewLeg, RejectRule, Settings};
+use crate::plan::{Part, Plan, Target, Variable, Variables};
+use crate::ring::{Confirm, EarlyMedia, NewLeg, Redirect, RejectRule, Settings};
 use crate::switch::session::cause_named;
-use config::{Config, EARLY_MEDIA, Kind, MISSED, MODE};
+use config::{Config, EARLY_MEDIA, Kind, MISSED, MODE, REDIRECT};
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub const OURS: &[&str] = &[
     "cti_leg",
     "cti_missed",
     "cti_mode",
+    "cti_redirect",
     "cti_stage_timeout",
     "cti_timeout",
     "cti_wait_register",
@@ -46,34 +47,39 @@ pub const OURS: &[&str] = &[
 ];
 
 /// The variables of all legs of a part: what the caller exports, then `<…>`, then `{…}`.
+pub fn globals(caller: &dyn Caller, plan: &Plan, part: &Part) -> Variables {
+    let mut all = exports(caller);
+    all.set_all(plan.globals.iter().chain(part.globals.iter()));
+    all
+}
+
+/// What the caller exports.
 ///
 /// Core merges exports into the caller's variables itself, but only where no dial handle
 /// brings its own globals; and there an export would outrank the plan. So they are read here.
-pub fn globals(caller: &dyn Caller, plan: &Plan, part: &Part) -> Variables {
+fn exports(caller: &dyn Caller) -> Variables {
     let mut all = Variables::default();
-    if let Some(names) = caller
-        .variable("export_vars")
-        .filter(|names| !names.is_empty())
-    {
-        all.set("export_vars", &names);
-        for name in names
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-        {
-            if let Some(value) = caller.variable(name) {
-                let bare = ["nolocal:", "_nolocal_"].iter().find_map(|prefix| {
-                    name.get(..prefix.len())
-                        .filter(|start| start.eq_ignore_ascii_case(prefix))
-                        .and(name.get(prefix.len()..))
-                });
-                all.set(bare.unwrap_or(name), &value);
-            }
+    let names = caller.variable("export_vars");
+    let Some(names) = names.filter(|names| !names.is_empty()) else {
+        return all;
+    };
+    let variable = |name: &str, value: &str| Variable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    let mut found = vec![variable("export_vars", &names)];
+    let each = names.split(',').map(str::trim);
+    for name in each.filter(|name| !name.is_empty()) {
+        if let Some(value) = caller.variable(name) {
+            let bare = ["nolocal:", "_nolocal_"].iter().find_map(|prefix| {
+                name.get(..prefix.len())
+                    .filter(|start| start.eq_ignore_ascii_case(prefix))
+                    .and(name.get(prefix.len()..))
+            });
+            found.push(variable(bare.unwrap_or(name), &value));
         }
     }
-    for variable in plan.globals.iter().chain(part.globals.iter()) {
-        all.set(&variable.name, &variable.value);
-    }
+    all.set_all(&found);
     all
 }
 
@@ -89,9 +95,7 @@ pub fn said(name: &str, globals: &Variables, caller: &dyn Caller) -> Option<Stri
 /// in whichever part it stands; of two the first part's.
 pub fn of_any_part(globals: &[Variables]) -> Variables {
     let mut all = Variables::default();
-    for variable in globals.iter().rev().flatten() {
-        all.set(&variable.name, &variable.value);
-    }
+    all.set_all(globals.iter().rev().flatten());
     all
 }
 
@@ -125,6 +129,7 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
     let missed = told.of("cti_missed", |text| MISSED.read(text));
     let mode = told.of("cti_mode", |text| MODE.read(text));
     let early_media = told.of("cti_early_media", |text| EARLY_MEDIA.read(text));
+    let redirect = told.of("cti_redirect", |text| REDIRECT.read(text));
     let as_written = early_media_written(&lookup);
     let mut number = |name: &str, least: usize, most: usize| {
         told.of(name, |text| (least..=most).read(text))
@@ -161,8 +166,27 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         retry_period: Duration::from_millis(period),
         mode: mode.unwrap_or(config.mode),
         wait_register,
+        redirect: redirect
+            .or_else(|| fatal(lookup(FATAL)))
+            .unwrap_or(config.redirect),
+        hops: lookup(HOPS)
+            .and_then(|hops| hops.trim().parse().ok())
+            .unwrap_or(0),
     };
     (settings, told.problems)
+}
+
+/// How many redirects have led to a caller: set on the far half of a `loopback/` that rings in the
+/// place of a phone that has moved, so that a loop through the dialplan ends as well.
+pub const HOPS: &str = "cti_redirect_hops";
+
+/// Core's own word: sofia is to end the leg, and not to move the caller.
+pub const FATAL: &str = "outbound_redirect_fatal";
+
+/// Who has written core's word wants what it says.
+fn fatal(said: Option<String>) -> Option<Redirect> {
+    said.filter(|value| is_true(value))
+        .map(|_| Redirect::Ignore)
 }
 
 /// What a plan asks for in the words of core's `bridge`. As there, the first of the two outranks
@@ -227,7 +251,8 @@ fn milliseconds(value: &str) -> Result<Duration, TimeError> {
     }
 }
 
-/// `true`, a list of causes by name or number, or such a list behind a `!`.
+/// `true`, a list of causes by name or number, or such a list behind a `!`. Core looks for each name
+/// anywhere in the text, so that anything may separate them: `A,B`, `^^:A:B`, `A B`.
 fn reject_rule(value: &str) -> RejectRule {
     let value = value.trim();
     if is_true(value) {
@@ -236,7 +261,8 @@ fn reject_rule(value: &str) -> RejectRule {
     let (but, list) = value
         .strip_prefix('!')
         .map_or((false, value), |list| (true, list));
-    let causes: Vec<_> = list.split(',').filter_map(cause_named).collect();
+    let names = list.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let causes: Vec<_> = names.filter_map(cause_named).collect();
     match (but, causes.is_empty()) {
         (true, _) => RejectRule::AnyBut(causes),
         (false, true) => RejectRule::Never,
@@ -271,6 +297,8 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         .filter(not_zero);
     let held = own("originate_delay_start")
         .and_then(|value| told.read("originate_delay_start", value, milliseconds));
+    let redirect = own("cti_redirect")
+        .and_then(|value| told.read("cti_redirect", value, |text| REDIRECT.read(text)));
     // Core takes these from the caller, too.
     let asked = |name: &str| {
         lookup(name)
@@ -300,17 +328,70 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         dead: contact.dead,
         may_register: contact.user.is_some(),
         target: contact.place,
+        redirect: redirect.or_else(|| fatal(own(FATAL).map(str::to_owned))),
+        number: contact.owner.as_ref().map(|owner| owner.id.clone()),
         user: contact.of_user(),
     };
     (leg, told.problems)
 }
 
+/// The target that a part has alone, if core would dial it by an originate within its own and wait
+/// for that: there `[…]` outranks `{…}`, and what stops at the user reaches the leg when that has won.
+/// In every other plan `{…}` outranks `[…]`.
+pub fn nested<'a>(part: &'a Part, globals: &Variables) -> Option<&'a Target> {
+    let [stage] = &part.stages[..] else {
+        return None;
+    };
+    let [target] = &stage.targets[..] else {
+        return None;
+    };
+    let endpoint = |name: &str| target.endpoint.eq_ignore_ascii_case(name);
+    let forked = globals.get("forked_dial").is_some_and(is_true);
+    ((endpoint("user") || endpoint("group")) && !forked).then_some(target)
+}
+
+/// Of the plan's variables these reach a leg although they stop at its user: core hands the caller ID
+/// on by itself.
+const CALLER_ID: [&str; 5] = [
+    "origination_caller_id_name",
+    "origination_caller_id_number",
+    "origination_ani",
+    "origination_aniii",
+    "origination_privacy",
+];
+
+/// The globals and the own variables of a leg of a [`nested`] target, as core combines them.
+pub fn combine(caller: &dyn Caller, target: &Target, globals: &mut Variables, own: &mut Variables) {
+    let names = || target.variables.iter().map(|it| it.name.as_str());
+    if target.recurses(globals) {
+        return globals.remove_all(names());
+    }
+    own.remove_all(names());
+    let said = globals.iter().chain(&target.variables);
+    let caller_id = |name: &str| CALLER_ID.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let mut reach = exports(caller);
+    reach.set_all(said.filter(|it| caller_id(&it.name)));
+    *globals = reach;
+}
+
+/// What core sets on the leg of a [`nested`] target when that has won: `{…}` over `[…]` after all.
+pub fn after_all(caller: &dyn Caller, target: &Target, globals: &Variables) -> Variables {
+    let globals = for_core(caller, globals);
+    let own = |name: &str| target.variables.get(name).is_some();
+    let mut all = Variables::default();
+    if target.recurses(&globals) {
+        all.set_all(globals.iter().filter(|it| own(&it.name)));
+    } else {
+        all.set_all(target.variables.iter().chain(&globals));
+        all.remove_all(OURS.iter().copied());
+    }
+    all
+}
+
 /// The globals that core gets for a leg.
 pub fn for_core(caller: &dyn Caller, globals: &Variables) -> Variables {
     let mut core = globals.clone();
-    for name in OURS {
-        core.remove(name);
-    }
+    core.remove_all(OURS.iter().copied());
     // Core copies these from the caller where the globals are silent, and acts on them even for a
     // leg that it does not wait for: say something harmless first.
     for (name, harmless) in [

@@ -3,6 +3,7 @@
 //! fresh one and drops it.
 
 use super::cause::from_switch;
+use super::event::Event;
 use super::session::{LockedSession, Session};
 use super::text::c;
 use crate::ffi;
@@ -12,8 +13,7 @@ use std::ptr::{self, NonNull};
 /// One leg to be dialled, with the variables that core reads for it.
 pub struct DialHandle {
     handle: *mut ffi::switch_dial_handle_t,
-    /// The leg's variables may hold `${…}`; core asks the caller and the written dial string
-    /// about it, but not the handle.
+    /// The leg's variables may hold `${…}`; core asks the caller about it, but not the handle.
     pub nested_variables: bool,
 }
 
@@ -122,12 +122,14 @@ pub fn originate(
 ) -> Result<NewLeg, Cause> {
     let mut leg = ptr::null_mut();
     let mut cause: ffi::switch_call_cause_t = ffi::SWITCH_CAUSE_NONE;
-    // With a handle core reads nothing else from a written dial string, and this nowhere else.
-    let written = if handle.nested_variables {
-        c"origination_nested_vars=true".as_ptr()
-    } else {
-        ptr::null()
-    };
+    // With a handle core reads no written dial string, and this not from the handle: what it is given
+    // besides is asked, and not used for anything else.
+    let nested = handle.nested_variables.then(Event::variables).flatten();
+    let nested = nested.map(|mut variables| {
+        variables.add("origination_nested_vars", "true");
+        variables
+    });
+    let variables = nested.as_ref().map_or(ptr::null_mut(), Event::as_ptr);
     // SAFETY: every pointer lives until originate returns; `table` is static, as the leg outlives
     // this call; a leg returned carries a read lock for us.
     let (status, leg) = unsafe {
@@ -135,13 +137,13 @@ pub fn originate(
             caller.as_ptr(),
             &mut leg,
             &mut cause,
-            written,
+            ptr::null(),
             0,
             &table.0,
             ptr::null(),
             ptr::null(),
             ptr::null_mut(),
-            ptr::null_mut(),
+            variables,
             ffi::SOF_NOBLOCK,
             ptr::null_mut(),
             handle.handle,

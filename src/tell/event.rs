@@ -45,6 +45,13 @@ pub fn operated(action: &'static str, by: &str, what: &str) -> Announcement {
     Announcement::of(action, headers)
 }
 
+/// A phone has moved, and these numbers are looked up in its leg's place.
+pub fn redirected(leg: &Leg, known: &Known, to: &[String]) -> Announcement {
+    let mut headers = of_leg(leg, known);
+    headers.push(("CTI-Redirected-To", to.join(",")));
+    Announcement::of("redirected", headers)
+}
+
 /// `legs`: as in `cti_legs`; `error`: why the plan was refused, if it was.
 pub fn ended(result: &str, cause: &str, error: Option<&str>, legs: String) -> Announcement {
     let mut headers = vec![

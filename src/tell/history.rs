@@ -67,7 +67,13 @@ pub fn ladder(call: &Ended) -> String {
         call.ring_ms as f64 / 1000.0,
         one_line(&call.plan)
     );
-    let name = |leg: &LegReport| one_line(clip(&leg.target, NAME)).into_owned();
+    let name = |leg: &LegReport| {
+        let target = one_line(clip(&leg.target, NAME));
+        match &leg.moved_to {
+            Some(number) => format!("{target} > {}", one_line(number)),
+            None => target.into_owned(),
+        }
+    };
     let names = call.legs.iter().map(|leg| name(leg).chars().count());
     let names = names.max().unwrap_or(0);
     for leg in &call.legs {

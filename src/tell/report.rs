@@ -4,6 +4,7 @@
 
 use crate::ring::{Cause, Leg, LegId, PartId, Ring, Role, StageId};
 use crate::switch::session::cause_name;
+use crate::switch::text::json;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Known {
     pub contact: String,
     pub uuid: Option<String>,
     pub sip_code: Option<u16>,
+    /// The number that rings in another leg's place.
+    pub moved_to: Option<String>,
     pub told: Told,
 }
 
@@ -48,12 +51,19 @@ pub struct LegReport {
     pub cause: Option<String>,
     pub sip_code: Option<u16>,
     pub role: Option<&'static str>,
+    /// The leg whose phone has moved, and in whose place this one rings: its uuid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirected_from: Option<String>,
+    /// The number that rings there, for the ladder: its contact says the same.
+    #[serde(skip)]
+    pub moved_to: Option<String>,
 }
 
 /// Every leg so far, in the plan's order. Their causes are beside them,
 /// since the switch spells causes and is not asked while a lock is held.
 pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
+    let all = known;
     let report = |id: LegId, leg: &Leg, known: &Known| LegReport {
         part: leg.part,
         leg: id,
@@ -72,7 +82,10 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
             Role::Loser => "loser",
             Role::Failed => "failed",
             Role::Cancelled => "cancelled",
+            Role::Redirected => "redirected",
         }),
+        redirected_from: leg.replaces.and_then(|from| all.get(from.0)?.uuid.clone()),
+        moved_to: known.moved_to.clone(),
     };
     let told = |id: LegId| {
         let leg = &ring.legs()[id.0];
@@ -88,4 +101,80 @@ pub fn spelled(legs: Vec<(LegReport, Cause)>) -> Vec<LegReport> {
         report
     };
     legs.into_iter().map(spell).collect()
+}
+
+/// How many bytes `cti_legs` has at most: it rides in every event of the caller's channel.
+pub const BYTES: usize = 32 * 1024;
+
+/// `cti_legs`: these legs in their order, and how many are left out because the text would be longer
+/// than [`BYTES`]. The winner is in it, if it fits at all, and of the others the first.
+pub fn bounded(legs: &[LegReport]) -> (String, usize) {
+    let winner = |leg: &LegReport| leg.role == Some("winner");
+    let mut left = BYTES - "[]".len();
+    let mut told: Vec<Option<String>> = vec![None; legs.len()];
+    let won = legs.iter().position(winner);
+    let others = (0..legs.len()).filter(|at| Some(*at) != won);
+    for at in won.into_iter().chain(others) {
+        let leg = json(&legs[at]);
+        // With its comma.
+        let Some(rest) = left.checked_sub(leg.len() + 1) else {
+            break;
+        };
+        left = rest;
+        told[at] = Some(leg);
+    }
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    let left_out = legs.len() - told.len();
+    (format!("[{}]", told.join(",")), left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg(target: String, role: &'static str) -> LegReport {
+        LegReport {
+            target,
+            role: Some(role),
+            ..LegReport::default()
+        }
+    }
+
+    #[test]
+    fn all_legs_are_told_of_as_long_as_they_fit() {
+        for count in [0, 1, 2, 100] {
+            let legs: Vec<_> = (0..count)
+                .map(|nth| leg(format!("user/{nth}"), "failed"))
+                .collect();
+            assert_eq!(bounded(&legs), (json(&legs), 0));
+        }
+    }
+
+    #[test]
+    fn of_very_many_the_winner_is_told_of_and_the_first() {
+        let mut legs: Vec<_> = (0..1000)
+            .map(|nth| leg(format!("user/{nth}"), "loser"))
+            .collect();
+        legs[900].role = Some("winner");
+        let (text, left_out) = bounded(&legs);
+        assert!(
+            text.len() <= BYTES && text.len() > BYTES - 300,
+            "{}",
+            text.len()
+        );
+        let told: Vec<serde_json::Value> = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(told.len() + left_out, 1000);
+        assert_eq!(told[0]["target"], "user/0");
+        assert_eq!(told[told.len() - 1]["role"], "winner");
+    }
+
+    #[test]
+    fn a_target_that_is_too_long_by_itself_is_left_out() {
+        let legs = [
+            leg("x".repeat(BYTES), "winner"),
+            leg("user/1".into(), "loser"),
+        ];
+        let (text, left_out) = bounded(&legs);
+        assert_eq!((text.as_str(), left_out), ("[]", 2));
+    }
 }

@@ -398,6 +398,7 @@ fn differences(rig: &Rig, slot: usize, row: &Row) -> Result<Vec<String>, String>
             rings: row.rings,
             variables: &[],
             headers: &[],
+            hears: &[],
             or: &[],
         },
     };

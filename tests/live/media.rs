@@ -8,7 +8,7 @@ use super::phones::Call;
 use super::rtp::{CALLER, Heard, Line, PCMU, PHONES, Plug, RINGING, longest_pause, tones};
 use super::run::{Course, Dial, Order, Rig};
 use super::switch::in_slot;
-use crate::scenarios::{Behaviour::*, Caller, Ms, Phone};
+use crate::scenarios::{Behaviour::*, Caller, Ms, Phone, says};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -369,6 +369,40 @@ pub const SOUNDS: &[Sound] = &[
         variables: &[],
         phones: &[phone("1002", AnnouncesThenAnswers(800))],
         hears: &[1000],
+        ..RINGS
+    },
+    // A carrier's announcement begins in the moment in which the leg does.
+    Sound {
+        name: "hears_early_media_of_the_first_moment",
+        variables: &[],
+        phones: &[phone("1002", Says(&[says(0, 183), says(900, 200)]))],
+        hears: &[1000],
+        ..RINGS
+    },
+    Sound {
+        name: "hears_early_media_of_the_first_moment_relayed",
+        plan: "user/1002|user/1003",
+        variables: &[],
+        phones: &[
+            phone("1002", Says(&[says(0, 183), says(900, 486)])),
+            phone("1003", Answers(500)),
+        ],
+        hears: &[1000, 1200],
+        heard_by: &[("1002", &[]), ("1003", &[CALLER])],
+        pause: 700,
+        not_bridge: Some("the first announcement takes the call"),
+        ..RINGS
+    },
+    Sound {
+        name: "hears_no_early_media_of_the_first_moment_of_a_fork",
+        plan: "user/1002,user/1003",
+        phones: &[
+            phone("1002", Says(&[says(0, 183)])),
+            phone("1003", Answers(1000)),
+        ],
+        hears: &[RINGING, 1200],
+        heard_by: &[("1002", &[]), ("1003", &[CALLER])],
+        not_bridge: Some("the first announcement takes the call"),
         ..RINGS
     },
     Sound {

@@ -4,10 +4,11 @@
 
 use super::rtp::Line;
 use super::sip::{self, Message};
-use super::switch::ELSEWHERE;
-use crate::scenarios::Behaviour;
+use super::switch::{in_slot, slot_of};
+use crate::scenarios::{Behaviour, HANGS_UP, Reply, Sdp, says};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -21,10 +22,16 @@ const REGISTERS_AGAIN: Duration = Duration::from_secs(1);
 /// the call is over.
 const REPEATS: [u64; 4] = [500, 1000, 2000, 4000];
 
+/// Threads that read look so often whether their phones are still there.
+const LOOKS_AGAIN: Duration = Duration::from_millis(200);
+
 /// What a phone with real media needs to have it ready. Core's relay of early media wants it
 /// later than the first milliseconds of a leg, while the leg's own state still changes: else
 /// it lets the announcement win.
 const MEDIA_READY: Duration = Duration::from_millis(60);
+
+/// What a phone asks for that wants to know who calls.
+const CHALLENGE: &str = r#"Digest realm="phones", nonce="once", algorithm=MD5"#;
 
 pub struct Phones {
     inner: Arc<Inner>,
@@ -36,6 +43,11 @@ struct Inner {
     own: SocketAddr,
     switch: SocketAddr,
     domain: String,
+    /// Where a phone is after it has moved.
+    second: Arc<UdpSocket>,
+    /// None where the machine has no IPv6.
+    six: Option<Arc<UdpSocket>>,
+    listener: TcpListener,
     numbers: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -62,6 +74,25 @@ struct State {
     /// The diary keeps messages whole, not their first lines alone.
     whole: bool,
     stop: bool,
+    /// How dialogs reach the switch that are not over the one socket of most phones.
+    routes: HashMap<String, Route>,
+    switch_of_six: Option<SocketAddr>,
+}
+
+#[derive(Clone)]
+enum Route {
+    Datagrams(Arc<UdpSocket>, SocketAddr),
+    Stream(Arc<TcpStream>),
+}
+
+impl Route {
+    fn send(&self, text: &str) {
+        // What gets lost shows as a failed scenario; there is nobody to tell here.
+        let _ = match self {
+            Route::Datagrams(socket, to) => socket.send_to(text.as_bytes(), to).map(drop),
+            Route::Stream(stream) => (&**stream).write_all(text.as_bytes()),
+        };
+    }
 }
 
 enum Timer {
@@ -73,6 +104,16 @@ enum Timer {
     Final {
         call_id: String,
         status: u16,
+    },
+    /// A reply of a phone that has its own list of them.
+    Reply {
+        call_id: String,
+        reply: Reply,
+    },
+    /// A caller's request within its dialog.
+    Refresh {
+        call_id: String,
+        method: &'static str,
     },
     /// A final response that was not yet acknowledged.
     Repeat {
@@ -114,6 +155,10 @@ pub struct Leg {
     pub sdps: Vec<(Instant, String)>,
     to_tag: String,
     response: Option<String>,
+    /// A reliable reply has no PRACK yet.
+    unheard: bool,
+    /// What its own re-INVITE was replied with.
+    refreshed: Option<u16>,
 }
 
 impl Leg {
@@ -127,11 +172,17 @@ impl Leg {
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     pub responses: Vec<(Instant, u16)>,
+    /// Of the last reply to its INVITE.
+    pub reason: Option<String>,
     pub answered: Option<Instant>,
     /// A final response other than 2xx, a BYE, or our own hang-up confirmed.
     pub over: Option<Instant>,
     /// Every SDP that it was sent, in a response or an INVITE.
     pub sdps: Vec<(Instant, String)>,
+    /// It offered nothing: its ACK answers what the switch offers.
+    offers_late: bool,
+    /// What its UPDATE was replied with.
+    refreshed: Option<u16>,
     /// A CANCEL was sent; should the answer have crossed it, a BYE follows.
     pub gave_up: Option<Instant>,
     /// Its caller hangs up so long after the answer.
@@ -155,7 +206,11 @@ impl Phones {
 
     /// `switch` is the SIP address of the PBX, `domain` what the phones register with.
     pub fn start(socket: UdpSocket, switch: SocketAddr, domain: &str) -> std::io::Result<Phones> {
+        let six = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).ok().map(Arc::new);
         let inner = Arc::new(Inner {
+            second: Arc::new(UdpSocket::bind("127.0.0.1:0")?),
+            six,
+            listener: TcpListener::bind("127.0.0.1:0")?,
             own: socket.local_addr()?,
             socket,
             switch,
@@ -168,6 +223,12 @@ impl Phones {
         let thread = std::thread::Builder::new()
             .name("phones".into())
             .spawn(move || served.serve())?;
+        for socket in inner.six.iter().chain([&inner.second]) {
+            let (served, socket) = (Arc::clone(&inner), Arc::clone(socket));
+            std::thread::spawn(move || served.serve_datagrams(&socket));
+        }
+        let served = Arc::clone(&inner);
+        std::thread::spawn(move || served.accept());
         Ok(Phones {
             inner,
             thread: Some(thread),
@@ -198,7 +259,10 @@ impl Phones {
     pub fn unregister(&self, seat: &str, user: &str) -> Result<(), String> {
         let does = self.inner.lock().seats.get(seat).copied();
         let contact = self.inner.contact(seat, does.unwrap_or(Behaviour::Rings));
-        let done = self.inner.registration(seat, user, &contact, 0);
+        let mut done = self.inner.registration(seat, user, &contact, 0);
+        if let (Ok(()), Some(Behaviour::MovesThenAnswers(..))) = (&done, does) {
+            done = self.at_second(seat, user, 0);
+        }
         let mut state = self.inner.lock();
         state.seats.remove(seat);
         state.numbers.remove(user);
@@ -218,6 +282,18 @@ impl Phones {
 
     /// Calls an extension; the Call-ID is given so that the switch's events can be matched to it.
     pub fn dial(&self, call_id: &str, user: &str, exten: &str, headers: &[(String, String)]) {
+        self.dial_with(call_id, user, exten, headers, true);
+    }
+
+    /// With an offer of its own, or without.
+    pub fn dial_with(
+        &self,
+        call_id: &str,
+        user: &str,
+        exten: &str,
+        headers: &[(String, String)],
+        offers: bool,
+    ) {
         let number = self.inner.number();
         let line = self.inner.lock().lines.get(user).cloned();
         let switch = line.as_ref().and_then(|line| line.plug.switch);
@@ -229,6 +305,7 @@ impl Phones {
             from_tag: format!("c{number}"),
             to: format!("<sip:{exten}@{}>", self.inner.domain),
             target: format!("sip:{exten}@{}", switch.unwrap_or(self.inner.switch)),
+            offers_late: !offers,
             ..Call::default()
         };
         let mut invite = self
@@ -238,7 +315,8 @@ impl Phones {
             invite.push_str(&format!("{name}: {value}\r\n"));
         }
         invite.push_str(&format!("Contact: <sip:{user}@{}>\r\n", self.inner.own));
-        let invite = sip::finish(invite, Some(&self.inner.sdp(line.as_deref())));
+        let sdp = self.inner.sdp(line.as_deref());
+        let invite = sip::finish(invite, offers.then_some(&sdp));
         let mut state = self.inner.lock();
         state.calls.insert(call_id.to_string(), call);
         self.inner.send(&mut state, call_id, &invite);
@@ -255,6 +333,39 @@ impl Phones {
             },
         );
         self.inner.wake();
+    }
+
+    /// The caller asks at this time for something within its dialog.
+    pub fn refresh(&self, call_id: &str, method: &'static str, at: Instant) {
+        let due = (at, self.inner.number());
+        let call_id = call_id.to_string();
+        let refresh = Timer::Refresh { call_id, method };
+        self.inner.lock().timers.insert(due, refresh);
+        self.inner.wake();
+    }
+
+    /// The final reply to what `refresh` asked.
+    pub fn refreshed(&self, call_id: &str) -> Option<u16> {
+        let state = self.inner.lock();
+        let of_leg = state.legs.get(call_id).and_then(|leg| leg.refreshed);
+        of_leg.or(state.calls.get(call_id).and_then(|call| call.refreshed))
+    }
+
+    /// Where the phones over IPv6 register; None: they are phones like the others.
+    pub fn switch_of_six(&self, switch: Option<SocketAddr>) {
+        self.inner.lock().switch_of_six = switch;
+    }
+
+    /// The device registers again, at another port: the same instance, so the same device.
+    pub fn move_to_second(&self, seat: &str, user: &str) -> Result<(), String> {
+        self.at_second(seat, user, 7200)
+    }
+
+    fn at_second(&self, seat: &str, user: &str, expires: u32) -> Result<(), String> {
+        let second = self.inner.second.local_addr();
+        let second = second.map_err(|error| error.to_string())?;
+        let contact = format!("<sip:{seat}@{second}>;{}", instance(seat));
+        self.inner.registration(seat, user, &contact, expires)
     }
 
     /// The caller of this call hangs up so long after its answer.
@@ -376,6 +487,10 @@ impl Drop for Phones {
     fn drop(&mut self) {
         self.inner.lock().stop = true;
         self.inner.wake();
+        // The thread that accepts looks again, too.
+        if let Ok(address) = self.inner.listener.local_addr() {
+            let _ = TcpStream::connect(address);
+        }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -420,6 +535,9 @@ impl Inner {
             what,
             message: message.flatten(),
         });
+        if let Some(route) = state.routes.get(call_id) {
+            return route.send(text);
+        }
         // A lost datagram shows as a failed scenario; there is nobody to tell here.
         let call = state.calls.get(call_id);
         let to = call.and_then(|call| call.switch).unwrap_or(self.switch);
@@ -427,11 +545,47 @@ impl Inner {
     }
 
     fn contact(&self, seat: &str, does: Behaviour) -> String {
-        format!("<sip:{seat}@127.0.0.1:{}>", self.contact_port(does))
+        let instance = match does {
+            Behaviour::MovesThenAnswers(..) => format!(";{}", instance(seat)),
+            _ => String::new(),
+        };
+        format!("<sip:{}>{instance}", self.place(seat, does))
+    }
+
+    /// Where a device is, as a URI without its scheme.
+    fn place(&self, seat: &str, does: Behaviour) -> String {
+        let address = match (way(seat), &self.six, self.listener.local_addr()) {
+            (Way::Tcp, _, Ok(own)) => return format!("{seat}@{own};transport=tcp"),
+            (Way::Six, Some(six), _) => six.local_addr().ok(),
+            _ => None,
+        };
+        let usual = || format!("{seat}@127.0.0.1:{}", self.contact_port(does));
+        address.map_or_else(usual, |own| format!("{seat}@{own}"))
+    }
+
+    /// How a device that is not over the one socket reaches the switch.
+    fn route(
+        self: &Arc<Inner>,
+        seat: &str,
+        six: Option<SocketAddr>,
+    ) -> Result<Option<Route>, String> {
+        match (way(seat), &self.six, six) {
+            (Way::Tcp, ..) => {
+                let stream = TcpStream::connect(self.switch).map_err(|error| error.to_string())?;
+                let stream = Arc::new(stream);
+                let (served, read) = (Arc::clone(self), Arc::clone(&stream));
+                std::thread::spawn(move || served.serve_stream(&read));
+                Ok(Some(Route::Stream(stream)))
+            }
+            (Way::Six, Some(socket), Some(switch)) => {
+                Ok(Some(Route::Datagrams(Arc::clone(socket), switch)))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn registration(
-        &self,
+        self: &Arc<Inner>,
         seat: &str,
         user: &str,
         contact: &str,
@@ -439,9 +593,24 @@ impl Inner {
     ) -> Result<(), String> {
         let number = self.number();
         let (own, domain) = (self.own, &self.domain);
-        let call_id = format!("register-{seat}-{number}");
+        // A device that says which instance it is goes on with its Call-ID, as phones do.
+        let call_id = if contact.contains("+sip.instance") {
+            format!("register-{seat}")
+        } else {
+            format!("register-{seat}-{number}")
+        };
+        self.lock().registered.remove(&call_id);
+        let six = self.lock().switch_of_six;
+        let route = self.route(seat, six)?;
+        let transport = match &route {
+            Some(Route::Stream(_)) => "TCP",
+            _ => "UDP",
+        };
+        if let Some(route) = route {
+            self.lock().routes.insert(call_id.clone(), route);
+        }
         let request = format!(
-            "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK-r{number}\r\n\
+            "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/{transport} {own};rport;branch=z9hG4bK-r{number}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:{user}@{domain}>;tag=r{number}\r\nTo: <sip:{user}@{domain}>\r\n\
              Call-ID: {call_id}\r\nCSeq: {number} REGISTER\r\nContact: {contact}\r\n\
              Expires: {expires}\r\nContent-Length: 0\r\n\r\n"
@@ -483,6 +652,49 @@ impl Inner {
         )
     }
 
+    /// What comes over another socket than most phones have.
+    fn serve_datagrams(&self, socket: &Arc<UdpSocket>) {
+        let mut buffer = vec![0; 65536];
+        let _ = socket.set_read_timeout(Some(LOOKS_AGAIN));
+        while !self.lock().stop {
+            if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                self.came(
+                    &buffer[..length],
+                    Some(Route::Datagrams(Arc::clone(socket), from)),
+                );
+            }
+        }
+    }
+
+    fn accept(self: &Arc<Inner>) {
+        for stream in self.listener.incoming() {
+            if self.lock().stop {
+                return;
+            }
+            if let Ok(stream) = stream {
+                let served = Arc::clone(self);
+                std::thread::spawn(move || served.serve_stream(&Arc::new(stream)));
+            }
+        }
+    }
+
+    /// One message after another: a head, an empty line, and as many bytes as Content-Length says.
+    fn serve_stream(&self, stream: &Arc<TcpStream>) {
+        let (mut unread, mut buffer) = (Vec::new(), vec![0; 65536]);
+        let _ = stream.set_read_timeout(Some(LOOKS_AGAIN));
+        while !self.lock().stop {
+            match (&**stream).read(&mut buffer) {
+                Ok(0) => return,
+                Ok(length) => unread.extend_from_slice(&buffer[..length]),
+                Err(_) => continue,
+            }
+            while let Some(length) = sip::length_of_first(&unread) {
+                let message: Vec<u8> = unread.drain(..length).collect();
+                self.came(&message, Some(Route::Stream(Arc::clone(stream))));
+            }
+        }
+    }
+
     fn serve(&self) {
         let mut buffer = vec![0; 65536];
         loop {
@@ -506,27 +718,35 @@ impl Inner {
             let Ok((length, _)) = self.socket.recv_from(&mut buffer) else {
                 continue;
             };
-            let at = Instant::now();
-            if let Some(message) = Message::parse(&buffer[..length]) {
-                let mut state = self.lock();
-                let what = message.start.clone();
-                let call_id = message.call_id().to_string();
-                let whole = state.whole.then(|| message.clone());
-                state.diary.push(Entry {
-                    at,
-                    sent: false,
-                    call_id,
-                    what,
-                    message: whole,
-                });
-                match message.status() {
-                    Some(status) => self.response(&mut state, at, status, message),
-                    None => self.request_came(&mut state, at, message),
-                }
-                drop(state);
-                self.changed.notify_all();
-            }
+            self.came(&buffer[..length], None);
         }
+    }
+
+    fn came(&self, bytes: &[u8], route: Option<Route>) {
+        let at = Instant::now();
+        let Some(message) = Message::parse(bytes) else {
+            return;
+        };
+        let mut state = self.lock();
+        let what = message.start.clone();
+        let call_id = message.call_id().to_string();
+        if let Some(route) = route {
+            state.routes.insert(call_id.clone(), route);
+        }
+        let whole = state.whole.then(|| message.clone());
+        state.diary.push(Entry {
+            at,
+            sent: false,
+            call_id,
+            what,
+            message: whole,
+        });
+        match message.status() {
+            Some(status) => self.response(&mut state, at, status, message),
+            None => self.request_came(&mut state, at, message),
+        }
+        drop(state);
+        self.changed.notify_all();
     }
 
     fn run_due(&self, state: &mut State) {
@@ -542,10 +762,14 @@ impl Inner {
                         .get(&call_id)
                         .is_some_and(|leg| leg.last.is_none())
                     {
-                        self.respond(state, &call_id, 183);
+                        self.respond(state, &call_id, says(0, 183));
                     }
                 }
-                Timer::Final { call_id, status } => self.final_response(state, &call_id, status),
+                Timer::Final { call_id, status } => {
+                    self.final_response(state, &call_id, says(0, status))
+                }
+                Timer::Reply { call_id, reply } => self.reply(state, &call_id, reply),
+                Timer::Refresh { call_id, method } => self.refresh_now(state, &call_id, method),
                 Timer::Repeat { call_id, round } => self.repeat(state, &call_id, round),
                 Timer::HangUp { call_id, round } => self.hang_up_now(state, &call_id, round),
             }
@@ -589,7 +813,7 @@ impl Inner {
                 }
                 if !is_dead {
                     self.send(state, &call_id, &message.answer(200, &to_tag, None, None));
-                    self.final_response(state, &call_id, 487);
+                    self.final_response(state, &call_id, says(0, 487));
                 }
             }
             "BYE" => {
@@ -601,7 +825,12 @@ impl Inner {
                 }
                 self.send(state, &call_id, &message.answer(200, "none", None, None));
             }
-            _ => self.send(state, &call_id, &message.answer(200, "none", None, None)),
+            method => {
+                if let Some(leg) = state.legs.get_mut(&call_id).filter(|_| method == "PRACK") {
+                    leg.unheard = false;
+                }
+                self.send(state, &call_id, &message.answer(200, "none", None, None));
+            }
         }
     }
 
@@ -616,7 +845,8 @@ impl Inner {
             // A re-INVITE to a caller: the media may move, the call stays.
             let line = state.lines.get(&call.user).cloned();
             hears_of(line.as_deref(), &mut call.sdps, at, &message);
-            let answer = self.invite_answer(&message, 200, "none", &seat, line.as_deref());
+            let answer =
+                self.invite_answer(&message, says(0, 200), "none", [&seat, ""], line.as_deref());
             return self.send(state, &call_id, &answer);
         }
         let line = state
@@ -626,10 +856,25 @@ impl Inner {
         let line = line.cloned();
         if let Some(leg) = state.legs.get_mut(&call_id) {
             leg.last_copy = at;
+            let is_challenged = matches!(leg.last, Some((_, 401 | 407)));
+            if is_challenged && has_credentials(&message) {
+                leg.invite = message;
+                (leg.last, leg.acknowledged, leg.response) = (None, None, None);
+                if let Some(Behaviour::Challenges(_, after)) = state.seats.get(&seat).copied() {
+                    self.plays(state, at, &call_id, &[says(0, 180), says(after, 200)]);
+                }
+                return;
+            }
             if leg.invite.header("CSeq") != message.header("CSeq") {
                 // A re-INVITE of an answered call: the media may move, the call stays.
                 hears_of(line.as_deref(), &mut leg.sdps, at, &message);
-                let answer = self.invite_answer(&message, 200, &leg.to_tag, &seat, line.as_deref());
+                let answer = self.invite_answer(
+                    &message,
+                    says(0, 200),
+                    &leg.to_tag,
+                    [&seat, ""],
+                    line.as_deref(),
+                );
                 self.send(state, &call_id, &answer);
             } else if let Some(response) = leg.response.clone() {
                 self.send(state, &call_id, &response);
@@ -657,18 +902,25 @@ impl Inner {
             sdps: vec![(at, message.body.clone())],
             to_tag: format!("p{}", self.number()),
             response: None,
+            unheard: false,
+            refreshed: None,
         };
         state.legs.insert(call_id.clone(), leg);
         let (first, then) = match does {
             Behaviour::Answers(after) | Behaviour::RegistersThenAnswers(_, after) => {
                 (180, Some((200, after)))
             }
+            Behaviour::MovesThenAnswers(_, after) => (180, Some((200, after))),
             Behaviour::Rings => (180, None),
             Behaviour::Rejects(status, after) => (100, Some((status, after))),
             Behaviour::RingsThenRejects(status, after) => (180, Some((status, after))),
             Behaviour::Announces => (183, None),
             Behaviour::AnnouncesThenAnswers(after) => (183, Some((200, after))),
             Behaviour::AnnouncesThenRejects(status, after) => (183, Some((status, after))),
+            Behaviour::Says(replies) => return self.plays(state, at, &call_id, replies),
+            Behaviour::Challenges(status, _) => {
+                return self.plays(state, at, &call_id, &[says(0, status)]);
+            }
             Behaviour::Dead | Behaviour::Stale => return,
         };
         if let (183, Some(_)) = (first, line) {
@@ -678,7 +930,7 @@ impl Inner {
                 .timers
                 .insert((due, self.number()), Timer::Announce { call_id });
         } else {
-            self.respond(state, &call_id, first);
+            self.respond(state, &call_id, says(0, first));
         }
         if let Some((status, after)) = then {
             let due = at + Duration::from_millis(after);
@@ -688,41 +940,100 @@ impl Inner {
         }
     }
 
+    /// Replies at their times; what is due at once is sent at once.
+    fn plays(&self, state: &mut State, at: Instant, call_id: &str, replies: &[Reply]) {
+        for reply in replies {
+            if reply.at == 0 {
+                self.reply(state, call_id, *reply);
+                continue;
+            }
+            let due = (at + Duration::from_millis(reply.at), self.number());
+            let (call_id, reply) = (call_id.to_string(), *reply);
+            state.timers.insert(due, Timer::Reply { call_id, reply });
+        }
+    }
+
+    /// Nothing is said after the final response.
+    fn reply(&self, state: &mut State, call_id: &str, reply: Reply) {
+        let unheard = state.legs.get(call_id).is_some_and(|leg| leg.unheard);
+        if reply.status == HANGS_UP {
+            self.leg_hangs_up(state, call_id);
+        } else if unheard && reply.status == 200 {
+            // Who wants a PRACK does not answer without it (RFC 3262).
+            self.final_response(state, call_id, says(0, 504));
+        } else if reply.status >= 200 {
+            self.final_response(state, call_id, reply);
+        } else if state
+            .legs
+            .get(call_id)
+            .is_some_and(|leg| leg.last.is_none())
+        {
+            self.respond(state, call_id, reply);
+        }
+    }
+
+    /// Where a redirecting phone sends its caller. The phones of a scenario have seats that end alike,
+    /// and users of one slot.
+    fn moved_to(&self, seat: &str, user: &str, reply: Reply) -> String {
+        let suffix = seat.rfind("-r").map_or("", |from| &seat[from..]);
+        let fill = |text: &str| in_slot(text, slot_of(user)).replace("DOMAIN", &self.domain);
+        let place = |name: &str| format!("{name}{suffix}@{}", self.own);
+        reply.contacts(fill, place).join(", ")
+    }
+
     fn invite_answer(
         &self,
         invite: &Message,
-        status: u16,
+        reply: Reply,
         to_tag: &str,
-        seat: &str,
+        [seat, user]: [&str; 2],
         line: Option<&Line>,
     ) -> String {
-        // A redirecting phone sends its caller to an extension of the switch.
-        let contact = if (300..400).contains(&status) {
-            format!("<sip:{ELSEWHERE}@127.0.0.1>")
-        } else {
-            format!("<sip:{seat}@{}>", self.own)
+        let status = reply.status;
+        let contact = match status {
+            300..400 => self.moved_to(seat, user, reply),
+            _ => format!("<sip:{}>", self.place(seat, Behaviour::Rings)),
         };
-        let sdp = self.sdp(line);
-        let sdp = (status == 183 || status == 200).then_some(sdp.as_str());
-        invite.answer(
-            status,
-            to_tag,
-            (status < 400).then_some(contact.as_str()),
-            sdp,
-        )
+        let sdp = match reply.sdp {
+            Sdp::None => None,
+            Sdp::Good if invite.body.contains("IP6") => Some(sip::sdp_of_six(self.own.port())),
+            Sdp::Good => Some(self.sdp(line)),
+            Sdp::Unusable => Some(sip::unusable_sdp(self.own.port())),
+        };
+        let sdp = sdp.as_deref();
+        let has_contact = status < 400 && !contact.is_empty();
+        let answer = invite.answer(status, to_tag, has_contact.then_some(&contact), sdp);
+        let asks = |name| sip::with_header(&answer, name, CHALLENGE);
+        match status {
+            401 => asks("WWW-Authenticate"),
+            407 => asks("Proxy-Authenticate"),
+            _ => answer,
+        }
     }
 
-    fn respond(&self, state: &mut State, call_id: &str, status: u16) {
+    fn respond(&self, state: &mut State, call_id: &str, reply: Reply) {
+        let status = reply.status;
+        let number = self.number();
         let Some(leg) = state.legs.get_mut(call_id) else {
             return;
         };
         let user = state.users.get(&leg.seat);
         let line = user.and_then(|user| state.lines.get(user));
         let line = line.map(Arc::as_ref);
-        if let (183 | 200, Some(line)) = (status, line) {
+        if let (Sdp::Good, Some(line)) = (reply.sdp, line) {
             line.play_to(&leg.invite.body);
         }
-        let response = self.invite_answer(&leg.invite, status, &leg.to_tag, &leg.seat, line);
+        let named = [leg.seat.as_str(), user.map_or("", String::as_str)];
+        if reply.dialog > 0 {
+            let first = leg.to_tag.split('-').next().unwrap_or("");
+            leg.to_tag = format!("{first}-{}", reply.dialog);
+        }
+        let mut response = self.invite_answer(&leg.invite, reply, &leg.to_tag, named, line);
+        if reply.is_reliable {
+            leg.unheard = true;
+            response = sip::with_header(&response, "RSeq", &number.to_string());
+            response = sip::with_header(&response, "Require", "100rel");
+        }
         leg.response = Some(response.clone());
         if (101..200).contains(&status) {
             leg.rang.get_or_insert(Instant::now());
@@ -732,11 +1043,48 @@ impl Inner {
         self.send(state, call_id, &response);
     }
 
-    fn final_response(&self, state: &mut State, call_id: &str, status: u16) {
+    /// A caller's request within its dialog: of one who dialled in, or of one who was called.
+    fn refresh_now(&self, state: &mut State, call_id: &str, method: &str) {
+        let number = self.number();
+        let branch = format!("z9hG4bK-u{number}");
+        let own = self.own;
+        if let Some(call) = state.calls.get(call_id).cloned() {
+            let call = Call {
+                to: call.dialog_to.clone(),
+                ..call
+            };
+            let mut request = self.request(&call, call_id, method, 2, &branch);
+            request.push_str(&format!("Contact: <sip:{}@{own}>\r\n", call.user));
+            // Nobody offers again whose offer has no answer yet (RFC 3311).
+            let has_media = !call.sdps.is_empty();
+            let offer = has_media.then(|| self.sdp(None));
+            return self.send(state, call_id, &sip::finish(request, offer.as_deref()));
+        }
+        let Some(leg) = state.legs.get(call_id) else {
+            return;
+        };
+        let mut request = leg_request(leg, own, call_id, method, 1, &branch);
+        request.push_str(&format!("Contact: <sip:{}@{own}>\r\n", leg.seat));
+        let offer = self.sdp(None);
+        self.send(state, call_id, &sip::finish(request, Some(&offer)));
+    }
+
+    /// A phone ends the call that it has answered.
+    fn leg_hangs_up(&self, state: &mut State, call_id: &str) {
+        let number = self.number();
+        let Some(leg) = state.legs.get(call_id) else {
+            return;
+        };
+        let branch = format!("z9hG4bK-l{number}");
+        let bye = leg_request(leg, self.own, call_id, "BYE", 1, &branch);
+        self.send(state, call_id, &sip::finish(bye, None));
+    }
+
+    fn final_response(&self, state: &mut State, call_id: &str, reply: Reply) {
         if state.legs.get(call_id).is_none_or(|leg| leg.last.is_some()) {
             return;
         }
-        self.respond(state, call_id, status);
+        self.respond(state, call_id, reply);
         self.repeat_later(state, call_id, 0);
     }
 
@@ -773,11 +1121,23 @@ impl Inner {
             "REGISTER" => {
                 state.registered.insert(call_id, status);
             }
+            "UPDATE" => {
+                if let Some(call) = state.calls.get_mut(&call_id) {
+                    call.refreshed = Some(status);
+                }
+            }
             "INVITE" => {
+                if let Some(leg) = state.legs.get_mut(&call_id).filter(|_| status >= 200) {
+                    leg.refreshed = Some(status);
+                    let branch = format!("z9hG4bK-v{}", self.number());
+                    let ack = leg_request(leg, self.own, &call_id, "ACK", 1, &branch);
+                    return self.send(state, &call_id, &sip::finish(ack, None));
+                }
                 let Some(call) = state.calls.get_mut(&call_id) else {
                     return;
                 };
                 call.responses.push((at, status));
+                call.reason = message.header("Reason").map(str::to_string);
                 let line = state.lines.get(&call.user).map(Arc::as_ref);
                 hears_of(line, &mut call.sdps, at, &message);
                 let to = message.header("To").unwrap_or("");
@@ -804,7 +1164,9 @@ impl Inner {
                 } else {
                     call_now.branch.clone()
                 };
-                let ack = sip::finish(self.request(&call_now, &call_id, "ACK", 1, &branch), None);
+                let ack = self.request(&call_now, &call_id, "ACK", 1, &branch);
+                let answers = call_now.offers_late && status < 300;
+                let ack = sip::finish(ack, answers.then(|| self.sdp(None)).as_deref());
                 self.send(state, &call_id, &ack);
                 if call_now.answered.is_some() && call_now.gave_up.is_some() {
                     self.hang_up_now(state, &call_id, 0);
@@ -865,6 +1227,52 @@ impl Inner {
             );
         }
     }
+}
+
+/// The head of a request of a phone's on a leg that the switch dialled.
+fn leg_request(
+    leg: &Leg,
+    own: SocketAddr,
+    call_id: &str,
+    method: &str,
+    cseq: u32,
+    branch: &str,
+) -> String {
+    let header = |name| leg.invite.header(name).unwrap_or("");
+    let target = sip::bare_uri(header("Contact"));
+    let (from, to, tag) = (header("To"), header("From"), &leg.to_tag);
+    format!(
+        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch={branch}\r\nMax-Forwards: 70\r\n\
+         From: {from};tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n"
+    )
+}
+
+enum Way {
+    Udp,
+    Tcp,
+    Six,
+}
+
+/// A seat's name says how its phone is reached.
+fn way(seat: &str) -> Way {
+    match seat {
+        seat if seat.contains("-tcp") => Way::Tcp,
+        seat if seat.contains("-v6") => Way::Six,
+        _ => Way::Udp,
+    }
+}
+
+/// What a device says of itself, wherever it is (RFC 5626).
+fn instance(seat: &str) -> String {
+    format!(
+        "+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-{:0>12}>\";reg-id=1",
+        seat.replace("-r", "0")
+    )
+}
+
+fn has_credentials(invite: &Message) -> bool {
+    let names = ["Authorization", "Proxy-Authorization"];
+    names.iter().any(|name| invite.header(name).is_some())
 }
 
 /// An SDP has come: it is kept, and the line plays to where it says.

@@ -67,6 +67,9 @@ pub struct Course {
     pub legs: Vec<(String, String, Leg)>,
     pub variables: Vec<(String, String)>,
     pub answered: Option<Instant>,
+    /// What the caller's INVITE was replied with, and the Reason in the last reply; one who was called has none.
+    pub replies: Vec<u16>,
+    pub reason: String,
     pub bridged: Option<String>,
     pub phones: Vec<Phone>,
     pub slot: usize,
@@ -121,6 +124,7 @@ impl Rig {
         })?;
         let phones = Phones::start(socket, switch.sip, DOMAIN)
             .map_err(|error| format!("phones: {error}"))?;
+        phones.switch_of_six(switch.six);
         Ok(Rig {
             switch,
             phones,
@@ -162,7 +166,7 @@ impl Rig {
             self.phones
                 .unregister(&seat(phone), &in_slot(phone.user, slot))?;
         }
-        if order.caller == Caller::IsAnswered {
+        if order.caller.is_answered() {
             self.phones
                 .unregister(&format!("caller{suffix}"), &in_slot("1001", slot))?;
         }
@@ -195,6 +199,15 @@ impl Rig {
         if let Caller::HangsUpAfter(after) = order.caller {
             self.phones
                 .hang_up(&uuid, began + Duration::from_millis(after));
+        }
+        let refresh = match order.caller {
+            Caller::Updates(after) => Some(("UPDATE", after)),
+            Caller::IsAnsweredThenReinvites(after) => Some(("INVITE", after)),
+            _ => None,
+        };
+        if let Some((method, after)) = refresh {
+            let at = began + Duration::from_millis(after);
+            self.phones.refresh(&uuid, method, at);
         }
         let answered = std::thread::scope(|scope| {
             let typing = scope.spawn(|| self.type_commands(beside, slot, &uuid, suffix, began));
@@ -230,9 +243,16 @@ impl Rig {
                 .then(|| event.get("Other-Leg-Unique-ID").map(str::to_string))
                 .flatten()
         });
+        let refreshed = self.phones.refreshed(&uuid);
+        if refresh.is_some() && refreshed != Some(200) {
+            return Err(format!("{refresh:?} of the caller's had {refreshed:?}"));
+        }
+        let call = self.phones.call(&uuid).unwrap_or_default();
         Ok(Course {
             uuid,
             began,
+            replies: call.responses.iter().map(|(_, status)| *status).collect(),
+            reason: call.reason.unwrap_or_default(),
             legs: legs
                 .into_iter()
                 .map(named)
@@ -249,6 +269,17 @@ impl Rig {
 
     /// The phones that come to be registered during the call, in order of their times.
     fn register_late(&self, order: &Order, slot: usize, suffix: &str, began: Instant) {
+        for phone in order.phones {
+            if let Behaviour::MovesThenAnswers(after, _) = phone.does {
+                let due = began + Duration::from_millis(after);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let seat = format!("{}{suffix}", phone.name);
+                // Should it fail, the scenario shows that it has not moved.
+                let _ = self
+                    .phones
+                    .move_to_second(&seat, &in_slot(phone.user, slot));
+            }
+        }
         for phone in order.phones {
             let Some(at) = phone.does.registers_at() else {
                 continue;
@@ -337,11 +368,12 @@ impl Rig {
         // What a table cannot know: where the phones are, and texts that no other run has.
         let fill = |text: &str| {
             in_slot(text, slot)
+                .replace("DOMAIN", DOMAIN)
                 .replace("PHONES", &self.address.to_string())
                 .replace("FRESH_UUID", &fresh(uuid))
                 .replace("SUFFIX", suffix)
         };
-        if order.caller == Caller::IsAnswered {
+        if order.caller.is_answered() {
             let (application, plan) = match order.dial {
                 Dial::Plan(plan) => (self.application.as_str(), plan),
                 Dial::Compare(plan) => ("bridge", plan),
@@ -395,7 +427,9 @@ impl Rig {
         if matches!(order.dial, Dial::Compare(_)) {
             headers.push(("X-Application".to_string(), "bridge".to_string()));
         }
-        self.phones.dial(uuid, &caller, &exten, &headers);
+        let offers = order.caller != Caller::OffersLate;
+        self.phones
+            .dial_with(uuid, &caller, &exten, &headers, offers);
         Ok(())
     }
 
@@ -408,7 +442,7 @@ impl Rig {
         suffix: &str,
         limit: Instant,
     ) -> Result<Option<Instant>, String> {
-        if order.caller == Caller::IsAnswered {
+        if order.caller.is_answered() {
             let over =
                 |event: &Packet| event.get("Event-Name") == Some("CHANNEL_BRIDGE") || is_end(event);
             let event = self
@@ -531,6 +565,13 @@ impl Course {
                 .collect(),
             variables: self.variables.iter().map(back).collect(),
             joined: self.joined(),
+            hears: self
+                .replies
+                .iter()
+                .copied()
+                .filter(|status| *status > 100)
+                .collect(),
+            reason: self.reason.clone(),
         }
     }
 
@@ -570,18 +611,17 @@ impl Course {
 pub fn told(leg: &Leg) -> (Told, Instant) {
     let reason = |message: &sip::Message| message.header("Reason").unwrap_or("").to_string();
     if let (Some(at), Some((_, 200))) = (leg.acknowledged, leg.last) {
-        let too_late = leg
-            .bye
-            .as_ref()
-            .is_some_and(|(_, bye)| says_elsewhere(&reason(bye)));
-        return (
-            if too_late {
-                Told::TooLate
-            } else {
-                Told::Joined
-            },
-            at,
-        );
+        let reason = leg.bye.as_ref().map(|(_, bye)| reason(bye));
+        let told = match reason {
+            Some(reason) if says_elsewhere(&reason) => Told::TooLate,
+            Some(reason)
+                if reason.contains("Q.850;cause=88;") || reason.contains("SIP;cause=488;") =>
+            {
+                Told::Incompatible
+            }
+            _ => Told::Joined,
+        };
+        return (told, at);
     }
     if let Some((at, cancel)) = &leg.cancel {
         let reason = reason(cancel);

@@ -103,6 +103,19 @@ impl Message {
     }
 }
 
+/// How long the first message of a stream is, once all of it has come.
+pub fn length_of_first(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = readable(&bytes[..head]);
+    let length = text.split("\r\n").find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = long_name(name.trim()).eq_ignore_ascii_case("Content-Length");
+        is_length.then(|| value.trim().parse().ok()).flatten()
+    });
+    let whole = head + length.unwrap_or(0);
+    (bytes.len() >= whole).then_some(whole)
+}
+
 /// A byte that is no UTF-8 is told apart from all that is: as `\xfc`.
 fn readable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -112,6 +125,20 @@ fn readable(bytes: &[u8]) -> String {
         text.extend(escaped);
     }
     text
+}
+
+/// The message with one more header.
+pub fn with_header(text: &str, name: &str, value: &str) -> String {
+    text.replacen(
+        "
+",
+        &format!(
+            "
+{name}: {value}
+"
+        ),
+        1,
+    )
 }
 
 /// Ends the head of a message and adds the body, if any.
@@ -131,6 +158,19 @@ pub fn sdp(port: u16) -> String {
     format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n"
+    )
+}
+
+/// The same over IPv6.
+pub fn sdp_of_six(port: u16) -> String {
+    sdp(port).replace("IP4 127.0.0.1", "IP6 ::1")
+}
+
+/// G.729 alone, which nobody here has.
+pub fn unusable_sdp(port: u16) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\na=sendrecv\r\n"
     )
 }
 
@@ -179,8 +219,10 @@ fn reason_phrase(status: u16) -> &'static str {
         183 => "Session Progress",
         200 => "OK",
         302 => "Moved Temporarily",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        407 => "Proxy Authentication Required",
         480 => "Temporarily Unavailable",
         481 => "Call Does Not Exist",
         486 => "Busy Here",

@@ -6,7 +6,8 @@ use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use super::soak;
 use crate::scenarios::WENT_ON;
-use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
+use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub struct Options<'a> {
 struct Ports {
     sip: u16,
     late: u16,
+    six: Option<u16>,
     port: u16,
     http: u16,
 }
@@ -60,6 +62,8 @@ pub struct Switch {
     pub sip: SocketAddr,
     /// The profile that agrees on codecs late, when the plan is known; nobody registers there.
     pub late: SocketAddr,
+    /// The profile of the phones over IPv6, where there is any.
+    pub six: Option<SocketAddr>,
     pub port: u16,
     /// Of mod_xml_rpc, which only the checks that need it load.
     pub http: u16,
@@ -86,6 +90,8 @@ impl Switch {
         // The ports are held until the moment before the switch wants them.
         let sip_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
         let late_port = UdpSocket::bind("127.0.0.1:0").map_err(said("a SIP port"))?;
+        let six_port = UdpSocket::bind("[::1]:0").ok();
+        let six = six_port.as_ref().and_then(|port| port.local_addr().ok());
         let event_port = TcpListener::bind("127.0.0.1:0").map_err(said("an event port"))?;
         let http_port = TcpListener::bind("127.0.0.1:0").map_err(said("an HTTP port"))?;
         let sip = sip_port.local_addr().map_err(said("a SIP port"))?;
@@ -98,6 +104,7 @@ impl Switch {
         let ports = Ports {
             sip: sip.port(),
             late: late.port(),
+            six: six.map(|six| six.port()),
             port,
             http: http_port.local_addr().map_err(said("an HTTP port"))?.port(),
         };
@@ -107,7 +114,7 @@ impl Switch {
             let file = directory.join(format!("conf/stock_{application}.xml"));
             fs::write(file, stock(options, application)).map_err(said("the stock dialplan"))?;
         }
-        drop((sip_port, late_port, event_port, http_port));
+        drop((sip_port, late_port, six_port, event_port, http_port));
         let child = command(options, &directory)
             .spawn()
             .map_err(said("freeswitch"))?;
@@ -122,6 +129,7 @@ impl Switch {
             directory,
             sip,
             late,
+            six,
             port,
             http: ports.http,
             events,
@@ -320,6 +328,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
     let Ports {
         sip,
         late,
+        six,
         port,
         http,
     } = ports;
@@ -445,10 +454,24 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   </condition></extension>
   <X-PRE-PROCESS cmd="include" data="{conf}/dialplan/default/*.xml"/>
 </context>
+<context name="{WALLED}">
+  <extension name="toll"><condition field="${{toll_allow}}" expression="international"/>
+    <condition field="destination_number" expression="^toll_(\d+)$">
+      <action application="bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="inside"><condition field="${{accountcode}}" expression="^{WALLED}$"/>
+    <condition field="destination_number" expression="^inside_(\d+)$">
+      <action application="cti_bridge" data="user/$1"/>
+  </condition></extension>
+  <extension name="again"><condition field="destination_number" expression="^again$">
+    <action application="cti_bridge" data="user/{WALLED}"/>
+  </condition></extension>
+</context>
 <X-PRE-PROCESS cmd="include" data="{directory}/conf/stock_*.xml"/>
 </section>
 <section name="directory"><domain name="{DOMAIN}">
   <params><param name="dial-string" value="${{sofia_contact(*/${{dialed_user}}@${{dialed_domain}})}}"/></params>
+  <variables><variable name="user_context" value="default"/></variables>
   <groups>{groups}</groups>
 </domain></section>
 </document>
@@ -466,7 +489,7 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
         before = before(),
         loopbacks = loopbacks(),
         loads = loads(),
-        profiles = profiles([*sip, *late], options.phones),
+        profiles = profiles([*sip, *late], *six, options.phones),
     )
 }
 
@@ -490,12 +513,12 @@ fn stock(options: &Options, application: &str) -> String {
         )
 }
 
-/// The phones' profile, and a second one that differs in when it agrees on codecs.
-fn profiles([phones, late]: [u16; 2], carrier: SocketAddr) -> String {
-    let profile = |name: &str, port: u16, domains: &str, own: &str, gateways: &str| {
+/// The phones' profile, a second one that differs in when it agrees on codecs, and one over IPv6.
+fn profiles([phones, late]: [u16; 2], six: Option<u16>, carrier: SocketAddr) -> String {
+    let profile = |name: &str, ip: &str, port: u16, domains: &str, own: &str, gateways: &str| {
         format!(
             r#"<profile name="{name}"><domains>{domains}</domains><settings>{own}
-      <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/>
+      <param name="sip-ip" value="{ip}"/><param name="rtp-ip" value="{ip}"/>
       <param name="sip-port" value="{port}"/><param name="context" value="default"/>
       <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
       <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
@@ -504,7 +527,8 @@ fn profiles([phones, late]: [u16; 2], carrier: SocketAddr) -> String {
       <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
       <param name="inbound-use-callid-as-uuid" value="true"/>
       <param name="outbound-use-uuid-as-callid" value="true"/>
-      <param name="enable-timer" value="false"/><param name="rtp-timer-name" value="soft"/>
+      <param name="enable-timer" value="false"/><param name="enable-100rel" value="true"/>
+      <param name="enable-3pcc" value="proxy"/><param name="rtp-timer-name" value="soft"/>
     </settings>{gateways}</profile>"#
         )
     };
@@ -528,7 +552,10 @@ fn profiles([phones, late]: [u16; 2], carrier: SocketAddr) -> String {
     );
     let all = r#"<domain name="all" alias="true" parse="false"/>"#;
     let late_negotiation = r#"<param name="inbound-late-negotiation" value="true"/>"#;
-    profile("phones", phones, all, "", &gateways) + &profile("late", late, "", late_negotiation, "")
+    let six = six.map(|port| profile("six", "::1", port, "", "", ""));
+    profile("phones", "127.0.0.1", phones, all, "", &gateways)
+        + &profile("late", "127.0.0.1", late, "", late_negotiation, "")
+        + &six.unwrap_or_default()
 }
 
 /// mod_logfile wants every level named, not the highest one.
@@ -603,16 +630,21 @@ pub const SLOW_USER: &str = "slow";
 /// A user whose phone rings behind a gateway, one that is down until the phone has registered.
 pub const BEHIND: &str = "behind";
 
+/// A user whose own context, of the same name, lets him call but few.
+pub const WALLED: &str = "walled";
+
 /// A user with a mobile behind `loopback/`, which his contacts may therefore bring, too, and with
 /// a line break in what a `${…}` comes to.
 pub const MOBILE_USER: &str = "mobile";
 
-/// The users 1000 to 1009 of every slot, and the groups as pointers to them.
+/// The users 1000 to 1009 of every slot, those with dial strings of their own, and the groups as pointers to them.
 fn groups() -> String {
     let mut text = String::from("<group name=\"everybody\"><users>");
     for slot in 0..SLOTS {
-        for number in 0..=9 {
-            let user = format!("1{slot}0{number}");
+        let numbers = (0..=9).map(|number| format!("100{number}"));
+        let named = DIAL_STRINGS.iter().map(|(whose, _)| whose.to_string());
+        let users: BTreeSet<String> = numbers.chain(named).collect();
+        for user in users.iter().map(|user| in_slot(user, slot)) {
             let (slow, takes) = SLOW;
             let slow = (in_slot(slow, slot) == user).then(|| {
                 format!(
@@ -629,6 +661,14 @@ fn groups() -> String {
                 })
                 .chain(slow)
                 .collect::<String>();
+            let string = DIAL_STRINGS
+                .iter()
+                .filter(|(whose, _)| in_slot(whose, slot) == user)
+                .map(|(_, text)| {
+                    let text = in_slot(text, slot);
+                    format!("<param name=\"dial-string\" value=\"{text}\"/>")
+                });
+            let params = params + &string.collect::<String>();
             text.push_str(&format!(
                 "<user id=\"{user}\"><params>{params}</params></user>"
             ));
@@ -648,6 +688,10 @@ fn groups() -> String {
         "<user id=\"{BEHIND}\"><params><param name=\"dial-string\" value=\"sofia/gateway/${{cond(\
          ${{sofia_contact({BEHIND}@{DOMAIN})}} == error/user_not_registered ? down : auto-full)}}/{BEHIND}\"/>\
          </params></user>"
+    ));
+    text.push_str(&format!(
+        "<user id=\"{WALLED}\"><variables><variable name=\"user_context\" value=\"{WALLED}\"/>\
+         <variable name=\"accountcode\" value=\"{WALLED}\"/></variables></user>"
     ));
     text.push_str("</users></group>");
     text.push_str("<group name=\"soak\"><users>");
@@ -684,6 +728,14 @@ pub fn in_slot(text: &str, slot: usize) -> String {
 /// The way back, for what the switch showed.
 pub fn from_slot(text: &str, slot: usize) -> String {
     renumber(text, b'0' + slot as u8, '0')
+}
+
+/// Whose slot it is: of `1302` 3.
+pub fn slot_of(user: &str) -> usize {
+    let digit = user.strip_prefix('1').and_then(|rest| rest.chars().next());
+    digit
+        .and_then(|digit| digit.to_digit(10))
+        .map_or(0, |digit| digit as usize)
 }
 
 fn renumber(text: &str, from: u8, to: char) -> String {

@@ -2,7 +2,9 @@
 //! What is rolled here is what the plan, the caller's variables and the directory may say.
 
 use super::ms;
-use mod_cti::ring::{Cause, Confirm, EarlyMedia, Missed, Mode, NewLeg, RejectRule, Settings};
+use mod_cti::ring::{
+    Cause, Confirm, EarlyMedia, Missed, Mode, NewLeg, Place, Redirect, RejectRule, Settings,
+};
 use std::vec::IntoIter;
 
 /// A source of decisions. Zeros are the dullest ones, so that a failing call shrinks to a
@@ -134,6 +136,12 @@ impl Dice {
                 Mode::Sequence
             },
             wait_register: self.maybe(3, |dice| ms(100 + dice.time(6_000))),
+            redirect: if self.one_in(8) {
+                Redirect::Ignore
+            } else {
+                Redirect::Follow
+            },
+            hops: self.lag(6) as u32,
             ..Settings::default()
         }
     }
@@ -151,6 +159,26 @@ impl Dice {
             _ => count,
         };
         (0..count).map(|_| self.leg()).collect()
+    }
+
+    /// There are so few that many a redirect leads back.
+    fn number(&mut self) -> String {
+        (1000 + self.below(12)).to_string()
+    }
+
+    /// Where a phone says that it has moved.
+    pub fn places(&mut self) -> Vec<Place> {
+        let many = self.one_in(50);
+        let count = if many { 40 } else { 1 + self.below(4) };
+        let place = |nth: u64| Place {
+            number: match many {
+                true => nth.to_string(),
+                false => self.number(),
+            },
+            ours: false,
+            q: [1000, 1000, 500, 0][self.below(4) as usize],
+        };
+        (0..count).map(place).collect()
     }
 
     pub fn leg(&mut self) -> NewLeg {
@@ -176,6 +204,12 @@ impl Dice {
             }),
             confirm_early: self.one_in(3),
             idle: self.one_in(12),
+            redirect: self.maybe(10, |dice| match dice.below(3) {
+                0 => Redirect::Ignore,
+                1 => Redirect::Core,
+                _ => Redirect::Follow,
+            }),
+            number: self.maybe(2, Dice::number),
             may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(8),
             dead,
             target: 0,

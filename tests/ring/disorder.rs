@@ -18,6 +18,7 @@ pub fn disorder(dice: &mut Dice) -> Result<(), String> {
         hung_up: BTreeSet::new(),
         asked_to_confirm: BTreeSet::new(),
         asked: BTreeSet::new(),
+        looked_for: BTreeSet::new(),
         verdicts: 0,
     };
     watched.feed(Duration::ZERO, Event::Begin)?;
@@ -37,6 +38,8 @@ struct Watched {
     asked_to_confirm: BTreeSet<LegId>,
     /// The stages that wait for their contacts.
     asked: BTreeSet<(PartId, StageId)>,
+    /// The legs in whose place somebody is looked up.
+    looked_for: BTreeSet<LegId>,
     verdicts: u32,
 }
 
@@ -52,6 +55,9 @@ impl Watched {
         {
             self.asked.remove(&(*part, *stage));
         }
+        if let Event::Followed { leg, .. } = &event {
+            self.looked_for.remove(leg);
+        }
         let resumes = matches!(&event, Event::Unanswered(leg) if self.ring.may_resume(*leg));
         if resumes {
             self.verdicts = 0;
@@ -66,6 +72,10 @@ impl Watched {
                     // Its time may have passed in an earlier attempt, with nobody found.
                     self.asked.insert((*part, *stage));
                     !was_over
+                }
+                Command::Follow { leg, places } => {
+                    let dialled = self.dialled.contains(leg) && !places.is_empty();
+                    !was_over && dialled && self.looked_for.insert(*leg)
                 }
                 Command::Dial(leg) => {
                     let known = leg.0 < self.ring.legs().len();
@@ -117,6 +127,10 @@ impl Watched {
                 };
                 self.feed(self.now, nobody)?;
             }
+            for leg in self.looked_for.clone() {
+                let legs = Vec::new();
+                self.feed(self.now, Event::Followed { leg, legs })?;
+            }
             for leg in self.dialled.clone() {
                 if failed.insert(leg) {
                     let cause = Cause::NO_USER_RESPONSE;
@@ -125,7 +139,10 @@ impl Watched {
             }
             match self.ring.next_deadline() {
                 Some(next) => self.feed(next, Event::Tick)?,
-                None if self.asked.is_empty() && self.dialled.is_subset(&failed) => {
+                None if self.asked.is_empty()
+                    && self.looked_for.is_empty()
+                    && self.dialled.is_subset(&failed) =>
+                {
                     return match self.verdicts {
                         1 => Ok(()),
                         verdicts => Err(format!("{verdicts} verdicts at the end")),
@@ -139,7 +156,16 @@ impl Watched {
 }
 
 fn any_event(dice: &mut Dice) -> Event {
-    match dice.below(21) {
+    match dice.below(24) {
+        21 | 22 => Event::Redirected {
+            leg: LegId(id(dice)),
+            cause: any_cause(dice),
+            places: dice.places(),
+        },
+        23 => Event::Followed {
+            leg: LegId(id(dice)),
+            legs: legs(dice),
+        },
         0 | 1 => Event::Tick,
         20 => Event::Unanswered(LegId(id(dice))),
         2 | 3 => Event::Resolved {

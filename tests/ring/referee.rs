@@ -4,7 +4,7 @@
 use super::ms;
 use mod_cti::ring::{
     Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, PartId,
-    Ring, Role, Settings, StageId,
+    Place, Redirect, Ring, Role, Settings, StageId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -46,6 +46,9 @@ pub enum Law {
     TrueCauses,
     /// Winner, loser, cancelled, failed: as it was.
     TrueRoles,
+    /// A phone that has moved is followed as long as its leg's stage rings, five times at most, and
+    /// to no number twice.
+    Redirects,
     /// When the call is over, no phone rings and no deadline is kept.
     NothingLeft,
 }
@@ -120,6 +123,8 @@ struct LegSeen {
     /// Its answer was told, and counted or refused.
     counted: bool,
     hung_up: Option<Cause>,
+    /// … before this event was read.
+    hung_up_before: Option<Cause>,
     /// By an operator.
     dropped: bool,
     /// An operator has cancelled the call when it had won in early media.
@@ -130,6 +135,19 @@ struct LegSeen {
     /// What the first event about its end said.
     told: Option<Cause>,
     ended: bool,
+    /// In whose place it rings, and since when that one's time counts.
+    replaces: Option<LegId>,
+    since: Option<u64>,
+    /// Its phone has moved, and it was followed.
+    moved: bool,
+    /// Somebody is looked up to ring in its place.
+    looking: bool,
+    /// Somebody was found.
+    replaced: bool,
+    /// When its own time was over during a look-up.
+    given_up: Option<u64>,
+    /// The numbers that a leg has had which rings in nobody's place.
+    numbers: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -146,6 +164,8 @@ enum Why {
     TimeOver,
     /// A required leg failed.
     Required,
+    /// … in whose place somebody was looked up for too long.
+    GivenUp,
 }
 
 /// Why a leg is hung up.
@@ -240,11 +260,12 @@ impl Referee {
                     leg.answered |= leg.asked && leg.picked_up.is_some();
                 }
             }
-            Event::Ended { leg, cause } => {
+            Event::Ended { leg, cause } | Event::Redirected { leg, cause, .. } => {
                 if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended) {
                     leg.told = Some(*cause);
                 }
             }
+            Event::Followed { leg, legs } => self.followed(now, *leg, legs),
             Event::Unanswered(leg) if ring.may_resume(*leg) => {
                 (self.ended, self.verdict, self.early) = (None, None, None);
                 self.ended = self.legs[*leg].cancelled.map(Ended::Cancelled);
@@ -384,8 +405,10 @@ impl Referee {
         if it.settings.stage_timeout.is_some() || it.goes_on() || it.resolving {
             return;
         }
-        let own =
-            |leg: &LegSeen| Some(leg.dialled.unwrap_or(leg.starts) + millis(leg.plan.timeout?));
+        let own = |leg: &LegSeen| {
+            let began = leg.since.or(leg.dialled).unwrap_or(leg.starts);
+            Some(began + millis(leg.plan.timeout?))
+        };
         let rings = |leg: &&LegSeen| leg.hung_up.is_none() && leg.plan.dead.is_none();
         let longest = self.open(part).filter(rings).filter_map(own).max();
         let it = &mut self.parts[part];
@@ -430,7 +453,111 @@ impl Referee {
             cut: false,
             told: None,
             ended: false,
+            replaces: None,
+            since: None,
+            moved: false,
+            looking: false,
+            replaced: false,
+            given_up: None,
+            hung_up_before: None,
+            numbers: plan.number.iter().cloned().collect(),
         }));
+    }
+
+    fn followed(&mut self, now: u64, id: LegId, legs: &[NewLeg]) {
+        let Some(leg) = self.legs.get(id.0) else {
+            return;
+        };
+        let (at, since) = ((leg.part, leg.stage), leg.since.or(leg.dialled));
+        let (asked, first) = (leg.looking, self.legs.len());
+        let of = &leg.plan;
+        let plans = legs.iter().map(|plan| NewLeg {
+            held: Duration::ZERO,
+            delay: Duration::ZERO,
+            timeout: of.timeout,
+            progress_timeout: of.progress_timeout,
+            required: of.required,
+            ..plan.clone()
+        });
+        let plans: Vec<_> = plans.collect();
+        self.new_legs(now, at, &plans, Duration::ZERO);
+        for leg in &mut self.legs[first..] {
+            (leg.replaces, leg.since) = (Some(id), since);
+        }
+        let part = &self.parts[at.0];
+        let stage = self.rings(at.0) && !part.goes_on() && self.stage_time_over(now, at.0);
+        let late = past(self.legs[id].deadline(), now) || past(part.over, now) || stage;
+        if !asked || late {
+            return self.never_dialled(first);
+        }
+        self.legs[id].looking = false;
+        self.legs[id].replaced |= !legs.is_empty();
+        if !legs.is_empty() {
+            self.stretch(at.0);
+        }
+    }
+
+    /// The legs in whose place this one rings.
+    fn line(&self, leg: LegId) -> Vec<LegId> {
+        let up = |leg: &LegId| self.legs[*leg].replaces;
+        std::iter::successors(up(&leg), up).collect()
+    }
+
+    fn root(&self, leg: LegId) -> LegId {
+        self.line(leg).last().copied().unwrap_or(leg)
+    }
+
+    /// Something rings, or is looked up, in the place of the same leg as this one, or in its own.
+    fn goes_on_elsewhere(&self, leg: LegId) -> bool {
+        let root = self.root(leg);
+        let mut legs = self.legs.iter().enumerate();
+        legs.any(|(id, it)| {
+            let open = it.looking || !it.ended && it.hung_up_before.is_none();
+            open && self.root(LegId(id)) == root
+        })
+    }
+
+    /// A phone that has moved is followed.
+    fn follows(&mut self, now: u64, leg: LegId, places: &[Place]) {
+        let say = |what: &str| format!("{now}: follow {} {places:?}: {what}", leg.0);
+        let known = leg.0 < self.legs.len();
+        self.law(Law::KnownIds, known, || say("no such leg"));
+        if !known {
+            return;
+        }
+        let part = &self.parts[self.legs[leg].part];
+        let over = past(part.over, now) || part.ending && !part.goes_on();
+        let decided = self.ended.is_some() && self.early.is_none();
+        self.law(Law::NothingAfterTheEnd, !over && !decided, || {
+            say("too late")
+        });
+        let it = &self.legs[leg];
+        let moved = it.told == Some(Cause::REQUESTED_CHAN_UNAVAIL) && it.hung_up.is_none();
+        let free = moved && !it.looking;
+        self.law(Law::Redirects, free, || say("it has not moved"));
+        let it = &self.legs[leg];
+        let settings = &self.parts[it.part].settings;
+        let how = it.plan.redirect.unwrap_or(settings.redirect);
+        let hops = settings.hops as usize + self.line(leg).len();
+        let own = it.plan.number.clone();
+        self.law(Law::Redirects, how == Redirect::Follow, || {
+            say("not asked for")
+        });
+        self.law(Law::Redirects, hops < 5, || say("too many hops"));
+        let root = self.root(leg);
+        let same_q = places.iter().all(|place| place.q == places[0].q);
+        self.law(Law::Redirects, same_q, || say("not preferred alike"));
+        for place in places {
+            let known = &mut self.legs[root].numbers;
+            let first = own.clone().filter(|own| !known.contains(own));
+            known.extend(first);
+            let new = !known.contains(&place.number);
+            known.push(place.number.clone());
+            let few = known.len() <= 17 + 5;
+            self.law(Law::Redirects, new, || say("a number twice"));
+            self.law(Law::Redirects, few, || say("too many places"));
+        }
+        (self.legs[leg].moved, self.legs[leg].looking) = (true, true);
     }
 
     /// Its stage rings: what an operator's command means.
@@ -465,7 +592,8 @@ impl Referee {
     fn open(&self, part: PartId) -> impl Iterator<Item = &LegSeen> {
         let legs = self.legs.iter();
         let never = |leg: &LegSeen| leg.cut && leg.commanded.is_none();
-        legs.filter(move |leg| leg.part == part && !leg.ended && !never(leg))
+        let open = move |leg: &LegSeen| leg.looking || !leg.ended && !never(leg);
+        legs.filter(move |leg| leg.part == part && open(leg))
     }
 
     pub fn after(&mut self, now: u64, event: &Event, commands: &[Command], ring: &Ring) {
@@ -475,14 +603,27 @@ impl Referee {
             return;
         }
         let ended: Vec<bool> = self.legs.iter().map(|leg| leg.ended).collect();
+        for leg in &mut self.legs {
+            leg.hung_up_before = leg.hung_up;
+        }
+        for command in commands {
+            if let Command::Follow { leg, places } = command {
+                self.follows(now, *leg, places);
+            }
+        }
         self.time_passes(now, event, commands);
         self.ends(now, ring);
+        self.required_stops_looking(event, &ended);
         self.answer_counts(now, event, commands);
         for command in commands {
             self.command(now, command, ring);
         }
         self.ends(now, ring);
-        self.required(now, event, &ended);
+        self.required_takes_all(now, event, &ended);
+        let cancelled = |leg: LegId| self.legs[leg].cancelled.is_some();
+        if self.ended.is_some() && self.early.is_none_or(cancelled) {
+            self.legs.iter_mut().for_each(|leg| leg.looking = false);
+        }
         self.due(now, ring);
         let mut ringing = ring.ringing(ms(now));
         ringing.retain(|_| self.ended.is_none());
@@ -511,7 +652,7 @@ impl Referee {
         }
         // What has ended in this very event has not run out of time.
         let ends = match event {
-            Event::Ended { leg, .. } => Some(*leg),
+            Event::Ended { leg, .. } | Event::Redirected { leg, .. } => Some(*leg),
             _ => None,
         };
         let ends = ends.filter(|&leg| self.legs.get(leg.0).is_some_and(|leg| !leg.ended));
@@ -546,8 +687,13 @@ impl Referee {
     }
 
     fn times_pass(&mut self, now: u64, early: Option<LegId>, failed: Option<(PartId, StageId)>) {
+        let late = |leg: &&mut LegSeen| leg.looking && past(leg.deadline(), now);
+        for leg in self.legs.iter_mut().filter(late) {
+            (leg.looking, leg.timed_out, leg.given_up) = (false, true, Some(now));
+        }
         for part in (0..self.parts.len()).map(PartId) {
             let late = past(self.parts[part].over, now);
+            self.parts[part].ending |= late && self.parts[part].stage.is_none();
             if !self.rings(part) || !self.stage_time_over(now, part) {
                 continue;
             }
@@ -573,6 +719,9 @@ impl Referee {
         };
         for leg in self.legs.iter_mut().filter(open) {
             leg.timed_out = true;
+        }
+        for leg in self.legs.iter_mut().filter(|leg| leg.part == part) {
+            leg.looking = false;
         }
     }
 
@@ -644,24 +793,39 @@ impl Referee {
         self.law(Law::StagesGoOn, !over, || format!("{now}: no verdict"));
     }
 
-    /// What a required leg that has failed in this event takes with it.
-    fn required(&mut self, now: u64, event: &Event, ended: &[bool]) {
+    /// The required legs that have failed in this event.
+    fn required(&self, event: &Event, ended: &[bool]) -> Vec<LegId> {
         if self.ended.is_some() || matches!(event, Event::Unanswered(_)) {
-            return;
+            return Vec::new();
         }
-        for (id, ended) in ended.iter().enumerate() {
-            let leg = &self.legs[id];
+        let legs = self.legs.iter().zip(ended).enumerate();
+        let failed = legs.filter(|(id, (leg, ended))| {
             let rang = leg.commanded.is_some() || leg.plan.dead.is_some();
-            let fresh = leg.ended && !ended && rang && !leg.cut;
-            if !(fresh && leg.plan.required) {
-                continue;
-            }
-            let (part, stage) = (leg.part, leg.stage);
+            let fresh = leg.ended && !**ended && rang && !leg.cut;
+            fresh && leg.plan.required && !self.goes_on_elsewhere(LegId(*id))
+        });
+        failed.map(|(id, _)| LegId(id)).collect()
+    }
+
+    /// Nobody is looked up any more in the stage of a required leg that has failed.
+    fn required_stops_looking(&mut self, event: &Event, ended: &[bool]) {
+        for failed in self.required(event, ended) {
+            let at = (self.legs[failed].part, self.legs[failed].stage);
+            let own = |leg: &&mut LegSeen| (leg.part, leg.stage) == at;
+            let own = self.legs.iter_mut().filter(own);
+            own.for_each(|leg| leg.looking = false);
+        }
+    }
+
+    /// What a required leg that has failed in this event takes with it.
+    fn required_takes_all(&mut self, now: u64, event: &Event, ended: &[bool]) {
+        for id in self.required(event, ended) {
+            let (part, stage) = (self.legs[id].part, self.legs[id].stage);
             let it = &mut self.parts[part];
-            if id >= it.attempt_first {
+            if id.0 >= it.attempt_first {
                 it.looked_up.remove(&stage);
             }
-            if it.stage == Some(stage) && id >= it.attempt_first {
+            if it.stage == Some(stage) && id.0 >= it.attempt_first {
                 it.wait = None;
                 it.rings_from(now);
                 it.ending |= it.settings.mode == Mode::Sequence;
@@ -670,7 +834,10 @@ impl Referee {
                 .open(part)
                 .any(|leg| leg.stage == stage && leg.hung_up.is_none());
             self.law(Law::RequiredLegs, !rings, || {
-                format!("{now} {event:?}: required leg {id} has failed, its stage rings on")
+                format!(
+                    "{now} {event:?}: required leg {} has failed, its stage rings on",
+                    id.0
+                )
             });
         }
     }
@@ -695,7 +862,13 @@ impl Referee {
             let seen = &mut self.legs[id];
             seen.timed_out |= undialled && timed && !seen.cut && !seen.dropped;
             seen.cut |= undialled && !seen.timed_out;
-            let own = hung_up.is_none() && !undialled && !seen.cut;
+            let legs = ring.legs().iter().enumerate().skip(id + 1);
+            let mut later = legs.filter(|(_, it)| it.state == LegState::Ended);
+            let root = self.root(LegId(id));
+            let last = !later.any(|(it, _)| !self.legs[it].ended && self.root(LegId(it)) == root);
+            let failed = last && !self.goes_on_elsewhere(LegId(id));
+            let seen = &self.legs[id];
+            let own = hung_up.is_none() && !undialled && !seen.cut && failed;
             let settings = &self.parts[leg.part].settings;
             if own && settings.single_reject.matches(leg.cause) {
                 self.ended = Some(Ended::Rejected(leg.cause, LegId(id)));
@@ -707,15 +880,24 @@ impl Referee {
     fn why(&self, now: u64, part: PartId, stage: StageId, ring: &Ring) -> Option<Why> {
         let it = &self.parts[part];
         let legs = || {
-            let both = ring.legs().iter().zip(&self.legs).skip(it.attempt_first);
-            both.filter(|(leg, _)| (leg.part, leg.stage) == (part, stage))
+            let both = ring.legs().iter().zip(&self.legs).enumerate();
+            let both = both.skip(it.attempt_first);
+            both.filter(|(_, (leg, _))| (leg.part, leg.stage) == (part, stage))
         };
-        let failed = |(leg, seen): (&Leg, &LegSeen)| {
+        let required = |seen: &LegSeen| {
             let rang = seen.commanded.is_some() || seen.plan.dead.is_some();
-            seen.plan.required && rang && leg.ended == Some(ms(now)) && !seen.cut
+            seen.plan.required && rang && !seen.cut
+        };
+        let failed = |(id, (leg, seen)): (usize, (&Leg, &LegSeen))| {
+            let just = required(seen) && leg.ended == Some(ms(now));
+            just && !self.goes_on_elsewhere(LegId(id))
         };
         if legs().any(failed) {
             return Some(Why::Required);
+        }
+        // Its time was over in the look-up: after that of those who rang.
+        if legs().any(|(_, (_, seen))| required(seen) && seen.given_up == Some(now)) {
+            return Some(Why::GivenUp);
         }
         self.stage_time_over(now, part).then_some(Why::TimeOver)
     }
@@ -755,6 +937,7 @@ impl Referee {
         }
         match command {
             Command::Resolve { part, stage } => self.resolve(now, *part, *stage, ring),
+            Command::Follow { .. } => {}
             Command::Dial(leg) => {
                 let over = self.ended.is_some() || self.verdict.is_some();
                 let over = over && self.early.is_none();
@@ -991,7 +1174,8 @@ impl Referee {
         let legs = || self.legs.iter().filter(|it| it.part == leg.part);
         let rang = legs().filter(newest).any(|it| !it.plan.idle);
         let mut waited = legs().filter(waited_for);
-        leg.plan.idle && waited_for(&leg) && waited.all(|it| it.plan.idle || it.ended) && rang
+        let alone = |it: &LegSeen| (it.plan.idle || it.ended) && !it.looking;
+        leg.plan.idle && waited_for(&leg) && waited.all(alone) && rang
     }
 
     /// Why this leg may be hung up now, with this cause.
@@ -1063,6 +1247,9 @@ impl Referee {
         if own || stage || leg.timed_out {
             return is(cause == missed, Reason::TimeOver);
         }
+        if why == Some(Why::GivenUp) && early.is_none() {
+            return is(cause == missed, Reason::Cut);
+        }
         Err("its time is not over")
     }
 
@@ -1076,6 +1263,12 @@ impl Referee {
             let won = self.ended == Some(Ended::Won(LegId(id)))
                 && ring.legs()[id].state != LegState::Ended;
             let unanswered = won && !leg.answered;
+            if leg.looking && self.ended.is_none() {
+                let deadline = part.deadline.filter(|_| !part.resolving);
+                owe(deadline, "a stage's deadline during a look-up");
+                owe(part.over, "the call's deadline during a look-up");
+                owe(leg.deadline(), "a leg's deadline during a look-up");
+            }
             if leg.ended || leg.hung_up.is_some() {
                 continue;
             }
@@ -1102,7 +1295,8 @@ impl Referee {
                 owe(Some(leg.starts), "a late start");
             }
         }
-        for part in self.parts.iter().filter(|part| part.stage.is_none()) {
+        let waiting = |part: &&PartSeen| part.stage.is_none() && !part.ending;
+        for part in self.parts.iter().filter(waiting) {
             let waits = self.ended.is_none() && !past(part.over, now);
             let begins = Some(millis(part.settings.delay)).filter(|_| waits);
             owe(
@@ -1188,12 +1382,11 @@ impl Referee {
             let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
             by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL
         };
-        let legs =
-            || both().filter(|it| !it.0.cut && it.1.state == LegState::Ended && !dropped(it));
+        let says = |it: &(&LegSeen, &Leg)| !it.0.cut && !it.0.replaced && !dropped(it);
+        let legs = || both().filter(|it| it.1.state == LegState::Ended && says(it));
         let rang_out = |(seen, leg): (&LegSeen, &Leg)| {
-            // Also one that somebody has confirmed too late.
-            let unconfirmed = !seen.answered || seen.plan.confirm.is_some();
-            let unconfirmed = seen.picked_up.is_some() && unconfirmed;
+            // Also one whose confirmation came too late.
+            let unconfirmed = seen.picked_up.is_some() && seen.plan.confirm.is_some();
             unconfirmed || seen.rang && (seen.timed_out || leg.cause.is_no_answer())
         };
         let how = if legs().any(rang_out) {
@@ -1279,7 +1472,7 @@ impl LegSeen {
         match (self.plan.confirm, self.picked_up) {
             (Some(Confirm::Dropped), Some(_)) => None,
             (Some(Confirm::Anew(limit)), Some(at)) => Some(at + millis(limit)),
-            _ => Some(self.dialled? + millis(self.plan.timeout?)),
+            _ => Some(self.since.or(self.dialled)? + millis(self.plan.timeout?)),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use mod_cti::ring::{
     Cause, Command, Confirm, EarlyMedia, Event, LegId, LegState, Missed, Mode, NewLeg, PartId,
-    RejectRule, Ring, Settings, StageId,
+    Place, Redirect, RejectRule, Ring, Settings, StageId,
 };
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ const CAUSES: &[(&str, Cause)] = &[
     ("GONE", Cause::ORIGINATOR_CANCEL),
     ("LOSE_RACE", Cause::LOSE_RACE),
     ("MANAGER", Cause::MANAGER_REQUEST),
+    ("MOVED", Cause::REQUESTED_CHAN_UNAVAIL),
     ("NO_ANSWER", Cause::NO_ANSWER),
     ("NO_RESPONSE", Cause::NO_USER_RESPONSE),
     ("NONE", Cause::NONE),
@@ -139,6 +140,10 @@ impl Table {
                 Command::Resolve { part, stage } => {
                     ("resolve", format!("{}.{}", part.0, stage.0), String::new())
                 }
+                Command::Follow { leg: id, places } => {
+                    let numbers = places.iter().map(|place| place.number.as_str());
+                    ("follow", leg(id), numbers.collect::<Vec<_>>().join(" "))
+                }
                 Command::Dial(id) => ("dial", leg(id), String::new()),
                 Command::Confirm(id) => ("confirm", leg(id), String::new()),
                 Command::HangUp { leg: id, cause } => ("hangup", leg(id), name_of(*cause)),
@@ -225,6 +230,14 @@ impl Table {
                             let part = PartId(0);
                             self.feed(now, Event::Added { part, stage, legs })
                         }
+                        ["followed", leg, legs] => {
+                            let leg = self.leg(leg);
+                            let legs = Some(legs).filter(|legs| *legs != "nobody");
+                            let legs = read_legs(legs.unwrap_or_default());
+                            let (names, legs): (Vec<_>, Vec<_>) = legs.into_iter().unzip();
+                            self.names.extend(names);
+                            self.feed(now, Event::Followed { leg, legs })
+                        }
                         ["found", which] => match which.parse() {
                             Ok(part) => self.found(now, PartId(part)),
                             Err(_) => self.found_named(now, which, false),
@@ -258,6 +271,11 @@ impl Table {
                 leg: self.leg(leg),
                 cause: cause(why),
             },
+            ["moved", leg, ref places @ ..] => Event::Redirected {
+                leg: self.leg(leg),
+                cause: Cause::REQUESTED_CHAN_UNAVAIL,
+                places: places.iter().map(|place| read_place(place)).collect(),
+            },
             ["left", leg] => Event::Unanswered(self.leg(leg)),
             ["gone"] => Event::CallerGone,
             ["cancel", why] => Event::Cancel(cause(why)),
@@ -266,6 +284,25 @@ impl Table {
             ["extend", time] => Event::Extend(ms(time.parse().expect("a time"))),
             _ => panic!("{words:?} is no event"),
         }
+    }
+}
+
+/// A number, and after an `@` how much it is preferred, in thousandths.
+fn read_place(text: &str) -> Place {
+    let (number, q) = text.split_once('@').unwrap_or((text, "1000"));
+    Place {
+        number: number.to_owned(),
+        ours: false,
+        q: q.parse().expect("a preference"),
+    }
+}
+
+fn read_redirect(text: &str) -> Redirect {
+    match text {
+        "follow" => Redirect::Follow,
+        "ignore" => Redirect::Ignore,
+        "core" => Redirect::Core,
+        _ => panic!("{text:?} is no redirect"),
     }
 }
 
@@ -284,6 +321,8 @@ fn read_legs(text: &str) -> Vec<(String, NewLeg)> {
                 "timeout" => leg.timeout = Some(time()),
                 "progress" => leg.progress_timeout = Some(time()),
                 "required" => leg.required = true,
+                "number" => leg.number = Some(value.to_owned()),
+                "redirect" => leg.redirect = Some(read_redirect(value)),
                 "grows" => leg.may_register = true,
                 "idle" => leg.idle = true,
                 "early" => leg.confirm_early = true,
@@ -321,6 +360,8 @@ fn read_settings(text: &str) -> Settings {
             "progress" => settings.progress_timeout = Some(time()),
             "missed" => settings.missed = Missed::Never,
             "progressive" => settings.mode = Mode::Progressive,
+            "redirect" => settings.redirect = read_redirect(value),
+            "hops" => settings.hops = value.parse().expect("a number"),
             "wait" => settings.wait_register = Some(time()),
             "period" => settings.retry_period = time(),
             "until" => settings.retry_timeout = Some(time()),

@@ -34,6 +34,8 @@ enum Deed {
     /// Somebody presses `group_confirm_key`.
     Confirm,
     End(Cause),
+    /// It says where else to ring.
+    Move,
 }
 
 /// A leg's channel.
@@ -387,6 +389,12 @@ impl<'d> Switch<'d> {
                 self.look_ups.insert((part, stage), self.looked_up);
                 self.finds(lag, (part, stage), legs);
             }
+            Command::Follow { leg, .. } => {
+                self.note("followed");
+                let (legs, lag) = (self.dice.below(3), self.dice.lag(300));
+                let legs = (0..legs).map(|_| self.dice.leg()).collect();
+                self.after(lag, Happening::Feed(Event::Followed { leg, legs }));
+            }
             Command::Dial(leg) => self.dials.push_back(leg),
             Command::HangUp { leg, cause } => self.hang_up(leg, cause),
             Command::Confirm(leg) => {
@@ -534,11 +542,15 @@ impl<'d> Switch<'d> {
             self.after(media, Happening::Phone(leg, Deed::Media));
         }
         let end = self.dice.time(10_000);
-        match self.dice.below(5) {
+        match self.dice.below(6) {
             0 => {}
             1 | 2 => {
                 let cause = self.dice.cause();
                 self.after(end, Happening::Phone(leg, Deed::End(cause)));
+            }
+            5 => {
+                let end = end / 4;
+                self.after(end, Happening::Phone(leg, Deed::Move));
             }
             _ => {
                 // Where everybody answers at once, it is in the same millisecond.
@@ -584,6 +596,15 @@ impl<'d> Switch<'d> {
                 self.report(leg, Event::Confirmed(leg));
             }
             Deed::End(cause) => self.ends(leg, cause),
+            Deed::Move if phone.answered => {}
+            Deed::Move => {
+                phone.ended = true;
+                let (cause, places) = (Cause::REQUESTED_CHAN_UNAVAIL, self.dice.places());
+                self.report(leg, Event::Redirected { leg, cause, places });
+                if self.joined == Some(leg) {
+                    self.comes_back(leg);
+                }
+            }
         }
     }
 

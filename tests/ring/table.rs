@@ -1349,6 +1349,204 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         hears a
         200  ended a BUSY
         hears b"),
+    ("a phone that has moved: its leg alone is replaced", "a,b|c", "", "
+        0    begin          -> dial a b
+        100  ringing b      -> alert b
+        200  moved a 5000   -> follow a 5000
+        220  followed a x   -> dial x
+        300  answered x     -> join x; hangup b LOSE_RACE
+        legs a redirected MOVED; b open; x open"),
+    ("… the stage waits for the look-up, and for whoever rings then", "a|b", "", "
+        0    begin          -> dial a
+        200  moved a 5000   -> follow a 5000
+        210  tick
+        900  followed a x   -> dial x
+        950  ended x BUSY   -> dial b"),
+    ("… keeps its stage's deadline", "a|b", "stage=1000", "
+        0    begin          -> dial a
+        600  moved a 5000   -> follow a 5000
+        610  followed a x   -> dial x
+        next 1000
+        1000 tick           -> hangup x NO_ANSWER
+        1005 ended x NO_ANSWER -> dial b"),
+    ("… also when somebody is still looked up: he comes too late", "a|b", "stage=1000", "
+        0    begin          -> dial a
+        600  moved a 5000   -> follow a 5000
+        1000 tick           -> dial b
+        1010 followed a x
+        legs a redirected MOVED; x failed GONE; b open"),
+    ("… or moves when its stage's time is over, in the moment before anybody has looked", "a,c|b", "stage=1000", "
+        0    begin          -> dial a c
+        1002 moved a 5000   -> hangup c NO_ANSWER
+        1005 ended c NO_ANSWER -> dial b"),
+    ("… or is found then", "a,c|b", "stage=1000", "
+        0    begin          -> dial a c
+        600  moved a 5000   -> follow a 5000
+        1002 followed a x   -> hangup c NO_ANSWER
+        1005 ended c NO_ANSWER -> dial b
+        legs a redirected MOVED; c failed NO_ANSWER; x failed GONE; b open"),
+    ("… and its leg's own, which counts from the first INVITE", "a/timeout=500,b", "", "
+        0    begin          -> dial a b
+        300  moved a 5000   -> follow a 5000
+        310  followed a x   -> dial x
+        next 500
+        500  tick           -> hangup x NO_ANSWER"),
+    ("… so that a default stage time does not stretch for whoever rings in its place", "a/timeout=25000,c|b", "", "
+        0    begin          -> dial a c
+        9000 moved a 5000   -> follow a 5000
+        9010 followed a x   -> dial x
+        next 25000
+        25000 tick          -> hangup x c NO_ANSWER"),
+    ("… also during a look-up", "a/timeout=500|b", "", "
+        0    begin          -> dial a
+        300  moved a 5000   -> follow a 5000
+        next 500
+        499  tick
+        500  tick           -> dial b
+        510  followed a x
+        legs a redirected MOVED; x failed GONE"),
+    ("… in its turn is replaced, at most five times", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1      -> follow a 1
+        11   followed a x1  -> dial x1
+        20   moved x1 2     -> follow x1 2
+        21   followed x1 x2 -> dial x2
+        30   moved x2 3     -> follow x2 3
+        31   followed x2 x3 -> dial x3
+        40   moved x3 4     -> follow x3 4
+        41   followed x3 x4 -> dial x4
+        50   moved x4 5     -> follow x4 5
+        51   followed x4 x5 -> dial x5
+        60   moved x5 6     -> finish unreachable MOVED
+        legs a redirected MOVED; x4 redirected MOVED; x5 failed MOVED"),
+    ("… redirects that have led to the caller count as well", "a", "hops=4", "
+        0    begin          -> dial a
+        10   moved a 1      -> follow a 1
+        11   followed a x   -> dial x
+        20   moved x 2      -> finish unreachable MOVED"),
+    ("… to itself leads nowhere", "a/number=1002|b", "", "
+        0    begin          -> dial a
+        10   moved a 1002   -> dial b
+        legs a failed MOVED"),
+    ("… two that lead to each other come to an end", "a/number=1002|b", "", "
+        0    begin          -> dial a
+        10   moved a 1003   -> follow a 1003
+        11   followed a x/number=1003 -> dial x
+        20   moved x 1002 1003 -> dial b
+        legs a redirected MOVED; x failed MOVED"),
+    ("… names several places: those that it prefers alike ring together, the next when all have failed", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1@500 2 3@500 4 -> follow a 2 4
+        11   followed a x,y -> dial x y
+        20   ended x BUSY
+        30   ended y BUSY   -> follow a 1 3
+        31   followed a z   -> dial z
+        40   answered z     -> join z"),
+    ("… the next ones wait for a place that leads on", "a,b", "", "
+        0    begin          -> dial a b
+        10   moved a 1 2@100 -> follow a 1
+        11   followed a x   -> dial x
+        20   moved x 3      -> follow x 3
+        30   followed x y   -> dial y
+        40   ended y BUSY   -> follow a 2
+        50   followed a nobody
+        60   ended b BUSY   -> finish busy BUSY"),
+    ("… to sixteen places in all, however many it names", "a/number=0", "", "
+        0    begin          -> dial a
+        10   moved a 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 -> follow a 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+        11   followed a x   -> dial x
+        20   moved x 19     -> finish unreachable MOVED"),
+    ("… to somebody who rings already", "a,b", "", "
+        0    begin          -> dial a b
+        10   moved a 1003   -> follow a 1003
+        11   followed a nobody
+        20   ended b BUSY   -> finish busy BUSY"),
+    ("… to nobody who can ring: that is why the leg has failed", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1003   -> follow a 1003
+        11   followed a x/dead=ABSENT -> finish unreachable ABSENT"),
+    ("… and what it said is not why nobody answered", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1 2@10 -> follow a 1
+        11   followed a x   -> dial x
+        20   ended x REJECTED -> follow a 2
+        21   followed a y   -> dial y
+        30   ringing y      -> alert y
+        40   ended y NO_ANSWER -> finish no_answer NO_ANSWER"),
+    ("… is no rejection, but its last place's is", "a,b", "reject=any", "
+        0    begin          -> dial a b
+        10   moved a 1 2@10 -> follow a 1
+        11   followed a x   -> dial x
+        20   ended x BUSY   -> follow a 2
+        21   followed a y   -> dial y
+        30   ended y REJECTED -> hangup b NO_ANSWER
+        35   ended b NO_ANSWER -> finish rejected REJECTED"),
+    ("… was required: so is whoever rings in its place", "a/required,b|c", "", "
+        0    begin          -> dial a b
+        10   moved a 1      -> follow a 1
+        11   followed a x   -> dial x
+        20   ended x BUSY   -> hangup b NO_ANSWER"),
+    ("… wakes no late starter while somebody rings in its place", "a,b/delay=5000", "", "
+        0    begin          -> dial a
+        10   moved a 1      -> follow a 1
+        20   followed a x   -> dial x
+        30   ended x BUSY   -> dial b"),
+    ("… one in its place may talk both ways, several may not", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1      -> follow a 1
+        11   followed a x   -> dial x
+        20   media x        -> join x"),
+    ("… several may not", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1      -> follow a 1
+        11   followed a x,y -> dial x y
+        20   media x        -> alert x"),
+    ("… and the next place's turn comes when that one leaves without an answer", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1 2@10 -> follow a 1
+        11   followed a x   -> dial x
+        20   media x        -> join x
+        30   ended x BUSY
+        31   left x         -> follow a 2
+        40   followed a y   -> dial y"),
+    ("… after the call is decided: nobody is looked up", "a,b", "", "
+        0    begin          -> dial a b
+        10   answered b     -> join b; hangup a LOSE_RACE
+        11   moved a 1
+        legs a loser MOVED"),
+    ("… or found too late", "a,b", "", "
+        0    begin          -> dial a b
+        10   moved a 1      -> follow a 1
+        20   answered b     -> join b
+        30   followed a x
+        legs a redirected MOVED; x loser GONE"),
+    ("… while an operator cancels the call", "a", "", "
+        0    begin          -> dial a
+        10   moved a 1 2@10 -> follow a 1
+        20   cancel BUSY    -> finish cancelled BUSY
+        30   followed a x"),
+    ("… and an operator who drops what rings in its place wants none of the next", "a|b", "", "
+        0    begin          -> dial a
+        10   moved a 1 2@10 -> follow a 1
+        20   followed a x   -> dial x
+        30   drop x         -> hangup x GONE
+        40   ended x GONE   -> dial b"),
+    ("… when its time was over: it is hung up already", "a/timeout=100|b", "", "
+        0    begin          -> dial a
+        100  tick           -> hangup a NO_ANSWER
+        105  moved a 1      -> dial b"),
+    ("cti_redirect=ignore: it has failed", "a|b", "redirect=ignore", "
+        0    begin          -> dial a
+        10   moved a 1      -> dial b
+        legs a failed MOVED"),
+    ("… a leg's own word is the closer one", "a/redirect=follow,b", "redirect=ignore", "
+        0    begin          -> dial a b
+        10   moved a 1      -> follow a 1
+        20   moved b 2"),
+    ("what nobody has asked for is not dialled", "a", "", "
+        0    begin          -> dial a
+        10   followed a x
+        20   ended a BUSY   -> finish busy BUSY"),
 ];
 
 #[test]

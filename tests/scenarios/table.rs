@@ -2,7 +2,10 @@
 //! Every expectation is written from the promises of `cti_bridge`, not from what `bridge` does.
 //! Lower bounds of deadlines are exact (never early); upper bounds leave room for a slow machine.
 
-use super::{Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Told::*};
+use super::{
+    Behaviour::*, Caller, Caller::*, Expect, Ms, Phone, Ring, Scenario, Sdp, Told::*, hangs_up,
+    moved, says,
+};
 
 // Users 1000 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
 
@@ -18,6 +21,33 @@ pub const DIAL_VARIABLES: &[(&str, &str, &str)] = &[("1005", "sip_h_X-Desk", "wi
 
 /// To look this user up takes so long.
 pub const SLOW: (&str, Ms) = ("1000", 1000);
+/// Users with a `dial-string` of their own in the directory: his devices, and then somebody else's; what FusionPBX
+/// writes for everybody; one who takes no calls; one who follows himself; one with a typing error; one who stands
+/// for a group.
+pub const DIAL_STRINGS: &[(&str, &str)] = &[
+    (
+        "1007",
+        "${sofia_contact(*/${dialed_user}@${dialed_domain})}|user/1003",
+    ),
+    (
+        "1008",
+        "{sip_invite_domain=${domain_name},leg_timeout=${call_timeout},presence_id=${dialed_user}@${dialed_domain}}\
+         ${sofia_contact(*/${dialed_user}@${dialed_domain})}",
+    ),
+    ("off1000", "error/user_busy"),
+    (
+        "me1000",
+        "[leg_timeout=5]${sofia_contact(*/1002@${dialed_domain})},[leg_timeout=5]user/me1000@${dialed_domain}",
+    ),
+    (
+        "bad1000",
+        "[leg_timeout=5${sofia_contact(*/${dialed_user}@${dialed_domain})}",
+    ),
+    (
+        "all1000",
+        "{presence_id=${dialed_user}@${dialed_domain}}${group_call(team1000@${dialed_domain})}",
+    ),
+];
 
 /// At once, on a slow machine.
 const NOW: (Ms, Ms) = (0, 400);
@@ -50,6 +80,7 @@ const fn failed(result: &'static str, cause: &'static str, stage: u32) -> Expect
         rings: &[],
         variables: &[],
         headers: &[],
+        hears: &[],
         or: &[],
     }
 }
@@ -66,7 +97,8 @@ macro_rules! rings {
 }
 
 /// `name "plan" { … }`, in this order: `caller` (else it waits), `given` (variables of the caller), `phones`,
-/// `ends`, `rings` (phone, what it was told, from => to), `shows` (variables), `headers`, `or` (other right ends).
+/// `ends`, `rings` (phone, what it was told, from => to), `shows` (variables), `headers`, `hears` (the caller's replies),
+/// `or` (other right ends).
 macro_rules! scenarios {
     ($($(#[$note:meta])* $name:ident $plan:literal {
         $(caller: $caller:expr;)?
@@ -76,6 +108,7 @@ macro_rules! scenarios {
         rings: $($ring:literal $told:expr, $from:expr => $to:expr),*;
         $(shows: $($shown:literal = $shown_value:literal),+;)?
         $(headers: $($at:literal $header:literal = $header_value:literal),+;)?
+        $(hears: $($heard:literal),+;)?
         $(or: $($or:expr),+;)?
     })*) => {
         pub const SCENARIOS: &[Scenario] = &[$(Scenario {
@@ -93,6 +126,7 @@ macro_rules! scenarios {
                 rings: rings![$($ring $told, $from => $to),*],
                 variables: &[$($(($shown, $shown_value)),+)?],
                 headers: &[$($(($at, $header, $header_value)),+)?],
+                hears: &[$($($heard),+)?],
                 or: &[$($($or),+)?],
                 ..$ends
             },
@@ -109,6 +143,7 @@ scenarios! {
         rings: "1002" Elsewhere, NOW => soon(800), "1003" Joined, NOW => soon(800);
         shows: "cti_winner" = "user/1003", "cti_stages" = "1", "DIALSTATUS" = "ANSWER",
             "originate_disposition" = "SUCCESS";
+        hears: 180, 200;
     }
     fork_first_answers "user/1002,user/1003" {
         phones: "1002" Answers(600), "1003" Rings;
@@ -140,12 +175,14 @@ scenarios! {
         rings: "1002" NoAnswer, NOW => exactly(2000), "1003" NoAnswer, NOW => exactly(2000);
         shows: "DIALSTATUS" = "NOANSWER", "originate_disposition" = "NO_ANSWER",
             "originate_failed_cause" = "NO_ANSWER", "cti_winner" = "";
+        hears: 180, 480;
     }
     fork_all_busy "user/1002,user/1003" {
         phones: "1002" Rejects(486, 100), "1003" Rejects(486, 300);
         ends: failed("busy", "USER_BUSY", 1);
         rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), NOW => soon(300);
         shows: "DIALSTATUS" = "BUSY", "originate_disposition" = "USER_BUSY";
+        hears: 486;
     }
     fork_all_reject "user/1002,user/1003" {
         phones: "1002" Rejects(603, 100), "1003" RingsThenRejects(603, 500);
@@ -367,6 +404,30 @@ scenarios! {
         ends: failed("busy", "USER_BUSY", 2);
         rings: "1002" ItsOwn(486), NOW => soon(100);
     }
+    cause_busy_then_rejected_in_a_fork "user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(603, 300);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(603), NOW => soon(300);
+        hears: 486;
+    }
+    cause_busy_then_unallocated_in_stages "user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(404, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(404), soon(100) => soon(200);
+        hears: 486;
+    }
+    cause_unallocated_beside_one_that_rings_out "{cti_stage_timeout=1}user/1002,user/1003" {
+        phones: "1002" Rejects(404, 100), "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" ItsOwn(404), NOW => soon(100), "1003" NoAnswer, NOW => exactly(1000);
+        hears: 180, 480;
+    }
+    cause_of_a_lone_phone_keeps_its_status "user/1002" {
+        phones: "1002" Rejects(403, 100);
+        ends: failed("rejected", "CALL_REJECTED", 1);
+        rings: "1002" ItsOwn(403), NOW => soon(100);
+        hears: 403;
+    }
 
     // … is what core keeps of the call, too, whoever failed last
 
@@ -407,6 +468,7 @@ scenarios! {
         ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
         rings: "1002" CallerGone, NOW => soon(1000), "1003" CallerGone, NOW => soon(1000);
         shows: "DIALSTATUS" = "CANCEL";
+        hears: 180, 487;
     }
     caller_cancels_in_stage_1_of_2 "user/1002|user/1003" {
         caller: HangsUpAfter(1000);
@@ -565,6 +627,81 @@ scenarios! {
         phones: "1003" Answers(600), "1004" Rings;
         ends: answered("1003", 1);
         rings: "1003" Joined, NOW => soon(600);
+    }
+    group_one_by_one "group/team1000+F|user/1004" {
+        phones: "1002" Rejects(486, 200), "1003" Rejects(486, 200), "1004" Answers(200);
+        ends: answered("1004", 3);
+        rings: "1002" ItsOwn(486), NOW => soon(200), "1003" ItsOwn(486), (200, 650) => (400, 1100),
+            "1004" Joined, (400, 1100) => (600, 1550);
+        shows: "cti_stages" = "3";
+    }
+    group_one_by_one_by_time "{cti_stage_timeout=600ms}group/team1000+F" {
+        phones: "1002" Rings, "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(600), "1003" Joined, (600, 1050) => (800, 1500);
+        shows: "cti_winner" = "group/team1000+F", "cti_stages" = "2";
+    }
+    group_in_parts "group/team1000+E" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    group_all_at_once "group/team1000+FA" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    group_one_by_one_again "{originate_retries=2,originate_retry_sleep_ms=500}group/team1000+F" {
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), (100, 550) => (200, 1000),
+            "1002" ItsOwn(486), (700, 1600) => (800, 2000), "1003" ItsOwn(486), (800, 2000) => (900, 2500);
+        shows: "cti_stages" = "2";
+    }
+    directory_then_somebody_else "user/1007|user/1004" {
+        phones: "1007" Rejects(486, 200), "1003" Rejects(486, 200), "1004" Answers(200);
+        ends: answered("1004", 3);
+        rings: "1007" ItsOwn(486), NOW => soon(200), "1003" ItsOwn(486), (200, 650) => (400, 1100),
+            "1004" Joined, (400, 1100) => (600, 1550);
+        shows: "cti_stages" = "3";
+    }
+    directory_turns_in_a_fork "user/1007,user/1004" {
+        phones: "1007" Rejects(486, 200), "1003" Answers(200), "1004" Rejects(486, 400);
+        ends: answered("1003", 2);
+        rings: "1007" ItsOwn(486), NOW => soon(200), "1004" ItsOwn(486), NOW => soon(400),
+            "1003" Joined, (400, 900) => (600, 1350);
+        shows: "cti_winner" = "user/1007";
+    }
+    directory_turns_join_progressively "{cti_mode=progressive,cti_stage_timeout=500ms}user/1007" {
+        phones: "1007" Rings, "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1007" Elsewhere, NOW => (800, 1500), "1003" Joined, (500, 950) => (800, 1500);
+    }
+    directory_turn_of_one_unregistered "user/1007" {
+        phones: "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1003" Joined, NOW => soon(200);
+    }
+    uuid_of_a_fork "{origination_uuid=c7120000-0000-4000-8000-000000000001}user/1002,user/1003" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1003" Joined, NOW => soon(400);
+    }
+    uuid_of_stages "{origination_uuid=c7120000-0000-4000-8000-000000000002}user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(200);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, (100, 550) => (300, 1000);
+    }
+    uuid_of_two_devices "[origination_uuid=c7120000-0000-4000-8000-000000000003]user/1002" {
+        phones: "1002" Rings, "1002-mobile" Answers(400);
+        ends: answered("1002-mobile", 1);
+        rings: "1002" Elsewhere, NOW => soon(400), "1002-mobile" Joined, NOW => soon(400);
+    }
+    uuid_of_the_first_that_can_be_made "{origination_uuid=c7120000-0000-4000-8000-000000000004}user/9999,user/1003" {
+        phones: "1003" Answers(200);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(200);
+        shows: "cti_winner_uuid" = "c7120000-0000-4000-8000-000000000004";
     }
     group_unknown "group/nobody|user/1003" {
         phones: "1003" Answers(400);
@@ -783,6 +920,7 @@ scenarios! {
         phones: "1002" AnnouncesThenAnswers(800);
         ends: answered("1002", 1);
         rings: "1002" Joined, NOW => soon(800);
+        hears: 183, 200;
     }
     early_media_in_the_last_stage_then_busy "user/1002" {
         phones: "1002" AnnouncesThenRejects(486, 600);
@@ -899,6 +1037,23 @@ scenarios! {
         ends: answered("1003", 1);
         rings: "1002" Elsewhere, NOW => soon(300), "1003" Joined, NOW => soon(300);
         headers: "1002" "From-User" = "1001", "1003" "From-User" = "1001";
+    }
+    callers_headers_on_every_leg "user/1002,[leg_delay_start=0.4]user/1003:_:user/1004|user/1005" {
+        given: "sip_h_X-Own" = "a word", "max_forwards" = "20";
+        phones: "1002" Rings, "1003" Rings, "1004" Rejects(486, 100), "1005" Answers(900);
+        ends: answered("1005", 2);
+        rings: "1002" Elsewhere, NOW => soon(1000), "1003" Elsewhere, exactly(400) => soon(1000),
+            "1004" ItsOwn(486), NOW => soon(100), "1005" Joined, soon(100) => soon(1000);
+        headers: "1002" "X-Own" = "a word", "1003" "X-Own" = "a word", "1004" "X-Own" = "a word", "1005" "X-Own" = "a word",
+            "1002" "Max-Forwards" = "19", "1003" "Max-Forwards" = "19", "1004" "Max-Forwards" = "19",
+            "1005" "Max-Forwards" = "19";
+    }
+    forwards_are_used_up "user/1002,user/1003" {
+        given: "max_forwards" = "1";
+        phones: "1002" Answers(100), "1003" Answers(100);
+        ends: failed("unreachable", "EXCHANGE_ROUTING_ERROR", 1);
+        rings: ;
+        hears: 483;
     }
     variables_of_the_plan_and_of_a_target "{sip_h_X-All=everybody}[sip_h_X-One=first]user/1002,[sip_h_X-One=second]user/1003" {
         phones: "1002" Rings, "1003" Answers(300);
@@ -1181,6 +1336,56 @@ scenarios! {
         rings: "1003" Joined, exactly(800) => soon(1100);
     }
 
+    // What words mean
+
+    single_reject_listed_as_an_array "{fail_on_single_reject=^^:CALL_REJECTED:USER_BUSY}user/1002,user/1003|user/1004" {
+        phones: "1002" Rejects(486, 300), "1003" Rings, "1004" Answers(100);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
+    }
+    single_reject_but_an_array "{fail_on_single_reject=!^^:USER_BUSY:CALL_REJECTED}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, NOW => soon(400);
+    }
+    words_are_read_as_written "[sip_h_X-D=\"Wood's Homes, Inc\"<sip:x@h>,sip_h_X-E=1]user/1002,[sip_h_X-E=it's,sip_h_X-D=that's]user/1003" {
+        phones: "1002" Answers(300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300), "1003" Elsewhere, NOW => soon(300);
+        headers: "1002" "X-D" = "\"Wood's Homes, Inc\"<sip:x@h>", "1002" "X-E" = "1", "1003" "X-E" = "it's",
+            "1003" "X-D" = "that's";
+    }
+    names_are_read_as_written "{origination_caller_id_name='O'Brien, Pat',origination_caller_id_number='123'}user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "From-Name" = "O'Brien, Pat", "1002" "From-User" = "123";
+    }
+    local_beats_global_where_alone "{sip_h_X-A=g}[sip_h_X-A=l]user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "l";
+    }
+    global_beats_local_in_company "{sip_h_X-A=g}[sip_h_X-A=l]user/1002|user/1003" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "g";
+    }
+    variables_stop_at_the_user "{user_recurse_variables=false,sip_h_X-A=g,origination_caller_id_number=42}user/1002" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "", "1002" "From-User" = "42";
+    }
+    variables_stop_at_the_group "{group_recurse_variables=false,sip_h_X-A=g}group/team1000" {
+        phones: "1002" Answers(300);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300);
+        headers: "1002" "X-A" = "";
+    }
+
     // What ends core
 
     leg_required_is_kept_from_core "[leg_required=true]user/1002,user/9999,user/1003" {
@@ -1206,5 +1411,488 @@ scenarios! {
         phones: "1002" Rejects(603, 300), "1003" Rings, "1004" Answers(100);
         ends: failed("rejected", "CALL_REJECTED", 1);
         rings: "1002" ItsOwn(603), NOW => soon(300), "1003" NoAnswer, NOW => soon(300);
+    }
+
+    // Phones that ask who calls
+
+    challenge_407_with_credentials "[sip_auth_username=pbx,sip_auth_password=none]user/1002,user/1003" {
+        phones: "1002" Challenges(407, 500), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    challenge_401_with_credentials "[sip_auth_username=pbx,sip_auth_password=none]user/1002|user/1003" {
+        phones: "1002" Challenges(401, 500), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500);
+    }
+    challenge_407_without_credentials "user/1002|user/1003" {
+        phones: "1002" Challenges(407, 500), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(407), NOW => NOW, "1003" Joined, NOW => soon(300);
+    }
+    challenge_401_without_credentials_alone "user/1002" {
+        phones: "1002" Challenges(401, 500);
+        ends: failed("unreachable", "MANDATORY_IE_MISSING", 1);
+        rings: "1002" ItsOwn(401), NOW => NOW;
+    }
+
+    // Phones that send the call elsewhere
+
+    redirect_is_fatal_on_demand "{outbound_redirect_fatal=true}user/1002,user/1004|user/1003" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1005@DOMAIN>"])]), "1004" Rejects(486, 300), "1003" Answers(300),
+            "1005" Answers(100);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" ItsOwn(486), NOW => soon(300),
+            "1003" Joined, soon(300) => soon(600);
+    }
+    redirect_to_a_user "user/1002,user/1004" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
+    redirect_to_a_users_phone "user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1003)>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
+    redirect_by_the_switchs_address "user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@127.0.0.1>"])]), "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
+            "1004" Elsewhere, NOW => soon(700);
+    }
+    redirect_keeps_the_stages_deadline "{cti_stage_timeout=1.5}user/1002|user/1004" {
+        phones: "1002" Says(&[moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" NoAnswer, soon(400) => exactly(1500),
+            "1004" Joined, (1500, 1900) => (1800, 2500);
+    }
+    redirect_to_a_busy_user_then_the_next_stage "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Rejects(486, 200), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" ItsOwn(486), soon(200) => soon(400),
+            "1004" Joined, soon(400) => soon(700);
+    }
+    redirect_beside_an_answer "user/1002,user/1004" {
+        phones: "1002" Says(&[says(0, 180), moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Rings, "1004" Answers(600);
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Elsewhere, soon(200) => soon(600),
+            "1004" Joined, NOW => soon(600);
+    }
+    redirect_to_somebody_who_rings_already "user/1002,user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(600);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, NOW => soon(600);
+    }
+    redirect_of_one_device "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1002-mobile" Answers(700), "1003" Rings;
+        ends: answered("1002-mobile", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1002-mobile" Joined, NOW => soon(700),
+            "1003" Elsewhere, soon(200) => soon(700);
+    }
+    redirect_through_the_dialplan "user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:answers@carrier.invalid>"])]), "1004" Rings;
+        ends: Expect { winner: None, ..answered("", 1) };
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Elsewhere, NOW => soon(700);
+        shows: "cti_winner" = "user/1002";
+    }
+    redirect_through_the_dialplan_in_vain "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(200, &["<tel:is_busy>"])]), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, (200, 1600) => (500, 2100);
+    }
+    redirect_in_bypass_mode "user/1002" {
+        given: "bypass_media" = "true";
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_in_bypass_mode_not_through_the_dialplan "user/1002|user/1004" {
+        given: "bypass_media" = "true";
+        phones: "1002" Says(&[moved(200, &["<sip:answers@DOMAIN>"])]), "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, soon(200) => soon(500);
+    }
+    redirect_to_the_best_first "user/1002,user/1005" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.3", "<sip:1004@DOMAIN>;q=0.9"])]),
+            "1003" Answers(300), "1004" Rejects(486, 400), "1005" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1004" ItsOwn(486), soon(100) => soon(500),
+            "1003" Joined, soon(500) => soon(800), "1005" Elsewhere, NOW => soon(800);
+    }
+    redirect_to_equal_ones_together "user/1002,user/1005" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>;q=0.5", "<sip:1004@DOMAIN>;q=0.5"])]),
+            "1003" Rings, "1004" Answers(400), "1005" Rings;
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1003" Elsewhere, soon(100) => soon(500),
+            "1004" Joined, soon(100) => soon(500), "1005" Elsewhere, NOW => soon(500);
+    }
+    redirect_to_nowhere "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &[])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_nowhere_alone "user/1002" {
+        phones: "1002" Says(&[moved(200, &[])]);
+        ends: failed("unreachable", "REQUESTED_CHAN_UNAVAIL", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200);
+    }
+    redirect_to_an_unknown_user "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:9999@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_oneself "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:1002@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_to_ones_own_contact "user/1002|user/1003" {
+        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1002)>"])]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(500);
+    }
+    redirect_in_a_circle "user/1002|user/1004" {
+        phones: "1002" Says(&[moved(100, &["<sip:1003@DOMAIN>"])]), "1003" Says(&[moved(100, &["<sip:1002@DOMAIN>"])]),
+            "1004" Answers(300);
+        ends: answered("1004", 2);
+        rings: "1002" ItsOwn(302), NOW => soon(100), "1003" ItsOwn(302), soon(100) => soon(200),
+            "1004" Joined, soon(200) => soon(500);
+    }
+    redirect_ignored "{cti_redirect=ignore}user/1002,user/1004" {
+        phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(100), "1004" Answers(800);
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(200), "1004" Joined, NOW => soon(800);
+    }
+
+    // Replies that few phones give
+
+    reply_183_without_sdp_then_answer "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 183).with(Sdp::None), says(600, 200)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+        hears: 180, 200;
+    }
+    reply_183_without_sdp_then_nothing "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 183).with(Sdp::None)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    reply_180_with_sdp_wins_nothing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).with(Sdp::Good)]), "1003" Answers(700);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(700), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    reply_180_with_sdp_keeps_its_deadline "{cti_stage_timeout=1}user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 180).with(Sdp::Good)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    reply_180_after_183_wins_nothing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 183), says(200, 180)]), "1003" Answers(700);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(700), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    reply_180_after_183_of_a_lone_phone "user/1002" {
+        phones: "1002" Says(&[says(0, 183), says(200, 180), says(600, 200)]);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600);
+    }
+    reply_in_two_early_dialogs "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).in_dialog(1), says(200, 183).in_dialog(2), says(600, 200).in_dialog(2)]),
+            "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    reply_in_three_early_dialogs_then_busy "user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 183).in_dialog(1), says(100, 180).in_dialog(2), says(200, 183).in_dialog(3),
+                says(500, 486).in_dialog(2)]),
+            "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(500), "1003" Joined, soon(500) => soon(800);
+    }
+    reply_reliably_ringing "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180).reliably(), says(600, 200)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    reply_reliably_announcing "user/1002" {
+        phones: "1002" Says(&[says(0, 183).reliably(), says(600, 200).with(Sdp::None)]);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(600);
+    }
+    reply_200_with_unusable_media_beside "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]), "1003" Answers(800);
+        ends: answered("1003", 1);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, NOW => soon(800);
+    }
+    reply_200_with_unusable_media_then_the_next_stage "user/1002|user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]), "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, soon(300) => soon(600);
+    }
+    reply_200_with_unusable_media_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::Unusable)]);
+        ends: failed("unreachable", "INCOMPATIBLE_DESTINATION", 1);
+        rings: "1002" Incompatible, NOW => soon(300);
+        hears: 180, 488;
+    }
+    reply_200_without_sdp_beside "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::None)]), "1003" Answers(800);
+        ends: answered("1003", 1);
+        rings: "1002" Incompatible, NOW => soon(300), "1003" Joined, NOW => soon(800);
+    }
+    reply_200_without_sdp_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 180), says(300, 200).with(Sdp::None)]);
+        ends: failed("unreachable", "NORMAL_TEMPORARY_FAILURE", 1);
+        rings: "1002" Incompatible, NOW => soon(300);
+        hears: 180, 500;
+    }
+    reply_200_and_then_a_bye "user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(400, 200), hangs_up(430)]), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400);
+        shows: "went_on" = "true";
+    }
+    // Core may see the end of the call before the answer has come to anything: then the other rings on, and
+    // the status of that answer is not the caller's.
+    reply_200_and_a_bye_at_once "{cti_stage_timeout=1.5}user/1002,user/1003" {
+        phones: "1002" Says(&[says(0, 180), says(400, 200), hangs_up(400)]), "1003" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" Joined, NOW => soon(400), "1003" NoAnswer, NOW => exactly(1500);
+        hears: 180, 480;
+        or: Expect {
+            rings: rings!["1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400)],
+            hears: &[180, 200],
+            ..answered("1002", 1)
+        }, Expect {
+            winner: None,
+            rings: rings!["1002" Joined, NOW => soon(400), "1003" Elsewhere, NOW => soon(400)],
+            hears: &[180, 200],
+            ..answered("1002", 1)
+        };
+    }
+
+    // Other ways to the phones
+
+    transport_tcp_answers "user/1002,user/1003" {
+        phones: "1002-tcp" Answers(500), "1003" Rings;
+        ends: answered("1002-tcp", 1);
+        rings: "1002-tcp" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    transport_tcp_loses "user/1002,user/1003" {
+        phones: "1002-tcp" Rings, "1003-tcp" Answers(500);
+        ends: answered("1003-tcp", 1);
+        rings: "1002-tcp" Elsewhere, NOW => soon(500), "1003-tcp" Joined, NOW => soon(500);
+    }
+    transport_v6_answers "user/1002,user/1003" {
+        phones: "1002-v6" Answers(500), "1003" Rings;
+        ends: answered("1002-v6", 1);
+        rings: "1002-v6" Joined, NOW => soon(500), "1003" Elsewhere, NOW => soon(500);
+    }
+    transport_of_three_kinds_in_stages "{cti_stage_timeout=800ms}user/1002|user/1003|user/1004" {
+        phones: "1002-v6" Rejects(486, 100), "1003-tcp" Rings, "1004" Answers(300);
+        ends: answered("1004", 3);
+        rings: "1002-v6" ItsOwn(486), NOW => soon(100), "1003-tcp" NoAnswer, soon(100) => (900, 1700),
+            "1004" Joined, (900, 1700) => (1200, 2200);
+    }
+    transport_of_one_users_devices "user/1002" {
+        phones: "1002-v6" Rings, "1002-tcp" Rings, "1002" Answers(500);
+        ends: answered("1002", 1);
+        rings: "1002-v6" Elsewhere, NOW => soon(500), "1002-tcp" Elsewhere, NOW => soon(500), "1002" Joined, NOW => soon(500);
+    }
+
+    // Callers who do not only wait
+
+    // mod_sofia sends no 180 to a caller without an offer.
+    caller_offers_late_and_is_answered "user/1002,user/1003" {
+        caller: OffersLate;
+        phones: "1002" Rings, "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+    }
+    caller_offers_late_and_all_are_busy "user/1002|user/1003" {
+        caller: OffersLate;
+        phones: "1002" Rejects(486, 100), "1003" Rejects(486, 100);
+        ends: failed("busy", "USER_BUSY", 2);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), soon(100) => soon(200);
+        hears: 486;
+    }
+    caller_updates_while_it_rings "{cti_stage_timeout=1}user/1002|user/1003" {
+        caller: Updates(400);
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1400, 2100);
+        hears: 180, 200;
+    }
+    caller_updates_in_early_media "user/1002" {
+        caller: Updates(400);
+        phones: "1002" AnnouncesThenAnswers(800);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(800);
+        hears: 183, 200;
+    }
+    caller_reinvites_while_it_rings "{cti_stage_timeout=1}user/1002,user/1004|user/1003" {
+        caller: IsAnsweredThenReinvites(400);
+        phones: "1002" Rings, "1004" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1004" NoAnswer, NOW => exactly(1000),
+            "1003" Joined, (1000, 1400) => (1400, 2100);
+    }
+
+    // A device that moves while it rings is the same device
+
+    device_moves_while_it_rings "user/1002,user/1003" {
+        phones: "1002" MovesThenAnswers(300, 800), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(800), "1003" Elsewhere, NOW => soon(800);
+    }
+    device_moves_while_others_may_join "{cti_late_join=true}user/1002,user/1003" {
+        phones: "1002" MovesThenAnswers(300, 900), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(900), "1003" Elsewhere, NOW => soon(900);
+    }
+
+    // What FusionPBX writes: ring groups, follow-me, forwarding, and a failure handler after them.
+    // `DOMAIN` stands for the users' domain.
+
+    pbx_simultaneous "{ignore_early_media=true,instant_ringback=true}[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=2,leg_delay_start=0,dialed_extension=1002]user/1002@DOMAIN,[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=5,leg_delay_start=1,dialed_extension=1003]user/1003@DOMAIN,[leg_timeout=5,leg_delay_start=0]user/1004@DOMAIN" {
+        given: "ringback" = "%(2000,4000,440,480)", "hangup_after_bridge" = "true", "continue_on_fail" = "true";
+        phones: "1002" Rings, "1003" Answers(1800), "1004" Rejects(486, 200);
+        ends: answered("1003", 1);
+        rings: "1002" NoAnswer, NOW => exactly(2000), "1003" Joined, exactly(1000) => soon(2800),
+            "1004" ItsOwn(486), NOW => soon(200);
+        hears: 183, 200;
+    }
+    pbx_simultaneous_nobody_answers "{ignore_early_media=true}[leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN,[leg_timeout=1,leg_delay_start=0.6]user/1003@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: "1002" Rings, "1003" Announces;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" NoAnswer, exactly(600) => exactly(1600);
+        shows: "went_on" = "true", "originate_disposition" = "NO_ANSWER", "DIALSTATUS" = "NOANSWER";
+    }
+    pbx_simultaneous_with_a_carrier "{ignore_early_media=true}[leg_timeout=5]user/1002@DOMAIN,[leg_timeout=5,call_direction=outbound]sofia/gateway/auto-domain/1003" {
+        phones: "1002" Rejects(486, 100), "1003" AnnouncesThenAnswers(700);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" Joined, NOW => soon(700);
+        hears: 180, 200;
+    }
+    pbx_sequence "{ignore_early_media=true}[toll_allow='domestic,local',leg_timeout=1,leg_delay_start=0,sip_h_X-After=yes]user/1002@DOMAIN|[leg_timeout=1,leg_delay_start=0]user/1009@DOMAIN|[toll_allow='domestic,local',leg_timeout=2,leg_delay_start=0,sip_h_X-After=yes]user/1003@DOMAIN" {
+        given: "effective_caller_id_number" = "5550199", "effective_caller_id_name" = "sales Front Desk";
+        phones: "1002" Announces, "1003" Answers(400);
+        ends: answered("1003", 3);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1400, 2100);
+        headers: "1002" "X-After" = "yes", "1003" "X-After" = "yes", "1003" "From-User" = "5550199",
+            "1003" "From-Name" = "sales Front Desk";
+    }
+    // With nobody left ringing, nobody needs to wait for his turn's delay.
+    pbx_sequence_of_delays "[leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN|[leg_timeout=2,leg_delay_start=1]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1400, 2100);
+    }
+    pbx_rollover "[leg_timeout=20]user/1002@DOMAIN|[leg_timeout=20]user/off1000@DOMAIN|[leg_timeout=20]user/1003@DOMAIN" {
+        phones: "1002" Rejects(486, 100), "1003" RingsThenRejects(486, 300);
+        ends: failed("busy", "USER_BUSY", 3);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1003" ItsOwn(486), soon(100) => soon(400);
+    }
+    // At random: the targets stand in another order each time, and each keeps what is its own.
+    pbx_random "{ignore_early_media=true}[leg_timeout=3,leg_delay_start=1.2]user/1004@DOMAIN,[leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN,[leg_timeout=3,leg_delay_start=0.6]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Rings, "1004" Answers(300);
+        ends: answered("1004", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Elsewhere, exactly(600) => soon(1500),
+            "1004" Joined, exactly(1200) => soon(1500);
+    }
+    pbx_enterprise "[call_direction=local,originate_timeout=1,originate_delay_start=0]user/1002@DOMAIN:_:[call_direction=local,originate_timeout=5,originate_delay_start=500]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(900);
+        ends: answered("1003", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, exactly(500) => soon(1400);
+    }
+    pbx_confirmed_by_an_application "{ignore_early_media=true}[group_confirm_key=exec,group_confirm_file=sleep 400,leg_timeout=5]sofia/gateway/auto-domain/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(300), "1003" Rings;
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(300), "1003" Elsewhere, NOW => exactly(700);
+    }
+    pbx_not_confirmed_by_a_mailbox "{ignore_early_media=true}[group_confirm_key=1,group_confirm_file=silence_stream://5000,leg_timeout=5]sofia/gateway/auto-domain/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(200), "1003" Answers(1100);
+        ends: answered("1003", 1);
+        rings: "1002" TooLate, NOW => soon(200), "1003" Joined, NOW => soon(1100);
+    }
+    pbx_follow_me "{ignore_early_media=true,instant_ringback=true}[leg_timeout=1,leg_delay_start=0,domain_name=DOMAIN]user/1002@DOMAIN,[leg_timeout=3,leg_delay_start=0.6,origination_caller_id_number=5550199,group_confirm_key=exec,group_confirm_file=sleep 200]sofia/gateway/auto-domain/1003,[leg_timeout=9,leg_delay_start=4]loopback/answers/default" {
+        phones: "1002" Rings, "1003" Answers(900);
+        ends: answered("1003", 1);
+        rings: "1002" NoAnswer, NOW => exactly(1000), "1003" Joined, exactly(600) => soon(1500);
+        headers: "1003" "From-User" = "5550199";
+    }
+    pbx_follow_me_names_himself "user/me1000@DOMAIN" {
+        phones: "1002" Answers(500);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(500);
+    }
+    pbx_directory_with_a_typing_error "user/bad1000@DOMAIN,user/1003@DOMAIN" {
+        phones: "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(500);
+    }
+    pbx_forwarded_to_a_number "{ignore_early_media=true}[leg_timeout=3,leg_delay_start=0]user/1002@DOMAIN,[toll_allow='local',leg_timeout=3,leg_delay_start=0]loopback/answers/default" {
+        phones: "1002" Rings;
+        ends: Expect { winner: None, ..answered("", 1) };
+        rings: "1002" Elsewhere, NOW => soon(500);
+    }
+    pbx_forwarded_to_a_busy_number "[leg_timeout=3]loopback/is_busy/default|[leg_timeout=3]user/1003@DOMAIN" {
+        phones: "1003" Answers(400);
+        ends: answered("1003", 2);
+        rings: "1003" Joined, NOW => (400, 1200);
+    }
+    pbx_forwarded_to_a_gateway_that_is_unknown "[leg_timeout=3]sofia/gateway/5a1c0000-0000-4000-8000-000000000001/5550199,[leg_timeout=3]user/1003@DOMAIN" {
+        phones: "1003" Answers(400);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(400);
+    }
+    pbx_user_of_the_directory "{cti_stage_timeout=4}user/1008@DOMAIN|user/1003@DOMAIN" {
+        given: "call_timeout" = "1";
+        phones: "1008" Rings, "1003" Answers(300);
+        ends: answered("1003", 2);
+        rings: "1008" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+    }
+    pbx_user_of_the_directory_without_a_time "user/1008@DOMAIN,user/1003@DOMAIN" {
+        phones: "1008" Answers(600), "1003" Rings;
+        ends: answered("1008", 1);
+        rings: "1008" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    }
+    pbx_group_of_the_directory "user/all1000@DOMAIN|user/1004@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(500), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" Elsewhere, NOW => soon(500), "1003" Joined, NOW => soon(500);
+    }
+    pbx_do_not_disturb "user/off1000@DOMAIN,user/1003@DOMAIN" {
+        phones: "1003" Answers(500);
+        ends: answered("1003", 1);
+        rings: "1003" Joined, NOW => soon(500);
+    }
+    pbx_failure_handler_of_one_who_is_busy "[leg_timeout=5]user/off1000@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: ;
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: ;
+        shows: "went_on" = "true", "originate_disposition" = "USER_BUSY", "DIALSTATUS" = "BUSY";
+    }
+    pbx_failure_handler_of_one_who_is_not_registered "[leg_timeout=5]user/1009@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: ;
+        ends: failed("unreachable", "USER_NOT_REGISTERED", 1);
+        rings: ;
+        shows: "went_on" = "true", "originate_disposition" = "USER_NOT_REGISTERED";
+    }
+    pbx_failure_handler_of_one_who_is_unknown "[leg_timeout=5]user/9999@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        phones: ;
+        ends: failed("unreachable", "SUBSCRIBER_ABSENT", 1);
+        rings: ;
+        shows: "went_on" = "true", "originate_disposition" = "SUBSCRIBER_ABSENT";
     }
 }

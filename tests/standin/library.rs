@@ -48,6 +48,8 @@ functions! {
     standin_fail(c_int) -> bool;
     standin_version(Text);
     standin_add_phone(Text, Text, c_int, c_int, i64);
+    standin_phone_says(Text, i64, c_int, c_int, Text);
+    standin_phone_place(Text) -> *mut c_char;
     standin_add_loopback(Text, i64, Text);
     standin_add_group(Text, Text);
     standin_add_user_item(Text, Text, Text, Text);
@@ -250,6 +252,28 @@ impl Library {
                 after as i64,
             )
         }
+    }
+
+    /// One more reply of a phone that has a list of them; the Contacts of a redirection.
+    pub fn phone_says(&self, name: &str, at: u64, status: u16, sdp: c_int, contacts: &[String]) {
+        let (name, contacts) = (text(name), text(contacts.join("\n")));
+        // SAFETY: C strings that the library copies; it ends the process if there is no such phone.
+        unsafe {
+            (self.standin_phone_says)(
+                name.as_ptr(),
+                at as i64,
+                status.into(),
+                sdp,
+                contacts.as_ptr(),
+            )
+        }
+    }
+
+    /// Where the phone of this name is: `1003@127.0.0.1:40003`.
+    pub fn phone_place(&self, name: &str) -> String {
+        let name = text(name);
+        // SAFETY: a C string; the library ends the process if there is no such phone.
+        self.taken(unsafe { (self.standin_phone_place)(name.as_ptr()) })
     }
 
     pub fn add_loopback(&self, extension: &str, does: Result<u64, &str>) {

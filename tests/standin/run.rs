@@ -4,17 +4,21 @@
 
 use super::library::{self, Library};
 use crate::harness::module;
-use crate::scenarios::table::{DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
+use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
 
+/// The users' domain in the stand-in's directory.
+const DOMAIN: &str = "pbx.invalid";
 /// How long the caller talks once joined.
 const TALK: i64 = 50;
 
 /// The numbers of `enum behaviour` in standin.h, with status and delay.
 fn numbers(does: Behaviour) -> (i32, u16, Ms) {
     match does {
-        Behaviour::Answers(after) | Behaviour::RegistersThenAnswers(_, after) => (0, 0, after),
+        Behaviour::Answers(after)
+        | Behaviour::RegistersThenAnswers(_, after)
+        | Behaviour::MovesThenAnswers(_, after) => (0, 0, after),
         Behaviour::Rings => (1, 0, 0),
         Behaviour::Rejects(status, after) => (2, status, after),
         Behaviour::RingsThenRejects(status, after) => (3, status, after),
@@ -23,6 +27,8 @@ fn numbers(does: Behaviour) -> (i32, u16, Ms) {
         Behaviour::AnnouncesThenRejects(status, after) => (6, status, after),
         Behaviour::Dead => (7, 0, 0),
         Behaviour::Stale => (8, 0, 0),
+        Behaviour::Says(_) => (9, 0, 0),
+        Behaviour::Challenges(status, after) => (10, status, after),
     }
 }
 
@@ -43,7 +49,7 @@ pub struct Story {
 pub struct Course {
     pub seen: Seen,
     pub stories: Vec<Story>,
-    /// What the caller was sent (`180`, `183`, `200`) and when; `gone` when he hung up.
+    /// What the caller was sent (`180`, `200`, `486`) and when; `gone` when he hung up.
     pub caller: Vec<(Ms, String)>,
     pub events: Vec<Vec<(String, String)>>,
     pub log: Vec<(u8, String)>,
@@ -74,6 +80,11 @@ impl Stand {
                 .library
                 .add_user_item(user, "param", &format!("dial-var-{name}"), value);
         }
+        for (user, dial_string) in DIAL_STRINGS {
+            let library = &stand.library;
+            library.add_user_item(user, "user", "id", user);
+            library.add_user_item(user, "param", "dial-string", dial_string);
+        }
         let (user, takes) = SLOW;
         let takes = takes.to_string();
         stand.library.add_user_item(user, "takes", "ms", &takes);
@@ -94,6 +105,25 @@ impl Stand {
     pub fn register(&self, phones: &[Phone]) {
         for phone in phones {
             self.register_one(phone);
+        }
+        for phone in phones {
+            self.replies_of(phone);
+        }
+    }
+
+    /// A redirection may lead to any phone of the scenario, so all of them are there already.
+    fn replies_of(&self, phone: &Phone) {
+        let Behaviour::Says(replies) = phone.does else {
+            return;
+        };
+        for reply in replies {
+            let contacts = reply.contacts(
+                |text| text.replace("DOMAIN", DOMAIN),
+                |name| self.library.phone_place(name),
+            );
+            let (at, status) = (reply.at, reply.status);
+            self.library
+                .phone_says(phone.name, at, status, reply.sdp as i32, &contacts);
         }
     }
 
@@ -117,27 +147,23 @@ impl Stand {
 
     pub fn scenario(&self, scenario: &Scenario) -> Course {
         let early = |phone: &&Phone| phone.does.registers_at().is_none();
-        scenario
-            .phones
-            .iter()
-            .filter(early)
-            .for_each(|phone| self.register_one(phone));
-        let caller = self
-            .library
-            .caller("1001", scenario.caller == Caller::IsAnswered);
+        let early: Vec<Phone> = scenario.phones.iter().filter(early).copied().collect();
+        self.register(&early);
+        let caller = self.library.caller("1001", scenario.caller.is_answered());
         for (name, value) in scenario.variables {
             self.library.set_variable(caller, name, *value);
         }
         self.library.begin();
         let after = match scenario.caller {
             Caller::HangsUpAfter(after) => after as i64,
-            Caller::Waits | Caller::IsAnswered => -1,
+            _ => -1,
         };
         self.library.hangs_up(caller, after, TALK);
+        let plan = scenario.plan.replace("DOMAIN", DOMAIN);
         let found = std::thread::scope(|scope| {
             scope.spawn(|| self.register_late(scenario.phones));
             self.library
-                .application(caller, "cti_bridge", Some(scenario.plan.as_bytes()))
+                .application(caller, "cti_bridge", Some(plan.as_bytes()))
         });
         let variables = self.library.finish(caller);
         let mut course = self.collect(variables);
@@ -168,9 +194,13 @@ impl Stand {
             match field(0) {
                 "R" => course.note(&record),
                 "J" => course.seen.joined = Some(field(1).to_owned()),
-                "C" => course
-                    .caller
-                    .push((field(3).parse().unwrap_or(0), field(2).to_owned())),
+                "C" => {
+                    course.seen.hears.extend(field(2).parse::<u16>());
+                    course.seen.reason = field(4).to_owned();
+                    course
+                        .caller
+                        .push((field(3).parse().unwrap_or(0), field(2).to_owned()));
+                }
                 _ => {}
             }
         }
@@ -207,6 +237,7 @@ impl Course {
             "CallerGone" => Told::CallerGone,
             "ItsOwn" => Told::ItsOwn(status),
             "TooLate" => Told::TooLate,
+            "Incompatible" => Told::Incompatible,
             "Nothing" => Told::Nothing,
             _ => Told::Unclear,
         };

@@ -360,6 +360,15 @@ switch_status_t switch_channel_perform_ring_ready_value(switch_channel_t *channe
 
 /* ---- the end ---- */
 
+/* Whoever is tied to a channel that ends keeps its cause, and its status on the wire if it had one. */
+static void tell_partner(switch_channel_t *channel) {
+  const char *uuid = channel_get(channel, "signal_bond"), *status = channel_get(channel, "proto_specific_hangup_cause");
+  switch_core_session_t *partner = session_find(uuid ? uuid : channel_get(channel, "originate_signal_bond"));
+  if (!partner || !channel_up(partner->channel)) return;
+  channel_set(partner->channel, "last_bridge_hangup_cause", cause_name(channel->cause));
+  if (status) channel_set(partner->channel, "last_bridge_proto_specific_hangup_cause", status);
+}
+
 void channel_hangup(switch_channel_t *channel, int cause) {
   if (channel->hangup_claimed) return;
   channel->hangup_claimed = true;
@@ -367,6 +376,7 @@ void channel_hangup(switch_channel_t *channel, int cause) {
   if (!channel_up(channel)) return;
   channel->state = CS_HANGUP;
   channel->cause = cause;
+  tell_partner(channel);
   if (!channel->session->launched) session_launch(channel->session);
   channel_event(channel, EVENT_CHANNEL_HANGUP);
   big_changed();

@@ -93,6 +93,13 @@ static switch_core_session_t *leg_new(const char *driver, const char *address, s
   return session;
 }
 
+/* What the caller's own INVITE brought goes along. */
+static void callers_headers(switch_core_session_t *session, switch_core_session_t *leg) {
+  if (!session) return;
+  for (struct header *variable = session->channel->variables->headers; variable; variable = variable->next)
+    if (!strncmp(variable->name, "sip_h_", 6)) channel_set(leg->channel, variable->name, variable->value);
+}
+
 /* profile/sip:user@host:port;…, or profile/user@domain and profile/user%domain of a registration. */
 /*
  * gateway/name/user: the phone of that user, behind a gateway. The gateways auto-full and auto-domain
@@ -111,6 +118,7 @@ static int gateway(switch_core_session_t *session, const char *address, switch_c
   const char *from = !session ? NULL : full ? channel_get(session->channel, "sip_full_from") : domain ? channel_get(session->channel, "sip_from_host") : NULL;
   if (from) channel_set((*made)->channel, full ? "sip_force_full_from" : "sip_invite_domain", from);
   (*made)->dialog = wire_dialog(*made, phone);
+  callers_headers(session, *made);
   return SWITCH_CAUSE_SUCCESS;
 }
 
@@ -128,6 +136,7 @@ static int sofia(switch_core_session_t *session, const char *address, switch_cal
   if (!phone) return CAUSE_USER_NOT_REGISTERED;
   *made = leg_new("sofia", address, profile);
   (*made)->dialog = wire_dialog(*made, phone);
+  callers_headers(session, *made);
   return SWITCH_CAUSE_SUCCESS;
 }
 
@@ -239,6 +248,9 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
              uint32_t overrides, switch_core_session_t **made) {
   const char *address = profile->destination_number ? profile->destination_number : "";
   if (!endpoint_find(type)) return CAUSE_CHAN_NOT_IMPLEMENTED;
+  const char *forwards = session ? channel_get(session->channel, "max_forwards") : NULL;
+  int hops = forwards ? atoi(forwards) - 1 : 70;
+  if (hops <= 0) return CAUSE_EXCHANGE_ROUTING_ERROR;
   if (session) {
     const char *name = channel_get(session->channel, "effective_caller_id_name");
     const char *number = channel_get(session->channel, "effective_caller_id_number");
@@ -254,6 +266,8 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
   if (!strcmp(type, "group")) return CAUSE_DESTINATION_OUT_OF_ORDER;
   if (!strcmp(type, "user")) return user(session, variables, address, profile, overrides, made);
   int cause = SWITCH_CAUSE_SUCCESS;
+  const char *uuid = variables ? event_get(variables, "origination_uuid") : NULL;
+  if (uuid && session_find(uuid)) return CAUSE_DESTINATION_OUT_OF_ORDER; /* two channels cannot have one name */
   if (module_endpoint(type)) cause = modules_own(module_endpoint(type), session, variables, profile, made);
   else if (!strcmp(type, "sofia")) cause = sofia(session, address, profile, made);
   else if (!strcmp(type, "loopback")) cause = loopback(address, profile, made);
@@ -261,11 +275,13 @@ int outgoing(switch_core_session_t *session, switch_event_t *variables, const ch
   else *made = leg_new("null", address, profile);
   if (cause != SWITCH_CAUSE_SUCCESS) return cause;
   if (session && !strcmp(type, "null")) channel_pre_answer(session->channel); /* as the real one does */
-  const char *uuid = variables ? event_get(variables, "origination_uuid") : NULL;
   if (uuid && session_rename(*made, uuid)) (*made)->channel->profile->uuid = pool_copy((*made)->pool, uuid);
   const char *a_leg = variables ? event_get(variables, "origination_aleg_uuid") : NULL;
   if (!session && a_leg) session = session_find(a_leg);
   if (session) join_profiles(session, *made);
+  char left[16];
+  snprintf(left, sizeof left, "%d", hops);
+  channel_set((*made)->channel, "max_forwards", left);
   channel_event((*made)->channel, EVENT_CHANNEL_OUTGOING);
   return cause;
 }

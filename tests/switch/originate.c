@@ -126,7 +126,8 @@ switch_status_t switch_ivr_originate(switch_core_session_t *session, switch_core
   if (!handle) fatal(__func__, "the stand-in originates by dial handle alone");
   dial_use(handle, __func__);
   if (flags != SOF_NOBLOCK) fatal(__func__, "the stand-in does not wait for legs (flags %u)", flags);
-  if (profile || ovars || cell) fatal(__func__, "the stand-in originates for a caller alone");
+  if (ovars && !is_true(event_get(ovars, "origination_nested_vars"))) fatal(__func__, "variables that core would not read");
+  if (profile || cell) fatal(__func__, "the stand-in originates for a caller alone");
   session_check(session, __func__);
   struct originate o = {.session = session, .caller = session->channel};
   big_lock();

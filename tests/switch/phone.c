@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_CALLER_HANGUP, STEP_KEY, STEP_LEG_ANSWER, STEP_LEG_HANGUP };
+enum step { STEP_RING, STEP_MEDIA, STEP_ANSWER, STEP_REJECT, STEP_REPLY, STEP_BYE, STEP_CALLER_HANGUP, STEP_KEY, STEP_LEG_ANSWER, STEP_LEG_HANGUP };
 struct timer {
   int64_t at;
   enum step step;
@@ -19,6 +19,7 @@ struct timer {
   switch_core_session_t *session; /* of steps that belong to no dialog */
   char key;
   int status;
+  const struct reply *reply;
   struct timer *next;
 };
 
@@ -54,6 +55,36 @@ void standin_add_phone(const char *name, const char *user, int does, int status,
   big_unlock();
 }
 
+static struct phone *phone_named(const char *name) {
+  struct phone *phone = phones;
+  while (phone && strcmp(phone->name, name)) phone = phone->next;
+  return phone;
+}
+
+/* What it says so long after an INVITE, and then; in the order of the calls. */
+void standin_phone_says(const char *name, int64_t at, int status, int sdp, const char *contacts) {
+  struct reply *reply = calloc(1, sizeof *reply);
+  *reply = (struct reply){.at = at, .status = status, .sdp = (enum sdp)sdp, .contacts = strdup(contacts)};
+  big_lock();
+  struct phone *phone = phone_named(name);
+  if (!phone) fatal(__func__, "there is no phone %s", name);
+  struct reply **place = &phone->replies;
+  while (*place) place = &(*place)->next;
+  *place = reply;
+  big_unlock();
+}
+
+/* Where it is, as a URI without its scheme. */
+char *standin_phone_place(const char *name) {
+  struct text place = {0};
+  big_lock();
+  struct phone *phone = phone_named(name);
+  if (!phone) fatal(__func__, "there is no phone %s", name);
+  text_format(&place, "%s@127.0.0.1:%d", phone->user, phone->port);
+  big_unlock();
+  return place.data;
+}
+
 struct phone *phone_of(const char *user, int index) {
   for (struct phone *phone = phones; phone; phone = phone->next)
     if (!strcasecmp(phone->user, user) && index-- == 0) return phone;
@@ -83,6 +114,17 @@ static int status_cause(int status) {
   return CAUSE_NORMAL_UNSPECIFIED;
 }
 
+/* The other way round, for a caller who is refused. */
+static int cause_status(int cause) {
+  static const int map[][2] = {{1, 404}, {2, 404}, {3, 404}, {17, 486}, {18, 408}, {19, 480}, {20, 480}, {21, 603}, {22, 410},
+                               {23, 410}, {25, 483}, {27, 502}, {28, 484}, {29, 501}, {34, 503}, {38, 503}, {41, 503}, {42, 503},
+                               {44, 503}, {52, 403}, {54, 403}, {57, 403}, {58, 503}, {65, 488}, {69, 501}, {79, 501}, {88, 488},
+                               {102, 504}, {487, 487}, {607, 607}, {808, 484}, {810, 484}, {811, 502}, {812, 484}};
+  for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+    if (map[i][0] == cause) return map[i][1];
+  return 480;
+}
+
 static void fail_leg(switch_core_session_t *session, int status) {
   char text[32];
   snprintf(text, sizeof text, "sip:%d", status);
@@ -95,11 +137,56 @@ static void fail_leg(switch_core_session_t *session, int status) {
   channel_hangup(session->channel, status_cause(status));
 }
 
+/* Contact number `nth`, "<sip:user@host;parameters>;q=1", as the variables that mod_sofia makes of it. */
+static void redirect_variables(switch_channel_t *channel, const char *contact, int nth) {
+  char name[64], *uri = strdup(contact), *scheme = strstr(uri, "sip:"), *user = scheme ? scheme + 4 : uri;
+  user[strcspn(user, ">")] = 0;
+  char *parameters = strchr(user, ';'), *host = strchr(user, '@');
+  if (parameters) *parameters++ = 0;
+  if (host) *host++ = 0, host[strcspn(host, ":")] = 0;
+  const char *const parts[][2] = {{"", contact}, {"user_", user}, {"host_", host}, {"params_", parameters}};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    snprintf(name, sizeof name, "sip_redirect_contact_%s%d", parts[i][0], nth);
+    channel_set(channel, name, parts[i][1]);
+  }
+  if (!nth) channel_set(channel, "sip_redirected_to", contact);
+  free(uri);
+}
+
+/* A redirection takes the caller along, unless it is to be fatal; then it is the leg's business alone. */
+static void redirect_leg(switch_core_session_t *session, const struct reply *reply) {
+  switch_channel_t *channel = session->channel;
+  channel_set(channel, "sip_local_network_addr", "127.0.0.1");
+  bool fatal_one = is_true(channel_get(channel, "outbound_redirect_fatal"));
+  switch_core_session_t *caller = session_find(channel_get(channel, "originator"));
+  char *copy = strdup(reply->contacts), *rest = copy, *contact;
+  for (int nth = 0; (contact = strsep(&rest, "\n"));) {
+    if (!*contact) continue;
+    redirect_variables(channel, contact, nth);
+    if (!fatal_one && caller) redirect_variables(caller->channel, contact, nth);
+    nth++;
+  }
+  free(copy);
+  const char *to = channel_get(channel, "sip_redirect_contact_user_0");
+  if (fatal_one) {
+    char status[16];
+    snprintf(status, sizeof status, "sip:%d", reply->status);
+    channel_set(channel, "proto_specific_hangup_cause", status);
+    channel_hangup(channel, CAUSE_REQUESTED_CHAN_UNAVAIL);
+  } else if (to && caller) {
+    channel_transfer(caller->channel, to);
+    channel_hangup(channel, CAUSE_REDIRECTION_TO_NEW_DESTINATION);
+  } else {
+    fail_leg(session, reply->status);
+  }
+}
+
 static void act_on_session(struct timer *timer) {
   switch_channel_t *channel = timer->session->channel;
   switch (timer->step) {
     case STEP_CALLER_HANGUP:
       caller_told(timer->session, "gone");
+      channel->left = true;
       /* A CANCEL is three signals: it came, the call's state, its end. */
       channel->unheard = channel->flags[CF_ANSWERED] ? 1 : 3;
       channel->unheard_cause = channel->flags[CF_ANSWERED] ? SWITCH_CAUSE_NORMAL_CLEARING : CAUSE_ORIGINATOR_CANCEL;
@@ -130,6 +217,24 @@ static void early_for_proxy(switch_channel_t *channel) {
   if (caller) channel_pre_answer(caller->channel);
 }
 
+/* Provisional replies without SDP are ringing if they say so (180), else nothing; with SDP they are early media. */
+static void provisional(struct dialog *dialog, const struct reply *reply) {
+  switch_channel_t *channel = dialog->session->channel;
+  if (reply->status > 100) dialog->ringing = now_ms() - began_ms();
+  if (reply->status == 180) channel_ringing(channel);
+  if (reply->sdp == NO_SDP) return;
+  channel_early(channel);
+  early_for_proxy(channel);
+}
+
+/* An answer needs media, in it or before it. */
+static bool usable(const struct phone *phone, const struct reply *answer) {
+  if (answer->sdp != NO_SDP) return answer->sdp == GOOD_SDP;
+  for (const struct reply *reply = phone->replies; reply != answer; reply = reply->next)
+    if (reply->sdp == GOOD_SDP) return true;
+  return false;
+}
+
 static void act(struct timer *timer) {
   struct dialog *dialog = timer->dialog;
   if (timer->session) {
@@ -137,6 +242,12 @@ static void act(struct timer *timer) {
     return;
   }
   switch_core_session_t *session = dialog->session;
+  if (timer->step == STEP_BYE && dialog->confirmed && session && !dialog->over) {
+    session->core_locks++;
+    channel_hangup(session->channel, SWITCH_CAUSE_NORMAL_CLEARING);
+    session->core_locks--;
+    return;
+  }
   if (dialog->over || dialog->confirmed || !session) return;
   int64_t now = now_ms() - began_ms();
   session->core_locks++; /* the module's hooks are called meanwhile, and the leg may end */
@@ -156,6 +267,22 @@ static void act(struct timer *timer) {
       dialog->answered = dialog->to = now;
       dialog->confirmed = true;
       dialog->status = 200;
+      if (timer->reply && !usable(dialog->phone, timer->reply)) {
+        /* An answer all the same on the wire, and the end of the leg: of the switch's for a wrong SDP, of the SIP stack's for none. */
+        dialog->over = true;
+        dialog->told = "Incompatible";
+        if (timer->reply->sdp == NO_SDP) fail_leg(session, 500);
+        else channel_hangup(session->channel, CAUSE_INCOMPATIBLE_DESTINATION);
+        break;
+      }
+      if (timer->reply && timer->reply->next && !timer->reply->next->status && timer->reply->next->at == timer->reply->at) {
+        /* Its BYE comes with it: the leg ends before its answer has come to anything. */
+        dialog->over = true;
+        dialog->told = "Joined";
+        channel_set(session->channel, "proto_specific_hangup_cause", "sip:200");
+        channel_hangup(session->channel, SWITCH_CAUSE_NORMAL_CLEARING);
+        break;
+      }
       channel_answered(session->channel);
       answer_for_proxy(session->channel);
       break;
@@ -168,7 +295,21 @@ static void act(struct timer *timer) {
         dialog->status = timer->status;
       }
       dialog->to = now;
-      fail_leg(session, timer->status);
+      /* Without credentials for a challenge the leg ends of the switch's own accord. */
+      if (dialog->phone->does == CHALLENGES) channel_hangup(session->channel, CAUSE_MANDATORY_IE_MISSING);
+      else fail_leg(session, timer->status);
+      break;
+    case STEP_REPLY:
+      if (timer->reply->status < 200) {
+        provisional(dialog, timer->reply);
+        break;
+      }
+      dialog->over = true;
+      dialog->told = "ItsOwn";
+      dialog->status = timer->reply->status;
+      dialog->to = now;
+      if (dialog->status >= 300 && dialog->status < 400) redirect_leg(session, timer->reply);
+      else fail_leg(session, dialog->status);
       break;
     default:
       break;
@@ -223,6 +364,8 @@ static void headers_of(struct dialog *dialog, switch_channel_t *channel) {
   const char *full = channel_get(channel, "sip_force_full_from"), *host = channel_get(channel, "sip_invite_domain");
   if (full) event_add(dialog->headers, "From", full);
   if (host) event_add(dialog->headers, "From-Host", host);
+  const char *forwards = channel_get(channel, "max_forwards");
+  if (forwards) event_add(dialog->headers, "Max-Forwards", forwards);
   for (struct header *variable = channel->variables->headers; variable; variable = variable->next)
     if (!strncasecmp(variable->name, "sip_h_", 6)) event_add(dialog->headers, variable->name + 6, variable->value);
 }
@@ -278,7 +421,30 @@ void wire_invite(switch_core_session_t *session, struct phone *phone) {
       final->dialog = dialog;
       final->status = 503;
       break;
+    case SAYS:
+      for (const struct reply *reply = phone->replies; reply; reply = reply->next) {
+        struct timer *timer = later(reply->at + wire_ms, reply->status == 200 ? STEP_ANSWER : reply->status ? STEP_REPLY : STEP_BYE);
+        timer->dialog = dialog;
+        timer->reply = reply;
+      }
+      break;
+    case CHALLENGES:
+      /* Whoever has credentials calls again within the same leg. */
+      if (channel_get(session->channel, "sip_auth_username")) {
+        later(wire_ms, STEP_RING)->dialog = dialog;
+        later(phone->after + wire_ms, STEP_ANSWER)->dialog = dialog;
+        break;
+      }
+      final = later(wire_ms, STEP_REJECT);
+      final->dialog = dialog;
+      final->status = phone->status;
+      break;
   }
+}
+
+static void reason_of(int cause, char *reason, size_t size) {
+  if (cause == CAUSE_LOSE_RACE || cause == CAUSE_PICKED_OFF) snprintf(reason, size, "SIP;cause=200;text=\"Call completed elsewhere\"");
+  else snprintf(reason, size, "%s;cause=%d;text=\"%s\"", cause < 128 ? "Q.850" : "SIP", cause, cause_name(cause));
 }
 
 /* What the switch sends when a leg hangs up: nothing, BYE or CANCEL with its Reason. */
@@ -290,10 +456,7 @@ void wire_hangup(switch_core_session_t *session) {
   int cause = session->channel->cause;
   dialog->over = true;
   if (!dialog->headers) return; /* hung up before its INVITE went out */
-  if (cause == CAUSE_LOSE_RACE || cause == CAUSE_PICKED_OFF)
-    snprintf(dialog->reason, sizeof dialog->reason, "SIP;cause=200;text=\"Call completed elsewhere\"");
-  else
-    snprintf(dialog->reason, sizeof dialog->reason, "%s;cause=%d;text=\"%s\"", cause < 128 ? "Q.850" : "SIP", cause, cause_name(cause));
+  reason_of(cause, dialog->reason, sizeof dialog->reason);
   if (dialog->confirmed) {
     /* An acknowledged answer is a call for the phone, unless its BYE says otherwise. */
     dialog->told = cause == CAUSE_LOSE_RACE ? "TooLate" : "Joined";
@@ -333,6 +496,24 @@ struct dialog *wire_dialog(switch_core_session_t *session, struct phone *phone) 
 
 void caller_told(switch_core_session_t *session, const char *what) {
   text_format(&caller_diary, "C\x1f%s\x1f%s\x1f%lld\x1e", session->uuid, what, (long long)(now_ms() - began_ms()));
+}
+
+/* The final reply to a caller who was not answered: of his channel's cause, unless the last leg had a status of its own. */
+void caller_refused(switch_core_session_t *session) {
+  switch_channel_t *channel = session->channel;
+  if (channel->direction != SWITCH_CALL_DIRECTION_INBOUND || channel->flags[CF_ANSWERED]) return;
+  char status[16], reason[96] = "";
+  const char *of_leg = channel_get(channel, "last_bridge_proto_specific_hangup_cause");
+  const char *ignored = channel_get(channel, "sip_ignore_remote_cause");
+  if (channel->left) { /* his CANCEL was replied to when it came */
+    snprintf(status, sizeof status, "487");
+  } else {
+    snprintf(status, sizeof status, "%d", cause_status(channel->cause));
+    if (of_leg && !strncmp(of_leg, "sip:", 4) && !is_true(ignored)) snprintf(status, sizeof status, "%s", of_leg + 4);
+    if (atoi(status) < 300) snprintf(status, sizeof status, "500"); /* the SIP stack answers nobody without media */
+    reason_of(channel->cause, reason, sizeof reason);
+  }
+  text_format(&caller_diary, "C\x1f%s\x1f%s\x1f%lld\x1f%s\x1e", session->uuid, status, (long long)(now_ms() - began_ms()), reason);
 }
 
 static struct timer *for_session(switch_core_session_t *session, int64_t after, enum step step) {
@@ -394,6 +575,11 @@ void standin_forget(void) {
   diary_end = &diary;
   for (struct phone *phone = phones, *next; phone; phone = next) {
     next = phone->next;
+    for (struct reply *reply = phone->replies, *after; reply; reply = after) {
+      after = reply->next;
+      free(reply->contacts);
+      free(reply);
+    }
     free(phone);
   }
   phones = NULL;

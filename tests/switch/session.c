@@ -203,6 +203,7 @@ static void run_state(switch_core_session_t *session, int state) {
       channel_set(channel, "hangup_cause", cause_name(channel->cause));
       channel_set(channel, "hangup_cause_q850", number);
       wire_hangup(session);
+      if (session->is_caller) caller_refused(session);
       run_handlers(session, HANGUP);
       channel->state = CS_REPORTING;
       break;
@@ -467,11 +468,13 @@ switch_status_t switch_ivr_read(switch_core_session_t *session, uint32_t least, 
 switch_status_t switch_core_session_execute_application_get_flags(switch_core_session_t *session, const char *application,
                                                                   const char *data, int32_t *flags) {
   may_wait(__func__);
-  (void)data, (void)flags;
+  (void)flags;
   session_check(session, __func__);
   need(application, __func__, "the application's name");
   big_lock();
   channel_set(session->channel, "current_application", application);
+  if (!strcmp(application, "sleep") && data)
+    for (int64_t until = now_ms() + atoi(data), left; channel_up(session->channel) && (left = until - now_ms()) > 0;) big_wait((int)left);
   big_unlock();
   return strstr(application, "missing") ? SWITCH_STATUS_FALSE : SWITCH_STATUS_SUCCESS;
 }

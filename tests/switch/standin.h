@@ -35,11 +35,15 @@ enum {
   CAUSE_NO_ANSWER = 19,
   CAUSE_SUBSCRIBER_ABSENT = 20,
   CAUSE_CALL_REJECTED = 21,
+  CAUSE_REDIRECTION_TO_NEW_DESTINATION = 23,
+  CAUSE_EXCHANGE_ROUTING_ERROR = 25,
   CAUSE_DESTINATION_OUT_OF_ORDER = 27,
   CAUSE_NORMAL_UNSPECIFIED = 31,
   CAUSE_NORMAL_TEMPORARY_FAILURE = 41,
+  CAUSE_REQUESTED_CHAN_UNAVAIL = 44,
   CAUSE_CHAN_NOT_IMPLEMENTED = 66,
   CAUSE_INCOMPATIBLE_DESTINATION = 88,
+  CAUSE_MANDATORY_IE_MISSING = 96,
   CAUSE_RECOVERY_ON_TIMER_EXPIRE = 102,
   CAUSE_ORIGINATOR_CANCEL = 487,
   CAUSE_LOSE_RACE = 702,
@@ -179,6 +183,7 @@ struct switch_channel {
   int state, running_state;
   int cause;
   bool hangup_claimed;
+  bool left; /* this side hangs up by itself */
   int unheard, unheard_cause; /* signals of a hangup that the session's own thread has not taken in yet */
   uint32_t flags[FLAGS];
   switch_caller_profile_t *profile;
@@ -263,13 +268,23 @@ bool needs_expansion(const char *in);
 /* ---- the directory and the phones (directory.c, phone.c) ------------------ */
 
 enum behaviour { ANSWERS, RINGS, REJECTS, RINGS_THEN_REJECTS, ANNOUNCES, ANNOUNCES_THEN_ANSWERS, ANNOUNCES_THEN_REJECTS,
-                 DEAD, STALE };
+                 DEAD, STALE, SAYS, CHALLENGES };
+/* One of the replies that a phone which SAYS has; Contacts of a redirection, one a line. */
+enum sdp { NO_SDP, GOOD_SDP, UNUSABLE_SDP };
+struct reply {
+  int64_t at;
+  int status; /* 0: it hangs up what it has answered */
+  enum sdp sdp;
+  char *contacts;
+  struct reply *next;
+};
 struct phone {
   char name[64], user[64], contact[200];
   int port;
   enum behaviour does;
   int status;
   int64_t after;
+  struct reply *replies;
   struct phone *next;
 };
 struct dialog {
@@ -294,6 +309,7 @@ void wire_hang_up_caller(switch_core_session_t *session, int64_t after);
 void wire_answer_leg(switch_core_session_t *session, int64_t after);
 void wire_hang_up_leg(switch_core_session_t *session, int cause);
 void caller_told(switch_core_session_t *session, const char *what);
+void caller_refused(switch_core_session_t *session);
 const char *directory_domain(void);
 const char *directory_dial_string(const char *user);
 bool directory_has_user(const char *user, const char *domain);
@@ -327,6 +343,8 @@ bool standin_fail(int nth);
 void standin_version(const char *full);
 const char *standin_unload(bool force);
 void standin_add_phone(const char *name, const char *user, int does, int status, int64_t after);
+void standin_phone_says(const char *name, int64_t at, int status, int sdp, const char *contacts);
+char *standin_phone_place(const char *name);
 void standin_add_loopback(const char *extension, int64_t after, const char *cause);
 void standin_add_group(const char *name, const char *users);
 void standin_add_user_item(const char *user, const char *kind, const char *name, const char *value);

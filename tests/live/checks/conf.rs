@@ -29,6 +29,7 @@ const ANSWERED: Expect = Expect {
     rings: &[],
     variables: &[],
     headers: &[],
+    hears: &[],
     or: &[],
 };
 
@@ -103,6 +104,7 @@ const DEADLINES: Scenario = Scenario {
             ring("1002", (0, 400), (6000, 6250), NoAnswer),
             ring("1003", (6000, 6400), (10_000, 10_250), NoAnswer),
         ],
+        hears: &[180, 200],
         ..ANSWERED
     },
     ..TOGETHER

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Waits until the switch knows so many contacts of this user: it writes a registration down a
 /// moment after it has confirmed it.
-fn await_contacts(rig: &Rig, user: &str, known: impl Fn(usize) -> bool) -> Result<(), String> {
+pub fn await_contacts(rig: &Rig, user: &str, known: impl Fn(usize) -> bool) -> Result<(), String> {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
         let contacts = api(rig, &format!("sofia_contact phones/{user}@{DOMAIN}"))?;
@@ -27,7 +27,7 @@ fn await_contacts(rig: &Rig, user: &str, known: impl Fn(usize) -> bool) -> Resul
 }
 
 /// All that this user has registered is forgotten.
-fn forget(rig: &Rig, user: &str) -> Result<(), String> {
+pub fn forget(rig: &Rig, user: &str) -> Result<(), String> {
     let flush = format!("sofia profile phones flush_inbound_reg {user}@{DOMAIN}");
     api(rig, &flush)?;
     await_contacts(rig, user, |count| count == 0)
@@ -356,10 +356,11 @@ pub fn registers_often(rig: &Rig, slot: usize) -> Result<Verdict, String> {
     forget(rig, SLOW_USER)?;
     let most = most?;
     let mut wrong = Vec::new();
-    if most != 1 {
-        wrong.push(format!("{most} look-ups at once"));
+    // A thread that has looked something up waits 200 ms for more: beside the one at work there may be such a one.
+    if !(1..=2).contains(&most) {
+        wrong.push(format!("{most} look-ups at once, expected 1 or 2"));
     }
-    verdict(wrong, format!("{most} look-up at once"))
+    verdict(wrong, format!("{most} look-ups at once"))
 }
 
 /// S6: a name in Latin-1 and one in GBK, in an exported variable and as the caller's name.

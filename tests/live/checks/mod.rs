@@ -8,8 +8,10 @@ mod host;
 mod hostile;
 mod lifetime;
 mod operator;
+mod redirects;
 mod ringing;
 mod stock;
+mod troubles;
 mod truth;
 
 use super::run::Rig;
@@ -121,6 +123,36 @@ pub const CHECKS: &[Check] = &[
         run: truth::sip_code,
     },
     Check {
+        name: "redirects_have_the_users_rights",
+        when: When::SlotZero,
+        run: redirects::rights,
+    },
+    Check {
+        name: "redirects_tell_the_whole_way",
+        when: When::SlotZero,
+        run: redirects::told,
+    },
+    Check {
+        name: "redirects_that_lead_back_end",
+        when: When::SlotZero,
+        run: redirects::loops,
+    },
+    Check {
+        name: "redirects_are_data",
+        when: When::SlotZero,
+        run: redirects::hostile,
+    },
+    Check {
+        name: "redirects_begin_no_header",
+        when: When::SlotZero,
+        run: redirects::begins_no_header,
+    },
+    Check {
+        name: "redirects_of_an_added_phone",
+        when: When::SlotZero,
+        run: redirects::added,
+    },
+    Check {
         name: "hostile_contact_runs_nothing",
         when: When::Alone,
         run: hostile::runs_nothing,
@@ -179,6 +211,11 @@ pub const CHECKS: &[Check] = &[
         name: "a_gateway_beside_the_caller_has_its_from",
         when: When::Alone,
         run: gateways::beside,
+    },
+    Check {
+        name: "troubles_are_told_as_the_page_says",
+        when: When::Alone,
+        run: troubles::are_told_as_the_page_says,
     },
     Check {
         name: "deadlines_are_exact",

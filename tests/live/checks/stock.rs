@@ -61,10 +61,10 @@ struct Story {
     variables: Vec<(&'static str, Option<String>)>,
 }
 
-const VARIABLES: [&str; 5] = [
+/// Not `last_bridge_hangup_cause`, which with `bridge` is the leg's that ended last.
+const VARIABLES: [&str; 4] = [
     "hangup_cause",
     "originate_disposition",
-    "last_bridge_hangup_cause",
     "dialed_extension",
     "called_party_callgroup",
 ];

@@ -101,7 +101,7 @@ const WAYS: &[Way] = &[
 const GOES_ON: [&str; 2] = ["NO_ANSWER", "NO_USER_RESPONSE"];
 
 /// So many calls at once, each with users of its own.
-const USERS: [[&str; 2]; 3] = [["1002", "1003"], ["1004", "1005"], ["1006", "1007"]];
+const USERS: [[&str; 2]; 3] = [["1002", "1003"], ["1004", "1005"], ["1006", "1008"]];
 
 pub fn causes(rig: &Rig, slot: usize, between: &str) -> Result<Verdict, String> {
     rig.phones.keep_messages();
@@ -148,7 +148,7 @@ fn fails(
 ) -> Result<Vec<String>, String> {
     let nobody = "1009";
     let target = |at: usize| match ways[at].does {
-        Some(_) => format!("[leg_timeout=350ms]user/{}", users[at]),
+        Some(_) => format!("[leg_timeout=500ms]user/{}", users[at]),
         None => format!("user/{nobody}"),
     };
     let plan = format!("{}{between}{}", target(0), target(1));

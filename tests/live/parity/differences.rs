@@ -129,7 +129,16 @@ pub const DIFFERENCES: &[Intended] = &[
             let hops = |value: Option<&str>| value.and_then(|value| value.parse::<u32>().ok());
             let (core, ours) = found.both();
             found.what == "variable max_forwards" && (behind || hops(ours) < hops(core))
-                || found.what == "INVITE Max-Forwards" && hops(ours) < hops(core)
+                || found.what.ends_with(" Max-Forwards") && hops(ours) < hops(core)
+        },
+    },
+    Intended {
+        name: "a phone that has moved (3xx)",
+        reason: "it is its leg's business alone, so every leg tells sofia not to transfer the caller",
+        always: true,
+        covers: |found| {
+            found.what == "variable outbound_redirect_fatal"
+                && found.ours.as_deref() == Some("true")
         },
     },
     Intended {
@@ -331,6 +340,8 @@ fn nested(found: &Difference) -> bool {
         }
         // Names that the nested originate put on the caller before the leg took a copy.
         "profile Other-Leg-Callee-ID-Name" | "profile Other-Leg-Callee-ID-Number" => true,
+        // The nested originate puts the directory's variables on the leg once it has succeeded.
+        "variable user_context" => core.is_none(),
         // The outer originate writes the plan's variables once more over what the endpoint made of them.
         "variable sip_from_uri" | "variable sip_to_uri" => core.is_some() && ours.is_some(),
         // Of a caller who was joined to nobody.
@@ -380,6 +391,9 @@ fn of_parts(found: &Difference) -> bool {
         | "variable origination_aleg_uuid"
         | "variable signal_bond"
         | "variable sip_hangup_phrase" => core.is_none(),
+        "INVITE Max-Forwards" | "ACK Max-Forwards" | "CANCEL Max-Forwards" | "BYE Max-Forwards" => {
+            (core, ours) == (Some("70"), Some("69"))
+        }
         what => what.starts_with("profile Other-Leg-") && core.is_none(),
     }
 }

@@ -1,8 +1,9 @@
 //! Parity: the same call by `bridge` and by `cti_bridge` on one FreeSWITCH, side by side.
 //! Wire, variables and events of every channel are compared; what differs must be on the table of differences.
-//! `table.rs` has the calls, `differences.rs` the table, `story.rs` what is compared.
+//! `table.rs` has the calls, `generate.rs` draws dial strings, `differences.rs` the table, `story.rs` what is compared.
 
 pub mod differences;
+pub mod generate;
 pub mod story;
 pub mod table;
 

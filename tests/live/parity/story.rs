@@ -40,7 +40,6 @@ const HEADERS: &[&str] = &[
     "Via",
     "Call-ID",
     "CSeq",
-    "Max-Forwards",
     "Content-Length",
     "Contact",
     "Date",

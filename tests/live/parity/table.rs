@@ -569,14 +569,17 @@ pairs! {
     // Transfers and redirections while it rings
 
     redirect_one_leg "user/1002" {
+        given: "cti_redirect" = "core";
         phones: "1002" Rejects(302, 200);
         sees: "1002: sends 302 to INVITE", "caller: variable reached=elsewhere";
     }
     redirect_beside "user/1002,user/1003" {
+        given: "cti_redirect" = "core";
         phones: "1002" Rejects(302, 200), "1003" Rings;
         sees: "1003: gets CANCEL", "caller: variable reached=elsewhere";
     }
     redirect_of_a_stage "user/1002|user/1003" {
+        given: "cti_redirect" = "core";
         phones: "1002" Rejects(302, 200), "1003" Answers(100);
         sees: "caller: variable reached=elsewhere";
     }
@@ -660,6 +663,58 @@ pairs! {
         phones: "1002" Rings, "1003" Rings, "1005" Answers(0);
         typed: 300 "originate {origination_uuid=FRESH_UUID}user/1005 &park", 600 "uuid_bridge CALLER FRESH_UUID";
         sees: "1002: gets CANCEL", "1003: gets CANCEL", "1005: gets ACK";
+    }
+
+    // What FusionPBX writes
+
+    pbx_simultaneous "{ignore_early_media=true}[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=5,leg_delay_start=0]user/1002@DOMAIN,[domain_name=DOMAIN,sip_invite_domain=DOMAIN,call_direction=local,leg_timeout=5,leg_delay_start=1]user/1003@DOMAIN" {
+        given: "effective_caller_id_name" = "sales Front Desk", "effective_caller_id_number" = "5550199";
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: INVITE From=\"sales Front Desk\" <sip:5550199@cti.test>", "1002: gets CANCEL", "1003: gets ACK";
+    }
+    pbx_sequence "{ignore_early_media=true}[sip_invite_domain=DOMAIN,leg_timeout=1,leg_delay_start=0]user/1002@DOMAIN|[sip_invite_domain=DOMAIN,leg_timeout=5,leg_delay_start=0]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: gets CANCEL", "1003: INVITE From=\"1001\" <sip:1001@cti.test>", "1003: gets ACK";
+        differs: "a leg's time is over";
+    }
+    pbx_rollover "[leg_timeout=5]user/1002@DOMAIN|[leg_timeout=5]user/off1000@DOMAIN|[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(300);
+        sees: "1002: sends 486 to INVITE", "1003: gets ACK";
+    }
+    pbx_enterprise "[sip_invite_domain=DOMAIN,leg_timeout=5]user/1002@DOMAIN:_:[sip_invite_domain=DOMAIN,leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: gets CANCEL", "1003: INVITE From=\"1001\" <sip:1001@cti.test>", "1003: gets ACK";
+        differs: "parts (`:_:`) know the caller";
+    }
+    pbx_confirmed_by_an_application "{ignore_early_media=true}[group_confirm_key=exec,group_confirm_file=sleep 300,leg_timeout=5]sofia/gateway/carrier/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets ACK", "1003: CANCEL Reason=SIP;cause=200;text=\"Call completed elsewhere\"", "caller: gets 200 to INVITE";
+    }
+    pbx_confirmed_by_a_key "{ignore_early_media=true}[group_confirm_key=1,group_confirm_file='silence_stream://5000',leg_timeout=5]sofia/gateway/carrier/1002,[leg_timeout=5]user/1003@DOMAIN" {
+        phones: "1002" Answers(200), "1003" Rings;
+        typed: 700 "uuid_recv_dtmf LEG(1002) 1";
+        sees: "1002: gets ACK", "1003: gets CANCEL", "caller: gets 200 to INVITE";
+    }
+    pbx_forwarded_to_a_carrier "[leg_timeout=5,origination_caller_id_number=5550199]sofia/gateway/carrier/1003" {
+        phones: "1003" AnnouncesThenAnswers(500);
+        sees: "1003: gets ACK", "caller: gets 183 to INVITE", "caller: gets 200 to INVITE";
+    }
+    pbx_user_of_the_directory "user/1008@DOMAIN" {
+        given: "call_timeout" = "9";
+        phones: "1008" Answers(300);
+        sees: "1008: INVITE From=\"1001\" <sip:1001@cti.test>", "1008: gets ACK";
+    }
+    pbx_group_of_the_directory "user/all1000@DOMAIN" {
+        phones: "1002" Rings, "1003" Answers(300);
+        sees: "1002: gets CANCEL", "1003: gets ACK";
+    }
+    pbx_do_not_disturb "user/off1000@DOMAIN,user/1003@DOMAIN" {
+        phones: "1003" Answers(300);
+        sees: "1003: gets ACK";
+    }
+    pbx_failure_handler "[leg_timeout=5]user/off1000@DOMAIN" {
+        given: "continue_on_fail" = "true", "hangup_after_bridge" = "true";
+        sees: "caller: variable originate_disposition=USER_BUSY", "caller: variable went_on=true";
     }
 
     // Confirmation by a key
@@ -775,6 +830,56 @@ pairs! {
         given: "continue_on_fail" = "true";
         sees: "caller: variable went_on=true";
         differs: "parts (`:_:`) know the caller";
+    }
+
+    // The language: what a name or a value means
+
+    single_reject_listed_as_an_array "{fail_on_single_reject=^^:CALL_REJECTED:USER_BUSY}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 200), "1003" Rings;
+        sees: "1003: gets CANCEL", "caller: gets 486 to INVITE";
+        differs: "`fail_on_single_reject`";
+    }
+    single_reject_but_an_array "{fail_on_single_reject=!^^:USER_BUSY:CALL_REJECTED}user/1002,user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(400);
+        sees: "1002: sends 486 to INVITE", "1003: gets ACK";
+    }
+    // The plan is expanded twice before the application reads it.
+    nested_vars_of_a_fork "{origination_nested_vars=true,sip_h_X-N=\\\\\\${caller_id_number}}user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: INVITE X-N=${caller_id_number}", "1003: INVITE X-N=${caller_id_number}";
+    }
+    nested_vars_of_the_caller "[sip_h_X-N=\\\\\\${caller_id_number}]user/1002" {
+        given: "origination_nested_vars" = "true";
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-N=${caller_id_number}";
+    }
+    no_nested_vars "{sip_h_X-N=\\\\\\${caller_id_number}}user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets ACK", "!1002: INVITE X-N";
+    }
+    local_beats_global_alone "{sip_h_X-A=global}[sip_h_X-A=local]user/1002" {
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-A=local";
+    }
+    global_beats_local_at_an_endpoint "{sip_h_X-A=global}[sip_h_X-A=local]sofia/phones/1002@PHONES" {
+        phones: "1002" Answers(200);
+        sees: "1002: INVITE X-A=global";
+    }
+    global_beats_local_in_stages "{sip_h_X-A=global}[sip_h_X-A=local]user/1002|user/1003" {
+        phones: "1002" Rejects(486, 100), "1003" Answers(200);
+        sees: "1002: INVITE X-A=global";
+    }
+    variables_not_recursed "{user_recurse_variables=false,sip_h_X-A=1,origination_caller_id_number=5550001}[sip_h_X-B=2]user/1002" {
+        phones: "1002" Answers(200);
+        sees: "1002: gets INVITE";
+    }
+    variables_not_recursed_in_a_fork "{user_recurse_variables=false,sip_h_X-A=1,origination_caller_id_number=5550001}[sip_h_X-B=2]user/1002,user/1003" {
+        phones: "1002" Answers(200), "1003" Rings;
+        sees: "1002: gets INVITE";
+    }
+    directory_variables_alone "user/1005" {
+        phones: "1005" Answers(200);
+        sees: "1005: gets INVITE";
     }
 }
 

@@ -505,3 +505,23 @@ impl Controls for [u8] {
         self.iter().copied().filter(fits).collect()
     }
 }
+
+/// A dial string with a typing error: the log names the call, and `cti explain` tells of it, too.
+pub fn unusable_dial_strings(stand: &Stand) -> Wrong {
+    let mut wrong = Vec::new();
+    let line = "user/bad1000: the directory's dial string ";
+    let explained = stand
+        .library
+        .api("cti", Some(b"explain user/bad1000"), true);
+    let note = |told: &str| told.contains(&format!("note: {line}"));
+    expect(&mut wrong, "explained", note(&explained), &explained);
+    let course = call(stand, Some(b"user/bad1000"), |_, _| {});
+    let told = |(_, text): &(u8, String)| text.contains(&format!("cti_bridge: {line}"));
+    expect(
+        &mut wrong,
+        "logged",
+        course.log.iter().any(told),
+        &course.log,
+    );
+    wrong
+}
