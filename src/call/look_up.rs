@@ -110,21 +110,25 @@ impl Hand<'_> {
             if !more {
                 self.desk.look_ups.swap_remove(nth);
             }
-            let gone = if self.stands_in {
-                self.caller.down()
-            } else {
-                self.is_gone()
-            };
-            // Nobody could be found for one who has left.
-            if gone && !self.call.look(|ring| ring.over()) {
-                self.feed(Event::CallerGone);
-            }
+            self.see_caller_gone();
             self.found(part, stage, found, more, before);
         }
         let waits = self.desk.look_ups.iter();
         let waits = waits.filter(|it| !it.found.is_empty());
         let next = waits.map(|it| it.together).min();
         self.call.wake_at(next);
+    }
+
+    /// Nobody could be found for one who has left.
+    pub fn see_caller_gone(&mut self) {
+        let gone = if self.stands_in {
+            self.caller.down()
+        } else {
+            self.is_gone()
+        };
+        if gone && !self.call.look(|ring| ring.over()) {
+            self.feed(Event::CallerGone);
+        }
     }
 
     fn found(
