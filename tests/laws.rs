@@ -102,6 +102,7 @@ const HAPPENINGS: &[&str] = &[
     "cancelled",
     "registered late",
     "found one by one",
+    "stages found out",
     "confirmed",
     "add",
     "drop",

@@ -172,8 +172,10 @@ impl Ring {
     pub(super) fn is_late(&self, part: PartId) -> bool {
         let it = &self.parts[part];
         let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= self.now);
-        let stage = due(it.stage_deadline) || due(it.progress_deadline) && self.is_silent(part);
-        let ends = it.phase == Phase::Ringing && !it.goes_on_progressively();
+        let rings = it.phase == Phase::Ringing;
+        let silent = rings && due(it.progress_deadline) && self.is_silent(part);
+        let stage = due(it.stage_deadline) || silent;
+        let ends = (rings || it.phase == Phase::Resolving) && !it.goes_on_progressively();
         due(it.over()) || ends && stage
     }
 

@@ -50,7 +50,11 @@ impl Ring {
                 legs,
                 more,
             } => self.resolved(part, stage, legs, more),
-            Event::Turns { part, more } => self.turns(part, more),
+            Event::Turns { part, more } => {
+                self.turns(part, more);
+                // No deadline is looked at before those are known who were found with it.
+                return Vec::new();
+            }
             Event::Started(leg) => self.started(leg),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
             Event::EarlyMedia(leg) => self.early_media(leg),
@@ -245,11 +249,11 @@ impl Ring {
         let it = &self.parts[part];
         let legs = || self.of_stage(part, it.stage, it.first);
         let plans = || legs().map(|leg| &self.legs[leg].plan);
-        let rings = |leg: &LegId| {
-            let it = &self.legs[*leg];
-            it.plan.dead.is_none() && it.role != Some(Role::Redirected)
-        };
+        // Whatever rings in a leg's place is one with it, unless there are several at a time.
+        let own = |leg: &LegId| self.legs[*leg].replaces.is_none();
+        let rings = |leg: &LegId| own(leg) && self.legs[*leg].plan.dead.is_none();
         let alone = legs().filter(rings).count() <= 1;
+        let alone = alone && !legs().any(|leg| self.legs[leg].is_scattered());
         let may_grow = plans().any(|leg| leg.may_register);
         let known = !it.open.contains_key(&it.stage);
         let joined = it.settings.mode == Mode::Progressive && it.stages > 1;

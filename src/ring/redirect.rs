@@ -28,8 +28,10 @@ pub(super) struct Moved {
     looking: bool,
     /// The places after those, in their order.
     rest: Vec<Place>,
-    /// Something has rung, or could not, in the leg's place.
+    /// Something has rung, or could not, in the leg's place …
     found: bool,
+    /// … and more than one at a time.
+    several: bool,
 }
 
 impl Moved {
@@ -52,6 +54,11 @@ impl Leg {
     /// It rings at nobody, and neither does anybody in its place.
     pub(super) fn is_idle(&self) -> bool {
         self.plan.idle && !self.is_looked_for()
+    }
+
+    /// Several have rung in its place at a time.
+    pub(super) fn is_scattered(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.several)
     }
 
     /// Others have rung in its place.
@@ -186,6 +193,9 @@ impl Ring {
             .iter()
             .filter(|&&leg| self.legs[leg].plan.dead.is_none());
         let several = alive.count() > 1;
+        if let Some(moved) = &mut self.legs[leg].moved {
+            moved.several |= several;
+        }
         let it = &mut self.parts[part];
         // Several ring now: their early media is nobody's.
         if several && it.settings.early_media.is_none() {

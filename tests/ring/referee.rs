@@ -231,6 +231,7 @@ impl Referee {
                 legs,
                 more,
             } => self.found(now, (*part, *stage), legs, *more),
+            Event::Turns { part, more } => self.turns(*part, *more),
             Event::Started(leg) => {
                 if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended)
                     && leg.commanded.is_some()
@@ -336,6 +337,19 @@ impl Referee {
             }
             _ => {}
         }
+    }
+
+    /// The stage that rings may be the last one no more.
+    fn turns(&mut self, part: PartId, more: usize) {
+        let it = &mut self.parts[part];
+        let before = it.limit();
+        it.stages += more;
+        let now = it.limit();
+        it.deadline = match (it.deadline, before, now) {
+            (Some(at), Some(before), Some(now)) => Some(at + now - before),
+            (_, _, now) => now.map(|limit| it.began + limit),
+        };
+        self.stretch(part);
     }
 
     fn found(&mut self, now: u64, of: (PartId, StageId), legs: &[NewLeg], more: bool) {

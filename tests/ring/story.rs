@@ -276,6 +276,10 @@ impl Table {
                 cause: Cause::REQUESTED_CHAN_UNAVAIL,
                 places: places.iter().map(|place| read_place(place)).collect(),
             },
+            ["turns", part, more] => Event::Turns {
+                part: PartId(part.parse().expect("a part")),
+                more: more.parse().expect("a number"),
+            },
             ["left", leg] => Event::Unanswered(self.leg(leg)),
             ["gone"] => Event::CallerGone,
             ["cancel", why] => Event::Cancel(cause(why)),

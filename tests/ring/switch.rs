@@ -69,6 +69,8 @@ pub struct Switch<'d> {
     /// The newest look-up of each stage.
     look_ups: BTreeMap<(PartId, StageId), u64>,
     looked_up: u64,
+    /// How many stages were found to follow others.
+    turns: u64,
     /// A stage without a limit: its phones may ring for ever, and the caller's patience does not.
     unlimited: bool,
     /// When all phones that answer do.
@@ -116,6 +118,7 @@ impl<'d> Switch<'d> {
             joined: None,
             look_ups: BTreeMap::new(),
             looked_up: 0,
+            turns: 0,
             silent_phones,
             typed: None,
             fed: 0,
@@ -235,6 +238,15 @@ impl<'d> Switch<'d> {
         }
     }
 
+    /// What is about to be told has found out that another stage follows.
+    fn has_turns(&mut self, part: PartId) {
+        self.turns += 1;
+        self.note("stages found out");
+        let turns = Event::Turns { part, more: 1 };
+        self.referee.before(self.now, &turns, &self.ring);
+        self.ring.handle(ms(self.now), turns);
+    }
+
     fn note(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }
@@ -249,6 +261,9 @@ impl<'d> Switch<'d> {
                 if let Event::Resolved { part, stage, .. } = event
                     && self.look_ups.get(&(part, stage)) == Some(&number)
                 {
+                    if self.ring.takes(part, stage) && self.turns < 2 && self.dice.one_in(6) {
+                        self.has_turns(part);
+                    }
                     self.feed(event);
                 }
             }

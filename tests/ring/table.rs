@@ -1266,6 +1266,83 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         hears nobody
         300  found b
         hears a"),
+    ("… of whoever rings in another's place, too", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        50   moved a 5000   -> follow a 5000
+        60   followed a x   -> dial x
+        100  media x        -> alert x
+        300  found nobody   -> join x"),
+    ("… unless he is still looked up beside somebody else", "a,b,c", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        50   moved a 5000   -> follow a 5000
+        60   found b more   -> dial b
+        100  media b        -> alert b
+        200  found nobody
+        300  followed a x   -> dial x"),
+    ("… or several do", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        50   moved a 5000   -> follow a 5000
+        60   followed a x,y -> dial x y
+        70   ended x BUSY
+        100  media y        -> alert y
+        300  found nobody"),
+    ("who rings in another's place has his place in the plan, too", "a,b,c|d", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a,b more -> dial a b
+        50   moved b 5000   -> follow b 5000
+        300  found c more   -> dial c
+        400  followed b x   -> dial x
+        order a b x c
+        410  ended x BUSY
+        420  ended c BUSY
+        425  ended a BUSY
+        430  found nobody   -> resolve 0.1"),
+    ("a stage that others are found to follow is not the last", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        next 60010
+        300  turns 0 1
+        300  found nobody
+        next 20010
+        20010 tick          -> hangup a NO_ANSWER
+        20020 ended a NO_ANSWER -> resolve 0.1"),
+    ("… and leaves each leg its own time", "a/timeout=30000,b", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        300  turns 0 1
+        300  found nobody
+        next 30010"),
+    ("… with the time that an operator has added", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        100  extend 500
+        300  turns 0 1
+        300  found nobody
+        next 20510"),
+    ("… though whoever is found with them has been looked up for longer", "a", "slow", "
+        0    begin          -> resolve 0.0
+        30000 turns 0 1
+        30000 found a       -> dial a
+        next 50000"),
+    ("… and no leg has the caller for itself", "a", "slow", "
+        0    begin          -> resolve 0.0
+        10   turns 0 1
+        10   found a        -> dial a
+        20   media a
+        hears a"),
+    ("progressive: found out when the next one rings, they follow that one", "a,b|c", "progressive slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        20010 tick          -> resolve 0.1
+        20020 found c       -> dial c
+        next 80020
+        20500 turns 0 1
+        20500 found b       -> dial b
+        next 40020
+        40020 tick          -> resolve 0.2"),
     ("the result and the legs are told in the plan's order", "a/dead=ABSENT,b/dead=UNREGISTERED", "slow", "
         0    begin          -> resolve 0.0
         5    found b more

@@ -23,7 +23,7 @@ pub const DIAL_VARIABLES: &[(&str, &str, &str)] = &[("1005", "sip_h_X-Desk", "wi
 pub const SLOW: (&str, Ms) = ("1000", 1000);
 /// Users with a `dial-string` of their own in the directory: his devices, and then somebody else's; what FusionPBX
 /// writes for everybody; one who takes no calls; one who follows himself; one with a typing error; one who stands
-/// for a group.
+/// for a group; one who is looked up for a second and has two turns.
 pub const DIAL_STRINGS: &[(&str, &str)] = &[
     (
         "1007",
@@ -46,6 +46,10 @@ pub const DIAL_STRINGS: &[(&str, &str)] = &[
     (
         "all1000",
         "{presence_id=${dialed_user}@${dialed_domain}}${group_call(team1000@${dialed_domain})}",
+    ),
+    (
+        "late1000",
+        "[slept=${msleep(1000)}]${sofia_contact(*/1002@${dialed_domain})}|user/1003@${dialed_domain}",
     ),
 ];
 
@@ -761,6 +765,13 @@ scenarios! {
         phones: "1000" Rings, "1002" Answers(300);
         ends: answered("1002", 2);
         rings: "1002" Joined, NOW => soon(300);
+    }
+    slow_look_up_of_two_turns "user/1004,user/late1000|user/1005" {
+        phones: "1002" Rejects(486, 200), "1003" Answers(300), "1004" Rejects(486, 100), "1005" Rings;
+        ends: answered("1003", 2);
+        rings: "1004" ItsOwn(486), NOW => soon(100), "1002" ItsOwn(486), soon(1000) => (1200, 1800),
+            "1003" Joined, (2200, 2900) => (2500, 3300);
+        shows: "cti_winner" = "user/late1000";
     }
 
     user_with_a_directory_variable "user/1002,user/1005" {
