@@ -132,6 +132,11 @@ impl Contact {
         Some(format!("{user}@{domain}"))
     }
 
+    /// Whose device has registered it, with the domain; none where the directory names it itself.
+    pub fn registered_by(&self) -> Option<(&str, &str)> {
+        Some((self.user.as_deref()?, self.owner.as_ref()?.domain.as_str()))
+    }
+
     /// A number in this user's dialplan context, dialled as the user himself would: with the
     /// variables that the directory gives him.
     pub fn through_dialplan(&self, owner: &Owner, number: &str, dead: Option<Cause>) -> Contact {

@@ -13,6 +13,7 @@ use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
 use crate::switch::session::cause_name;
 use crate::tell::event::Announcement;
+use std::collections::HashSet;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -201,12 +202,13 @@ impl Hand<'_> {
         }
     }
 
-    /// An operator's further target, or a device that has registered late.
+    /// An operator's further target, or a device that has registered late: then with all that are
+    /// `registered` of that target.
     pub fn add(
         &mut self,
         at: (PartId, StageId),
         mut found: Found,
-        again: bool,
+        registered: Option<&HashSet<String>>,
         tell: impl FnOnce(usize) -> Option<Announcement>,
     ) -> Result<usize, NotAdded> {
         let call = self.call;
@@ -215,14 +217,14 @@ impl Hand<'_> {
             tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {line}");
         }
         let legs = call.legs_to(found.contacts, at.0, self.caller.channel());
-        let event = call.state.lock().added(at, legs, limit, again)?;
+        let event = call.state.lock().added(at, legs, limit, registered)?;
         let Event::Added { legs, .. } = &event else {
             return Err(NotAdded::Over);
         };
         let added = legs.iter().filter(|leg| leg.dead.is_none()).count();
         self.lend_for_company();
         // Its other devices may be on their way, as those of the plan's own targets.
-        if again && call.late_join[at.0] {
+        if registered.is_none() && call.late_join[at.0] {
             call.watch(at, found.users);
         }
         self.feed_told(event, tell(added));
@@ -299,7 +301,7 @@ impl Call {
         let said = |legs: usize| format!("{legs} more leg(s) ring");
         let add = move |hand: &mut Hand<'_>| {
             let told = |legs| Some(tell(&said(legs)));
-            hand.add(at, found, true, told).map(said)
+            hand.add(at, found, None, told).map(said)
         };
         let added = self.ask(add).ok_or("it is ending")?;
         added.map_err(|why| why.to_string())

@@ -37,7 +37,7 @@ use desk::Desk;
 use hears::Hears;
 use mailbox::{Mail, Mailbox};
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -80,6 +80,8 @@ pub struct State {
     ring: Ring,
     contacts: Vec<Contact>,
     known: Vec<Known>,
+    /// Where the device of a leg has registered since, which rings at its contact of before.
+    moved: HashMap<LegId, String>,
     /// For each part and each stage of the machine's: which stage of the plan, and whose turn there.
     turns: Vec<Vec<(usize, usize)>>,
     armed: Option<Time>,
@@ -115,6 +117,7 @@ impl Call {
                 ring,
                 contacts: Vec::new(),
                 known: Vec::new(),
+                moved: HashMap::new(),
                 turns,
                 armed: None,
                 together: None,
@@ -304,11 +307,12 @@ impl State {
         contact: &'a Contact,
     ) -> impl Iterator<Item = (LegId, &'a Leg)> {
         let legs = self.ring.legs().iter().zip(&self.contacts).enumerate();
-        let same = move |(_, (leg, other)): &(usize, (&Leg, &Contact))| {
+        let same = move |(id, (leg, other)): &(usize, (&Leg, &Contact))| {
+            let moved = || self.moved.get(&LegId(*id)) == Some(&contact.dial_string);
             leg.part == part
                 && contact.dead.is_none()
                 && other.dead.is_none()
-                && other.dial_string == contact.dial_string
+                && (other.dial_string == contact.dial_string || moved())
                 && self.ring.of_this_attempt(leg)
         };
         legs.filter(same).map(|(id, (leg, _))| (LegId(id), leg))
@@ -360,17 +364,83 @@ impl State {
         Some(Event::Turns { part, more })
     }
 
+    /// The legs of the part at which somebody's device rings, and where that has registered last.
+    fn ringing(&self, part: PartId) -> impl Iterator<Item = (LegId, &Contact, &String)> {
+        let legs = self.ring.legs().iter().zip(&self.contacts).enumerate();
+        let rings = move |(id, (leg, _)): &(usize, (&Leg, &Contact))| {
+            leg.part == part && leg.ringing.is_some() && self.ring.droppable(LegId(*id))
+        };
+        legs.filter(rings).map(|(id, (_, contact))| {
+            let moved = self.moved.get(&LegId(id));
+            (LegId(id), contact, moved.unwrap_or(&contact.dial_string))
+        })
+    }
+
+    /// Whoever has registered one of these anew may be a device that rings, whose contact of before
+    /// is about to be taken out.
+    fn may_have_moved(
+        &self,
+        (part, stage): (PartId, StageId),
+        found: &[Contact],
+        registered: &HashSet<String>,
+    ) -> bool {
+        let new = |it: &&Contact| !self.rings(part, it) && !self.has_rung(part, stage, it);
+        let rings = |it: &Contact| {
+            let by = it.registered_by();
+            let own = |(_, other, at): (_, &Contact, &String)| {
+                by.is_some() && other.registered_by() == by && registered.contains(at)
+            };
+            self.ringing(part).any(own)
+        };
+        found.iter().filter(new).any(rings)
+    }
+
+    /// A device that rings at a contact which is registered no more has moved: a new contact of its
+    /// user's is where it is now, one for each such device. Leaves the contacts of other devices.
+    fn see_moved(
+        &mut self,
+        part: PartId,
+        found: &mut Vec<(Contact, NewLeg)>,
+        registered: &HashSet<String>,
+    ) {
+        let gone = self
+            .ringing(part)
+            .filter(|(.., at)| !registered.contains(*at));
+        let of = |(leg, contact, _): (LegId, &Contact, _)| {
+            let (user, domain) = contact.registered_by()?;
+            Some((leg, user.to_owned(), domain.to_owned()))
+        };
+        let mut gone: Vec<_> = gone.filter_map(of).collect();
+        found.retain(|(contact, _)| {
+            let by = contact.registered_by();
+            let own = |(_, user, domain): &(LegId, String, String)| {
+                by == Some((user.as_str(), domain.as_str()))
+            };
+            let Some(at) = gone.iter().position(own) else {
+                return true;
+            };
+            let (leg, ..) = gone.remove(at);
+            self.moved.insert(leg, contact.dial_string.clone());
+            false
+        });
+    }
+
     /// Further contacts for a stage that rings, as long as no more than `limit` legs ring at once.
-    /// One that rings already does not ring twice; one that has had its turn only if `again`.
+    /// One that rings already does not ring twice; one that has had its turn only where `registered`
+    /// does not say what its user has registered: then an operator wants it.
     fn added(
         &mut self,
         (part, stage): (PartId, StageId),
         mut found: Vec<(Contact, NewLeg)>,
         limit: usize,
-        again: bool,
+        registered: Option<&HashSet<String>>,
     ) -> Result<Event, NotAdded> {
-        let had_turn = |contact: &Contact| !again && self.has_rung(part, stage, contact);
+        let late = registered.is_some();
+        let had_turn = |contact: &Contact| late && self.has_rung(part, stage, contact);
         found.retain(|(contact, _)| !self.rings(part, contact) && !had_turn(contact));
+        if let Some(registered) = registered {
+            self.see_moved(part, &mut found, registered);
+        }
         if !self.ring.takes(part, stage) {
             return Err(NotAdded::Over);
         }

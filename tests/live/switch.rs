@@ -522,7 +522,7 @@ fn profiles([phones, late]: [u16; 2], six: Option<u16>, carrier: SocketAddr) -> 
       <param name="sip-port" value="{port}"/><param name="context" value="default"/>
       <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
       <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
-      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
+      <param name="multiple-registrations" value="call-id"/><param name="force-register-domain" value="{DOMAIN}"/>
       <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
       <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
       <param name="inbound-use-callid-as-uuid" value="true"/>
