@@ -7,7 +7,7 @@ use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
 use crate::switch::dial::endpoint_exists;
 use crate::switch::text::field;
-use crate::switch::{Channel, Event, session, xml};
+use crate::switch::{Channel, Event, LockedSession, session, xml};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -29,6 +29,37 @@ impl Caller for Channel<'_> {
     }
     fn expand(&self, text: &str) -> String {
         Channel::expand(self, text)
+    }
+}
+
+/// The caller of a look-up that may take long: found for each question and let go of then, so that
+/// his session ends when he has left. Of one who has left nothing is known.
+pub struct Afar<'a> {
+    pub uuid: &'a str,
+    /// What it has set: others that look up meanwhile may have done so after it.
+    pub set: RefCell<Variables>,
+}
+
+impl Afar<'_> {
+    pub fn from(uuid: &str) -> Afar<'_> {
+        let set = RefCell::default();
+        Afar { uuid, set }
+    }
+}
+
+impl Caller for Afar<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        LockedSession::locate(self.uuid)?.channel().variable(name)
+    }
+    fn set(&self, name: &str, value: Option<&str>) {
+        self.set.borrow_mut().set(name, value.unwrap_or(""));
+        if let Some(caller) = LockedSession::locate(self.uuid) {
+            caller.channel().set(name, value);
+        }
+    }
+    fn expand(&self, text: &str) -> String {
+        let caller = LockedSession::locate(self.uuid);
+        caller.map_or_else(String::new, |caller| caller.channel().expand(text))
     }
 }
 
@@ -77,6 +108,8 @@ pub struct Contact {
     pub dead: Option<Cause>,
     /// How many `|` stand before it in its target's dial strings: whose turn is how much later.
     pub turn: usize,
+    /// Which target of its stage names it.
+    pub place: usize,
     /// Who registered it or else named it: of these, none may crowd the others out.
     source: String,
 }
@@ -97,6 +130,11 @@ impl Contact {
         let said = |name: &str| self.variables.get(name);
         let (user, domain) = (said("dialed_user")?, said("dialed_domain")?);
         Some(format!("{user}@{domain}"))
+    }
+
+    /// Whose device has registered it, with the domain; none where the directory names it itself.
+    pub fn registered_by(&self) -> Option<(&str, &str)> {
+        Some((self.user.as_deref()?, self.owner.as_ref()?.domain.as_str()))
     }
 
     /// A number in this user's dialplan context, dialled as the user himself would: with the
@@ -145,7 +183,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the targets of a stage come to.
 #[derive(Default)]
 pub struct Resolved<'a> {
-    /// Each contact once, in the plan's order, and no more than `max-targets`.
+    /// In the plan's order.
     pub contacts: Vec<Contact>,
     /// Every directory user that may register, registered or not, and the target that names it.
     pub users: Vec<(String, &'a Target)>,
@@ -164,9 +202,6 @@ impl Resolved<'_> {
 }
 
 /// `caller` expands the directory's dial strings; `globals` are told to a dynamic directory.
-///
-/// Whoever registers many contacts is capped, so that the others still ring: `max-targets` holds
-/// for the stage.
 pub fn resolve<'a>(
     stage: &'a Stage,
     caller: &dyn Caller,
@@ -174,7 +209,6 @@ pub fn resolve<'a>(
     allowed: Allowed<'_>,
 ) -> Resolved<'a> {
     let mut all = Resolved::default();
-    let mut dialled = HashSet::new();
     for target in &stage.targets {
         let mut resolver = Resolver {
             caller,
@@ -199,13 +233,18 @@ pub fn resolve<'a>(
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
-            if contact.dead.is_some() || dialled.insert(contact.dial_string.clone()) {
-                all.contacts.push(contact);
-            }
+            all.contacts.push(contact);
         }
     }
-    all.dropped.extend(cap(&mut all.contacts, allowed.contacts));
     all
+}
+
+/// Each contact once, and no more than `limit` (`max-targets`): whoever registers many is capped, so
+/// that the others still ring. A line for each who is.
+pub fn fit(contacts: &mut Vec<Contact>, limit: usize) -> Vec<String> {
+    let mut dialled = HashSet::new();
+    contacts.retain(|it| it.dead.is_some() || dialled.insert(it.dial_string.clone()));
+    cap(contacts, limit)
 }
 
 /// Where somebody's other device rings, a failure of one is nothing to report; where none rings, one
@@ -354,6 +393,7 @@ impl Resolver<'_> {
             moved: false,
             dead,
             turn: self.turn,
+            place: 0,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
         });
         self.turn += 1;

@@ -32,6 +32,7 @@ impl Hand<'_> {
             // All that is due before anything that has come of it: a hundred phones are told at once.
             self.settle();
             self.read_mail();
+            self.hand_on();
             if !self.desk.orders.is_empty() {
                 continue;
             } else if self.desk.decision.is_some()

@@ -125,7 +125,7 @@ pub struct Verdict {
 /// The winner answered: before the two are joined, so that it can be read during the call.
 pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) -> Verdict {
     let mut verdict = verdict(call, Outcome::Answered, Cause::SUCCESS);
-    let winner = verdict.legs.get(leg.0);
+    let winner = verdict.legs.iter().find(|it| it.leg == leg);
     caller.set("cti_winner", winner.map(|winner| winner.target.as_str()));
     caller.set(
         "cti_winner_uuid",

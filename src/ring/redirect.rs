@@ -28,8 +28,10 @@ pub(super) struct Moved {
     looking: bool,
     /// The places after those, in their order.
     rest: Vec<Place>,
-    /// Something has rung, or could not, in the leg's place.
+    /// Something has rung, or could not, in the leg's place …
     found: bool,
+    /// … and more than one at a time.
+    several: bool,
 }
 
 impl Moved {
@@ -52,6 +54,11 @@ impl Leg {
     /// It rings at nobody, and neither does anybody in its place.
     pub(super) fn is_idle(&self) -> bool {
         self.plan.idle && !self.is_looked_for()
+    }
+
+    /// Several have rung in its place at a time.
+    pub(super) fn is_scattered(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.several)
     }
 
     /// Others have rung in its place.
@@ -148,6 +155,7 @@ impl Ring {
             return;
         };
         let (part, stage, since) = (it.part, it.stage, it.since.or(it.dialled));
+        let (of, target) = (it.of, it.plan.target);
         let (timeout, required) = (it.plan.timeout, it.plan.required);
         let (progress_timeout, asked) = (it.plan.progress_timeout, it.is_looked_for());
         let first = self.legs.len();
@@ -159,12 +167,13 @@ impl Ring {
                 progress_timeout,
                 required,
                 may_register: false,
+                target,
                 ..plan
             };
             Leg {
                 replaces: Some(leg),
                 since,
-                ..Leg::new(part, stage, plan)
+                ..Leg::new(part, stage, of, plan)
             }
         }));
         let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
@@ -184,6 +193,9 @@ impl Ring {
             .iter()
             .filter(|&&leg| self.legs[leg].plan.dead.is_none());
         let several = alive.count() > 1;
+        if let Some(moved) = &mut self.legs[leg].moved {
+            moved.several |= several;
+        }
         let it = &mut self.parts[part];
         // Several ring now: their early media is nobody's.
         if several && it.settings.early_media.is_none() {
@@ -194,7 +206,7 @@ impl Ring {
             self.goes_on_elsewhere(leg);
             self.start_late_ones_early(part);
         }
-        self.start(legs, part, true);
+        self.start(legs, part, self.now, Duration::ZERO);
     }
 
     /// Whoever rings in this leg's place under a number of his own does not ring again under it.

@@ -6,7 +6,7 @@ use super::esl::{Connection, Events, PASSWORD, USUAL};
 use super::find::Installed;
 use super::soak;
 use crate::scenarios::WENT_ON;
-use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -522,7 +522,7 @@ fn profiles([phones, late]: [u16; 2], six: Option<u16>, carrier: SocketAddr) -> 
       <param name="sip-port" value="{port}"/><param name="context" value="default"/>
       <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
       <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
-      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
+      <param name="multiple-registrations" value="call-id"/><param name="force-register-domain" value="{DOMAIN}"/>
       <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
       <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
       <param name="inbound-use-callid-as-uuid" value="true"/>
@@ -645,6 +645,13 @@ fn groups() -> String {
         let named = DIAL_STRINGS.iter().map(|(whose, _)| whose.to_string());
         let users: BTreeSet<String> = numbers.chain(named).collect();
         for user in users.iter().map(|user| in_slot(user, slot)) {
+            let (slow, takes) = SLOW;
+            let slow = (in_slot(slow, slot) == user).then(|| {
+                format!(
+                    "<param name=\"dial-string\" value=\"[slept=${{msleep({takes})}}]\
+                     ${{sofia_contact(*/{user}@{DOMAIN})}}\"/>"
+                )
+            });
             let own = DIAL_VARIABLES
                 .iter()
                 .filter(|(whose, ..)| in_slot(whose, slot) == user);
@@ -652,6 +659,7 @@ fn groups() -> String {
                 .map(|(_, name, value)| {
                     format!("<param name=\"dial-var-{name}\" value=\"{value}\"/>")
                 })
+                .chain(slow)
                 .collect::<String>();
             let string = DIAL_STRINGS
                 .iter()

@@ -4,7 +4,7 @@
 
 use super::library::{self, Library};
 use crate::harness::module;
-use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS};
+use crate::scenarios::table::{DIAL_STRINGS, DIAL_VARIABLES, GROUPS, LOOPBACKS, SLOW};
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
 
@@ -85,6 +85,9 @@ impl Stand {
             library.add_user_item(user, "user", "id", user);
             library.add_user_item(user, "param", "dial-string", dial_string);
         }
+        let (user, takes) = SLOW;
+        let takes = takes.to_string();
+        stand.library.add_user_item(user, "takes", "ms", &takes);
         stand.load()?;
         Ok(stand)
     }

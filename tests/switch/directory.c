@@ -70,7 +70,7 @@ const char *directory_domain(void) { return DOMAIN; }
 
 bool directory_has_user(const char *user, const char *domain) {
   if (strcasecmp(domain, DOMAIN)) return false;
-  return (strlen(user) == 4 && !strncmp(user, "100", 3) && user[3] >= '1' && user[3] <= '9') || item_find(user, "user", "id");
+  return (strlen(user) == 4 && !strncmp(user, "100", 3) && user[3] >= '0' && user[3] <= '9') || item_find(user, "user", "id");
 }
 
 const char *directory_dial_string(const char *user) {
@@ -112,13 +112,15 @@ static char *contacts(const char *argument) {
   return out.data;
 }
 
+/* A directory that takes its time. */
+static void take_ms(int ms) {
+  for (int64_t until = now_ms() + ms, left; (left = until - now_ms()) > 0;) big_wait((int)left);
+}
+
 char *directory_function(switch_channel_t *channel, switch_event_t *event, const char *name, const char *argument) {
   (void)channel, (void)event;
   if (!strcasecmp(name, "sofia_contact")) return contacts(argument);
-  if (!strcasecmp(name, "msleep")) { /* a directory that takes its time */
-    for (int64_t until = now_ms() + atoi(argument), left; (left = until - now_ms()) > 0;) big_wait((int)left);
-    return NULL;
-  }
+  if (!strcasecmp(name, "msleep")) take_ms(atoi(argument));
   return NULL;
 }
 
@@ -244,6 +246,8 @@ switch_status_t switch_xml_locate_user_merged(const char *key, const char *user,
   if (params) event_check(params, __func__);
   if (!user || !domain || strcmp(key, "id")) return SWITCH_STATUS_FALSE;
   big_lock();
+  struct item *takes = item_find(user, "takes", "ms");
+  if (takes) take_ms(atoi(takes->value));
   if (!directory_has_user(user, domain)) {
     big_unlock();
     return SWITCH_STATUS_FALSE;

@@ -56,6 +56,23 @@ pub fn tests() -> Vec<Test> {
             calls::caller_leaves_a_look_up,
         ),
         Test::new(
+            "strict_look_up_keeps_no_session",
+            calls::look_up_keeps_no_session,
+        ),
+        Test::new(
+            "strict_legs_in_the_plans_order",
+            calls::legs_in_the_plans_order,
+        ),
+        Test::new("strict_found_twice", calls::found_twice),
+        Test::new(
+            "strict_found_beyond_the_limit",
+            calls::found_beyond_the_limit,
+        ),
+        Test::new(
+            "strict_found_beyond_the_limit_too_late",
+            calls::found_beyond_the_limit_too_late,
+        ),
+        Test::new(
             "strict_rings_beside_a_look_up",
             calls::rings_beside_a_look_up,
         ),
