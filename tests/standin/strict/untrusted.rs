@@ -3,6 +3,7 @@
 //! `tests/directory.rs` has the rule of a dial string alone; here it is watched on a switch.
 
 use super::*;
+use crate::scenarios::moved;
 
 /// Contacts as a phone can register them beside a good one, and what must be dropped.
 const HOSTILE: &[(&str, &str)] = &[
@@ -292,6 +293,26 @@ pub fn mobile_is_not_crowded_out(stand: &Stand) -> Wrong {
         );
     }
     stand.library.forget_contacts();
+    wrong
+}
+
+/// A user's dial string leads to another user, whose phone has moved: what it says is dialled by the
+/// user of the phone, in his context, and not by the one who was called.
+pub fn moved_behind_another_user(stand: &Stand) -> Wrong {
+    const TO_A_TOLL: Behaviour = Behaviour::Says(&[moved(50, &["<sip:9000@carrier.invalid>"])]);
+    for (user, kind, name, value) in [
+        ("1008", "param", "dial-string", "user/1003@${dialed_domain}"),
+        ("1008", "variable", "user_context", "wide"),
+        ("1003", "variable", "user_context", "walled"),
+    ] {
+        stand.library.add_user_item(user, kind, name, value);
+    }
+    stand.register(&[phone("1003", TO_A_TOLL)]);
+    let course = call(stand, Some(b"user/1008"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let dialled = legs.contains("loopback/9000/walled");
+    expect(&mut wrong, "cti_legs", dialled, &legs);
     wrong
 }
 
