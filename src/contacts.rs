@@ -9,7 +9,7 @@ use crate::switch::dial::endpoint_exists;
 use crate::switch::text::field;
 use crate::switch::{Channel, Event, session, xml};
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// Where variables are read and dial strings expanded: a caller's channel, or nobody's.
@@ -155,7 +155,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the targets of a stage come to.
 #[derive(Default)]
 pub struct Resolved<'a> {
-    /// Each contact once, in the plan's order, and no more than `max-targets`.
+    /// Turn by turn each contact once, in the plan's order, and no more than `max-targets`.
     pub contacts: Vec<Contact>,
     /// Every directory user that may register, registered or not, and the target that names it.
     pub users: Vec<(String, &'a Target)>,
@@ -214,7 +214,15 @@ pub fn resolve<'a>(
             }
         }
     }
-    all.dropped.extend(cap(&mut all.contacts, allowed.contacts));
+    // Those of another turn take nobody's room.
+    let mut turns: BTreeMap<usize, Vec<Contact>> = BTreeMap::new();
+    for contact in all.contacts.drain(..) {
+        turns.entry(contact.turn).or_default().push(contact);
+    }
+    for (_, mut contacts) in turns {
+        all.dropped.extend(cap(&mut contacts, allowed.contacts));
+        all.contacts.append(&mut contacts);
+    }
     all
 }
 

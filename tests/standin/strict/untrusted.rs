@@ -316,6 +316,25 @@ pub fn moved_behind_another_user(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// `max-targets` holds for those who ring together: a group one by one has as many in all as it likes.
+pub fn capped_by_turn(stand: &Stand) -> Wrong {
+    stand.library.set_config("max-targets", "4");
+    stand.library.api("cti", Some(b"reload"), true);
+    stand.library.add_group("six", &["1002", "1003", "1004"]);
+    for user in ["1002", "1003", "1004"] {
+        for nth in 0..2 {
+            let contact = format!("sofia/internal/sip:{user}-{nth}@127.0.0.1:9");
+            stand.library.add_contact(user, &contact);
+        }
+    }
+    let reply = stand.library.api("cti", Some(b"explain group/six+F"), true);
+    stand.library.forget_contacts();
+    let mut wrong = Vec::new();
+    let each = reply.matches(": 2 ring together").count();
+    expect(&mut wrong, "group/six+F", each == 3, &reply);
+    wrong
+}
+
 /// A device registers again and again while its user's call waits and the directory is slow.
 pub fn registers_often(stand: &Stand) -> Wrong {
     let slow = "${msleep(200)}${sofia_contact(*/1004@pbx.invalid)}";
