@@ -209,7 +209,8 @@ pub fn resolve<'a>(
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
-            if contact.dead.is_some() || dialled.insert(contact.dial_string.clone()) {
+            if contact.dead.is_some() || dialled.insert((contact.turn, contact.dial_string.clone()))
+            {
                 all.contacts.push(contact);
             }
         }
@@ -290,8 +291,9 @@ struct Resolver<'a> {
     allowed: Allowed<'a>,
     /// The users and groups whose dial strings lead here.
     path: Vec<String>,
-    /// All users and groups of this target so far.
-    visited: HashSet<String>,
+    /// All users and groups of this target so far, and in which turn the target's own dial string
+    /// names them. Further down once is enough, or a circle of many `|` would have no end in sight.
+    visited: HashSet<(usize, String)>,
     until: Instant,
     found: Vec<Contact>,
     dropped: Vec<String>,
@@ -339,7 +341,8 @@ impl Resolver<'_> {
         if self.visited.len() == LOOK_UPS || Instant::now() > self.until {
             return Err(Cause::RECOVERY_ON_TIMER_EXPIRE);
         }
-        if !self.visited.insert(who.clone()) {
+        let turn = if self.path.len() < 2 { self.turn } else { 0 };
+        if !self.visited.insert((turn, who.clone())) {
             return Ok(()); // It stands in the list already.
         }
         self.path.push(who);

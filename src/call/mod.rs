@@ -37,6 +37,7 @@ use desk::Desk;
 use hears::Hears;
 use mailbox::{Mail, Mailbox};
 use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -343,6 +344,11 @@ impl State {
     ) -> Result<Event, NotAdded> {
         let had_turn = |contact: &Contact| !again && self.has_rung(part, stage, contact);
         found.retain(|(contact, _)| !self.rings(part, contact) && !had_turn(contact));
+        // All turns of a target ring together here, and one contact may have several.
+        let mut seen = HashSet::new();
+        found.retain(|(contact, _)| {
+            contact.dead.is_some() || seen.insert(contact.dial_string.clone())
+        });
         if !self.ring.takes(part, stage) {
             return Err(NotAdded::Over);
         }

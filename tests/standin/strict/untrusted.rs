@@ -335,6 +335,63 @@ pub fn capped_by_turn(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// Who stands behind a `|` rings in its turn, also where he has rung in a turn before, as `bridge` has it.
+pub fn turns_ring_again(stand: &Stand) -> Wrong {
+    let devices = "${sofia_contact(*/1003@pbx.invalid)}";
+    let mut wrong = Vec::new();
+    for text in [
+        format!("{devices}|{devices}"),
+        "user/1003|user/1003".to_owned(),
+        format!("user/1003|user/1003,{devices}"),
+    ] {
+        let user: &str = &format!("again-{}", text.len());
+        stand.library.add_user_item(user, "user", "id", user);
+        stand
+            .library
+            .add_user_item(user, "param", "dial-string", &text);
+        stand.register(&[phone("1003", Behaviour::RingsThenRejects(486, 50))]);
+        let plan = format!("user/{user}");
+        let course = call(stand, Some(plan.as_bytes()), |_, _| {});
+        wrong.extend(course.leftovers.iter().cloned());
+        let rang = course.seen.rings.len();
+        expect(&mut wrong, &text, rang == 2, &rang);
+    }
+    // Users who name each other so are looked up a few times and not thousands of times.
+    let users: Vec<String> = (0..10).map(|nth| format!("41{nth:02}")).collect();
+    let each = users.iter().map(|user| format!("user/{user}"));
+    let each = each.collect::<Vec<_>>().join("|");
+    for user in &users {
+        stand.library.add_user_item(user, "user", "id", user);
+        stand
+            .library
+            .add_user_item(user, "param", "dial-string", &each);
+    }
+    let reply = stand.library.api("cti", Some(b"explain user/4100"), true);
+    let stages = reply.matches("\nstage ").count();
+    expect(&mut wrong, "a circle", stages < 200, &stages);
+    // Added to a call, all turns ring together: nobody rings twice.
+    let user = "again-19";
+    stand.register(&[
+        phone("1002", Behaviour::Rings),
+        phone("1003", Behaviour::Rings),
+    ]);
+    let (more, course) = during_a_call(stand, "{cti_timeout=900ms}user/1002", 30, || {
+        let uuids = stand.library.complete("::cti::calls", "", "");
+        let words = format!(
+            "add {} user/{user}",
+            uuids.first().cloned().unwrap_or_default()
+        );
+        let reply = stand.library.api("cti", Some(words.as_bytes()), true);
+        let mut wrong = Wrong::new();
+        expect(&mut wrong, &words, reply.contains("1 more leg(s)"), &reply);
+        wrong
+    });
+    wrong.extend(more);
+    let rang = course.seen.rings.len();
+    expect(&mut wrong, "added", rang == 2, &rang);
+    wrong
+}
+
 /// A device registers again and again while its user's call waits and the directory is slow.
 pub fn registers_often(stand: &Stand) -> Wrong {
     let slow = "${msleep(200)}${sofia_contact(*/1004@pbx.invalid)}";
