@@ -100,7 +100,7 @@ pub struct Contact {
     pub user: Option<String>,
     /// `user_context` of the directory user: where the leg's own transfers go.
     pub context: Option<String>,
-    /// The directory user who rings there.
+    /// The directory user who rings there: where one user's dial string leads to another, that one.
     pub owner: Option<Owner>,
     /// It rings in the place of one whose phone has moved.
     pub moved: bool,
@@ -141,12 +141,16 @@ impl Contact {
     /// variables that the directory gives him.
     pub fn through_dialplan(&self, owner: &Owner, number: &str, dead: Option<Cause>) -> Contact {
         let mut variables = self.variables.clone();
+        if !owner.foreign.is_empty() {
+            variables.remove_all(owner.foreign.iter().map(String::as_str));
+            variables.set_all(&owner.variables);
+        }
         for name in NOT_PASSED_ON {
             variables.remove(name);
         }
         variables.set("user_name", &owner.id);
         variables.set("domain_name", &owner.domain);
-        let context = self.context.as_deref().unwrap_or_default();
+        let context = owner.context.as_deref().unwrap_or_default();
         // It stands in a dial string, where these characters would say more.
         let is_plain = !context.is_empty()
             && !context.contains(|c: char| c.is_control() || "/,|$".contains(c));
@@ -169,6 +173,12 @@ impl Contact {
 pub struct Owner {
     pub id: String,
     pub domain: String,
+    /// His `user_context`: where a number is dialled in his name.
+    context: Option<String>,
+    /// What the directory gives him.
+    variables: Variables,
+    /// What the users whose dial strings lead to him bring to his leg, which is no right of his.
+    foreign: Vec<String>,
 }
 
 /// How deep dial strings may name further users and groups.
@@ -311,8 +321,9 @@ struct Resolver<'a> {
     allowed: Allowed<'a>,
     /// The users and groups whose dial strings lead here.
     path: Vec<String>,
-    /// All users and groups of this target so far.
-    visited: HashSet<String>,
+    /// All users and groups of this target so far, and in which turn the target's own dial string
+    /// names them. Further down once is enough, or a circle of many `|` would have no end in sight.
+    visited: HashSet<(usize, String)>,
     until: Instant,
     found: Vec<Contact>,
     dropped: Vec<String>,
@@ -360,7 +371,8 @@ impl Resolver<'_> {
         if self.visited.len() == LOOK_UPS || Instant::now() > self.until {
             return Err(Cause::RECOVERY_ON_TIMER_EXPIRE);
         }
-        if !self.visited.insert(who.clone()) {
+        let turn = if self.path.len() < 2 { self.turn } else { 0 };
+        if !self.visited.insert((turn, who.clone())) {
             return Ok(()); // It stands in the list already.
         }
         self.path.push(who);
@@ -405,7 +417,13 @@ impl Resolver<'_> {
         self.nested(&user.dial_string, target, layers);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
-            contact.owner = Some(user.owner.clone());
+            match &mut contact.owner {
+                Some(owner) => {
+                    let names = user.variables.iter().map(|it| it.name.clone());
+                    owner.foreign.extend(names);
+                }
+                None => contact.owner = Some(user.owner.clone()),
+            }
             if user.registers {
                 contact.user.get_or_insert(user.id.clone());
             }
@@ -586,6 +604,9 @@ fn user(
         owner: Owner {
             id: id.clone(),
             domain: domain.to_owned(),
+            context: context.clone(),
+            variables: variables.clone(),
+            foreign: Vec::new(),
         },
         id,
         variables,

@@ -148,6 +148,12 @@ fn handle(
     if endpoint.eq_ignore_ascii_case("loopback") {
         let hops = hops_left(caller, &globals, &contact.variables);
         globals.set(HOPS, hops.to_string());
+        // The redirects that led to this caller have led to that one, too.
+        if !contact.moved
+            && let Some(hops) = caller.variable(settings::HOPS)
+        {
+            globals.set(settings::HOPS, hops);
+        }
     }
     // Whoever moves is this leg's business: else sofia moves the caller.
     let fatal =

@@ -307,8 +307,8 @@ impl Hand<'_> {
     pub fn over(&mut self, leg: LegId, session: &Session<'_>) {
         self.call.note_status(leg, session);
         if session.down() {
-            let cause = session.cause();
-            self.feed(Event::Ended { leg, cause });
+            let end = self.call.end_of(leg, session);
+            self.feed(end);
         }
     }
 

@@ -441,6 +441,11 @@ impl State {
         if let Some(registered) = registered {
             self.see_moved(part, &mut found, registered);
         }
+        // All turns of a target ring together here, and one contact may have several.
+        let mut seen = HashSet::new();
+        found.retain(|(contact, _)| {
+            contact.dead.is_some() || seen.insert(contact.dial_string.clone())
+        });
         if !self.ring.takes(part, stage) {
             return Err(NotAdded::Over);
         }

@@ -591,6 +591,8 @@ impl Ring {
         let cancelled = self.cancelled.is_some() || it.dropped();
         it.role = Some(if cancelled {
             Role::Cancelled
+        } else if it.moved.is_some() {
+            Role::Redirected
         } else {
             Role::Failed
         });

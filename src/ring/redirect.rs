@@ -109,7 +109,9 @@ impl Ring {
     fn new_places(&mut self, leg: LegId, mut places: Vec<Place>) -> Vec<Place> {
         let follows = self.legs.get(leg.0).is_some_and(|it| {
             let rings = LegState::UNANSWERED.contains(&it.state) && it.hung_up.is_none();
-            rings && self.takes(it.part, it.stage) && self.winner() != Some(leg)
+            // Nor is a winner final that is joined in early media by our own choice.
+            let final_one = self.winner() == Some(leg) && self.tentative() != Some(leg);
+            rings && self.takes(it.part, it.stage) && !final_one
         });
         if !follows || self.redirect(leg) != Redirect::Follow || self.hops(leg) >= HOPS {
             return Vec::new();

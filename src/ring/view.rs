@@ -151,17 +151,18 @@ impl Ring {
         self.winner().filter(by_choice)
     }
 
-    /// The call goes on when this winner leaves without an answer: to the next stage, or with
-    /// those that ring beside it.
+    /// The call goes on when this winner leaves without an answer: to the next stage, with those
+    /// that ring beside it, or where its phone has moved.
     pub fn may_resume(&self, leg: LegId) -> bool {
         let Some(it) = self.tentative().filter(|&it| it == leg) else {
             return false;
         };
         let it = &self.legs[it];
         let mut others = self.leg_ids().zip(&self.legs);
-        others.any(|(id, other)| {
-            (other.part, other.stage) == (it.part, it.stage) && id != leg && other.at.is_some()
-        })
+        it.moved.is_some()
+            || others.any(|(id, other)| {
+                (other.part, other.stage) == (it.part, it.stage) && id != leg && other.at.is_some()
+            })
     }
 
     /// Its time was over when it answered: the answer stands, unless the call is decided. A HangUp

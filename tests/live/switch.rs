@@ -466,6 +466,9 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   <extension name="again"><condition field="destination_number" expression="^again$">
     <action application="cti_bridge" data="user/{WALLED}"/>
   </condition></extension>
+  <extension name="around"><condition field="destination_number" expression="^around$">
+    <action application="cti_bridge" data="loopback/again/{WALLED}"/>
+  </condition></extension>
 </context>
 <X-PRE-PROCESS cmd="include" data="{directory}/conf/stock_*.xml"/>
 </section>

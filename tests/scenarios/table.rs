@@ -1567,6 +1567,28 @@ scenarios! {
         rings: "1002" ItsOwn(302), NOW => soon(100), "1003" ItsOwn(302), soon(100) => soon(200),
             "1004" Joined, soon(200) => soon(500);
     }
+    redirect_after_early_media_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 183), moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" Joined, soon(400) => soon(700);
+    }
+    redirect_after_early_media_then_a_stage "user/1002|user/1004" {
+        phones: "1002" Says(&[says(0, 183), moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Answers(300), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" Joined, soon(400) => soon(700);
+    }
+    redirect_after_early_media_twice "user/1002" {
+        phones: "1002" Says(&[says(0, 180), moved(400, &["<sip:1003@DOMAIN>"])]),
+            "1003" Says(&[says(0, 183), moved(400, &["<sip:1004@DOMAIN>"])]), "1004" Answers(300);
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" ItsOwn(302), soon(400) => soon(800),
+            "1004" Joined, soon(800) => soon(1100);
+    }
+    redirect_after_early_media_in_vain "user/1002" {
+        phones: "1002" Says(&[says(0, 183), moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Rejects(486, 200);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" ItsOwn(486), soon(400) => soon(600);
+    }
     redirect_ignored "{cti_redirect=ignore}user/1002,user/1004" {
         phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(100), "1004" Answers(800);
         ends: answered("1004", 1);

@@ -261,7 +261,8 @@ switch_status_t switch_xml_locate_user_merged(const char *key, const char *user,
     if (!strcasecmp(item->of, user) && !strcmp(item->kind, "param") && strcmp(item->name, "dial-string"))
       named(list, "param", item->name, item->value);
   list = child_add(root, "variables");
-  named(list, "variable", "user_context", "default");
+  if (!item_find(user, "variable", "user_context"))
+    named(list, "variable", "user_context", "default");
   for (struct item *item = items; item; item = item->next)
     if (!strcasecmp(item->of, user) && !strcmp(item->kind, "variable")) named(list, "variable", item->name, item->value);
   *found = root;

@@ -142,6 +142,12 @@ pub fn tests() -> Vec<Test> {
             "strict_unusable_dial_strings_are_told",
             untrusted::unusable_dial_strings,
         ),
+        Test::new(
+            "strict_moved_behind_another_user",
+            untrusted::moved_behind_another_user,
+        ),
+        Test::new("strict_capped_turn_by_turn", untrusted::capped_by_turn),
+        Test::new("strict_turns_ring_again", untrusted::turns_ring_again),
         Test::new("strict_one_look_up_at_a_time", untrusted::registers_often),
         Test::new("strict_bytes_pass_as_they_are", untrusted::bytes_pass),
         Test::new("strict_every_face_is_one_line", untrusted::faces),
