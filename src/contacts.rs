@@ -125,6 +125,11 @@ const NOT_PASSED_ON: [&str; 6] = [
 ];
 
 impl Contact {
+    /// A phone registered it: its source is its user, and that of any other contact is itself.
+    fn is_registered(&self) -> bool {
+        self.source != self.dial_string
+    }
+
     /// The directory user whose dial string led to it, also where that names its contacts itself.
     pub fn of_user(&self) -> Option<String> {
         let said = |name: &str| self.variables.get(name);
@@ -417,12 +422,16 @@ impl Resolver<'_> {
         self.nested(&user.dial_string, target, layers);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
+            let registered = contact.is_registered();
             match &mut contact.owner {
                 Some(owner) => {
                     let names = user.variables.iter().map(|it| it.name.clone());
                     owner.foreign.extend(names);
                 }
-                None => contact.owner = Some(user.owner.clone()),
+                // Who answers where the directory itself says so, as behind a gateway, is not the
+                // user's phone, and has none of his rights.
+                None if registered => contact.owner = Some(user.owner.clone()),
+                None => {}
             }
             if user.registers {
                 contact.user.get_or_insert(user.id.clone());

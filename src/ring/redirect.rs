@@ -7,7 +7,8 @@ use super::*;
 /// How many redirects may follow one another.
 const HOPS: u32 = 5;
 
-/// How many places one leg may come to in all, whatever its phones say.
+/// How many places one leg may come to in all, whatever its phones say. Of a call that redirects have
+/// led here each of them takes three quarters, so that numbers which lead back to the phone stay few.
 const PLACES: usize = 16;
 
 /// Where a phone says that it has moved.
@@ -118,9 +119,11 @@ impl Ring {
         }
         places.sort_by_key(|place| std::cmp::Reverse(place.q));
         let root = self.root(leg);
+        let before = self.parts[self.legs[leg].part].settings.hops.min(HOPS);
+        let most = (PLACES >> (2 * before)).max(1);
         let known = &mut self.legs[root].numbers;
         places.retain(|place| {
-            let new = known.len() <= PLACES && !known.contains(&place.number);
+            let new = known.len() <= most && !known.contains(&place.number);
             if new {
                 known.push(place.number.clone());
             }

@@ -146,6 +146,7 @@ pub fn tests() -> Vec<Test> {
             "strict_moved_behind_another_user",
             untrusted::moved_behind_another_user,
         ),
+        Test::new("strict_carrier_has_moved", untrusted::carrier_has_moved),
         Test::new("strict_capped_turn_by_turn", untrusted::capped_by_turn),
         Test::new("strict_turns_ring_again", untrusted::turns_ring_again),
         Test::new("strict_one_look_up_at_a_time", untrusted::registers_often),

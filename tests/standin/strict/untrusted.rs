@@ -316,6 +316,26 @@ pub fn moved_behind_another_user(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// Who answers behind a gateway that a user's dial string names is not the user's phone: a carrier
+/// that says 302 has none of his rights.
+pub fn carrier_has_moved(stand: &Stand) -> Wrong {
+    const TO_A_TOLL: Behaviour = Behaviour::Says(&[moved(50, &["<sip:9000@carrier.invalid>"])]);
+    let text = "sofia/gateway/plain/1003";
+    stand
+        .library
+        .add_user_item("1006", "param", "dial-string", text);
+    stand
+        .library
+        .add_user_item("1006", "variable", "user_context", "wide");
+    stand.register(&[phone("1003", TO_A_TOLL)]);
+    let course = call(stand, Some(b"user/1006"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let dialled = legs.contains("gateway/plain") && !legs.contains("9000");
+    expect(&mut wrong, "cti_legs", dialled, &legs);
+    wrong
+}
+
 /// `max-targets` holds for those who ring together: a group one by one has as many in all as it likes.
 pub fn capped_by_turn(stand: &Stand) -> Wrong {
     stand.library.set_config("max-targets", "4");
