@@ -68,6 +68,10 @@ impl Hand<'_> {
             Ok(session) => {
                 self.caller.rings_at(&session);
                 self.caller.has_others_rung(true);
+                if session.down() {
+                    // One that was over before anybody knew whose leg it is has told nobody.
+                    self.desk.looked = None;
+                }
                 self.desk.legs.insert(leg, session);
                 self.feed(Event::Started(leg));
             }
