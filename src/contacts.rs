@@ -9,7 +9,7 @@ use crate::plan::{Stage, Target, Variables};
 use crate::ring::Cause;
 use crate::switch::dial::endpoint_exists;
 use crate::switch::text::field;
-use crate::switch::{Channel, Event, session, xml};
+use crate::switch::{Channel, Event, LockedSession, session, xml};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -31,6 +31,37 @@ impl Caller for Channel<'_> {
     }
     fn expand(&self, text: &str) -> String {
         Channel::expand(self, text)
+    }
+}
+
+/// The caller of a look-up that may take long: found for each question and let go of then, so that
+/// his session ends when he has left. Of one who has left nothing is known.
+pub struct Afar<'a> {
+    pub uuid: &'a str,
+    /// What it has set: others that look up meanwhile may have done so after it.
+    pub set: RefCell<Variables>,
+}
+
+impl Afar<'_> {
+    pub fn from(uuid: &str) -> Afar<'_> {
+        let set = RefCell::default();
+        Afar { uuid, set }
+    }
+}
+
+impl Caller for Afar<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        LockedSession::locate(self.uuid)?.channel().variable(name)
+    }
+    fn set(&self, name: &str, value: Option<&str>) {
+        self.set.borrow_mut().set(name, value.unwrap_or(""));
+        if let Some(caller) = LockedSession::locate(self.uuid) {
+            caller.channel().set(name, value);
+        }
+    }
+    fn expand(&self, text: &str) -> String {
+        let caller = LockedSession::locate(self.uuid);
+        caller.map_or_else(String::new, |caller| caller.channel().expand(text))
     }
 }
 
@@ -71,7 +102,7 @@ pub struct Contact {
     pub user: Option<String>,
     /// `user_context` of the directory user: where the leg's own transfers go.
     pub context: Option<String>,
-    /// The directory user who rings there.
+    /// The directory user who rings there: where one user's dial string leads to another, that one.
     pub owner: Option<Owner>,
     /// It rings in the place of one whose phone has moved.
     pub moved: bool,
@@ -79,6 +110,8 @@ pub struct Contact {
     pub dead: Option<Cause>,
     /// How many `|` stand before it in its target's dial strings: whose turn is how much later.
     pub turn: usize,
+    /// Which target of its stage names it.
+    pub place: usize,
     /// The member of a group who rings there.
     pub member: Option<Pick>,
     /// Who registered it or else named it: of these, none may crowd the others out.
@@ -109,9 +142,15 @@ impl Contact {
             moved: false,
             dead: Some(why),
             turn: 0,
+            place: 0,
             member: None,
             source: target.dial_string(),
         }
+    }
+
+    /// A phone registered it: its source is its user, and that of any other contact is itself.
+    fn is_registered(&self) -> bool {
+        self.source != self.dial_string
     }
 
     /// The directory user whose dial string led to it, also where that names its contacts itself.
@@ -121,16 +160,25 @@ impl Contact {
         Some(format!("{user}@{domain}"))
     }
 
+    /// Whose device has registered it, with the domain; none where the directory names it itself.
+    pub fn registered_by(&self) -> Option<(&str, &str)> {
+        Some((self.user.as_deref()?, self.owner.as_ref()?.domain.as_str()))
+    }
+
     /// A number in this user's dialplan context, dialled as the user himself would: with the
     /// variables that the directory gives him.
     pub fn through_dialplan(&self, owner: &Owner, number: &str, dead: Option<Cause>) -> Contact {
         let mut variables = self.variables.clone();
+        if !owner.foreign.is_empty() {
+            variables.remove_all(owner.foreign.iter().map(String::as_str));
+            variables.set_all(&owner.variables);
+        }
         for name in NOT_PASSED_ON {
             variables.remove(name);
         }
         variables.set("user_name", &owner.id);
         variables.set("domain_name", &owner.domain);
-        let context = self.context.as_deref().unwrap_or_default();
+        let context = owner.context.as_deref().unwrap_or_default();
         // It stands in a dial string, where these characters would say more.
         let is_plain = !context.is_empty()
             && !context.contains(|c: char| c.is_control() || "/,|$".contains(c));
@@ -153,6 +201,12 @@ impl Contact {
 pub struct Owner {
     pub id: String,
     pub domain: String,
+    /// His `user_context`: where a number is dialled in his name.
+    context: Option<String>,
+    /// What the directory gives him.
+    variables: Variables,
+    /// What the users whose dial strings lead to him bring to his leg, which is no right of his.
+    foreign: Vec<String>,
 }
 
 /// How deep dial strings may name further users and groups.
@@ -186,7 +240,7 @@ pub fn do_not_disturb(address: &str, caller: &dyn Caller) -> bool {
 /// What the targets of a stage come to.
 #[derive(Default)]
 pub struct Resolved<'a> {
-    /// Each contact once, in the plan's order, and no more than `max-targets`.
+    /// In the plan's order.
     pub contacts: Vec<Contact>,
     /// Every directory user that may register, registered or not, and the target that names it.
     pub users: Vec<(String, &'a Target)>,
@@ -205,9 +259,6 @@ impl Resolved<'_> {
 }
 
 /// `caller` expands the directory's dial strings; `globals` are told to a dynamic directory.
-///
-/// Whoever registers many contacts is capped, so that the others still ring: `max-targets` holds
-/// for the stage.
 pub fn resolve<'a>(
     stage: &'a Stage,
     caller: &dyn Caller,
@@ -215,7 +266,6 @@ pub fn resolve<'a>(
     allowed: Allowed<'_>,
 ) -> Resolved<'a> {
     let mut all = Resolved::default();
-    let mut dialled = HashSet::new();
     for target in &stage.targets {
         let mut resolver = Resolver {
             caller,
@@ -240,13 +290,18 @@ pub fn resolve<'a>(
         for mut contact in contacts {
             contact.target.clone_from(&target.written);
             contact.plain_target = target.dial_string();
-            if contact.dead.is_some() || dialled.insert(contact.dial_string.clone()) {
-                all.contacts.push(contact);
-            }
+            all.contacts.push(contact);
         }
     }
-    all.dropped.extend(cap(&mut all.contacts, allowed.contacts));
     all
+}
+
+/// Each contact once, and no more than `limit` (`max-targets`): whoever registers many is capped, so
+/// that the others still ring. A line for each who is.
+pub fn fit(contacts: &mut Vec<Contact>, limit: usize) -> Vec<String> {
+    let mut dialled = HashSet::new();
+    contacts.retain(|it| it.dead.is_some() || dialled.insert(it.dial_string.clone()));
+    cap(contacts, limit)
 }
 
 /// Where somebody's other device rings, a failure of one is nothing to report; where none rings, one
@@ -313,8 +368,9 @@ struct Resolver<'a> {
     allowed: Allowed<'a>,
     /// The users and groups whose dial strings lead here.
     path: Vec<String>,
-    /// All users and groups of this target so far.
-    visited: HashSet<String>,
+    /// All users and groups of this target so far, and in which turn the target's own dial string
+    /// names them. Further down once is enough, or a circle of many `|` would have no end in sight.
+    visited: HashSet<(usize, String)>,
     until: Instant,
     found: Vec<Contact>,
     dropped: Vec<String>,
@@ -362,7 +418,8 @@ impl Resolver<'_> {
         if self.visited.len() == LOOK_UPS || Instant::now() > self.until {
             return Err(Cause::RECOVERY_ON_TIMER_EXPIRE);
         }
-        if !self.visited.insert(who.clone()) {
+        let turn = if self.path.len() < 2 { self.turn } else { 0 };
+        if !self.visited.insert((turn, who.clone())) {
             return Ok(()); // It stands in the list already.
         }
         self.path.push(who);
@@ -395,6 +452,7 @@ impl Resolver<'_> {
             moved: false,
             dead,
             turn: self.turn,
+            place: 0,
             member: None,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
         });
@@ -407,7 +465,17 @@ impl Resolver<'_> {
         self.nested(&user.dial_string, target, layers);
         for contact in &mut self.found[first..] {
             contact.context.clone_from(&user.context);
-            contact.owner = Some(user.owner.clone());
+            let registered = contact.is_registered();
+            match &mut contact.owner {
+                Some(owner) => {
+                    let names = user.variables.iter().map(|it| it.name.clone());
+                    owner.foreign.extend(names);
+                }
+                // Who answers where the directory itself says so, as behind a gateway, is not the
+                // user's phone, and has none of his rights.
+                None if registered => contact.owner = Some(user.owner.clone()),
+                None => {}
+            }
             if user.registers {
                 contact.user.get_or_insert(user.id.clone());
             }
@@ -588,6 +656,9 @@ fn user(
         owner: Owner {
             id: id.clone(),
             domain: domain.to_owned(),
+            context: context.clone(),
+            variables: variables.clone(),
+            foreign: Vec::new(),
         },
         id,
         variables,

@@ -3,7 +3,7 @@
 //! All threads are counted, since unload waits for the last.
 
 use crate::switch::guard::guarded;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,6 +101,9 @@ impl Pool {
     pub fn close(&self, patience: Instant) -> bool {
         let mut state = self.state.lock();
         state.closed = true;
+        // Nobody waits any more for what they would find.
+        let waiting = std::mem::take(&mut state.waiting);
+        MutexGuard::unlocked(&mut state, || drop(waiting));
         self.changed.notify_all();
         while state.threads > 0 && !self.changed.wait_until(&mut state, patience).timed_out() {}
         state.threads == 0

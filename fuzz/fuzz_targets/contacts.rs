@@ -28,10 +28,11 @@ fuzz_target!(|text: &str| {
     let Ok(found) = directed(template, &allowed, &mut expand) else {
         return;
     };
+    // The author's own `/` is written so, too: nothing before it and nothing behind.
     let brought = found
         .targets
         .iter()
-        .filter(|target| target.written.is_empty());
+        .filter(|target| target.written.is_empty() && !target.endpoint.is_empty());
     assert!(brought.count() <= LIMIT);
     // What the same dial string rings when nothing of meaning is said: its author's own endpoints.
     let unlimited = Allowed {

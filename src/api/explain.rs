@@ -94,21 +94,21 @@ fn explain_part(
             continue;
         }
         let contacts::Resolved {
-            contacts: found,
-            dropped,
+            contacts: mut found,
+            mut dropped,
             ..
         } = contacts::resolve(stage, lookup, &globals, config.allowed());
         let last = found.iter().map(|contact| contact.turn).max();
-        let (mut found, mut dropped) = (found, dropped);
         for turn in 0..=last.unwrap_or(0) {
-            let (now, later) = found.into_iter().partition(|it: &Contact| it.turn == turn);
+            let is_now = |it: &Contact| it.turn == turn;
+            let (mut now, later): (Vec<Contact>, _) = found.into_iter().partition(is_now);
             found = later;
+            dropped.extend(contacts::fit(&mut now, config.max_targets));
             turns.push((now, std::mem::take(&mut dropped)));
         }
     }
     let count = turns.len();
     for (at, (found, dropped)) in turns.into_iter().enumerate() {
-        let found: Vec<Contact> = found;
         let alive = found.iter().filter(|contact| contact.dead.is_none());
         let alive = alive.count();
         let last = at + 1 == count;

@@ -86,11 +86,7 @@ fn caller_id(call: &Call) -> [String; 2] {
 fn legs_now(call: &Call) -> Vec<(LegReport, &'static str, u64, Option<u64>)> {
     let now = call.age();
     let reports = call.legs();
-    let left = |ring: &Ring| {
-        (0..reports.len())
-            .map(|leg| ring.left(LegId(leg), now))
-            .collect()
-    };
+    let left = |ring: &Ring| reports.iter().map(|it| ring.left(it.leg, now)).collect();
     let lefts: Vec<_> = call.look(left);
     let ms = |time: Duration| time.as_millis() as u64;
     let described = |(leg, left): (LegReport, Option<Duration>)| {

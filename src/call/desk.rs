@@ -2,6 +2,7 @@
 //! Whoever holds the desk's lock is the hand, so no command is carried out twice or out of order.
 //! Every event that the ring machine reads passes here.
 
+use super::look_up::LookUp;
 use super::originated::Originated;
 use super::relay::Relay;
 use super::shield::Loan;
@@ -26,6 +27,10 @@ pub struct Desk {
     /// … and who is to be dialled then: one at a time, since others answer meanwhile.
     pub dials: VecDeque<LegId>,
     pub decision: Option<Decision>,
+    /// The stages that are looked up …
+    pub look_ups: Vec<LookUp>,
+    /// … and how many have been.
+    pub looked_up: u64,
     /// The winner, while somebody stands in for the caller's thread, which alone can join him.
     pub winner: Option<LegId>,
     /// Joined in early media: whether it answers is told when it does.

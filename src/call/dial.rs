@@ -69,6 +69,10 @@ impl Hand<'_> {
             Ok(session) => {
                 self.caller.rings_at(&session);
                 self.caller.has_others_rung(true);
+                if session.down() {
+                    // One that was over before anybody knew whose leg it is has told nobody.
+                    self.desk.looked = None;
+                }
                 self.desk.legs.insert(leg, session);
                 self.feed(Event::Started(leg));
             }
@@ -154,6 +158,12 @@ fn handle(
     if endpoint.eq_ignore_ascii_case("loopback") {
         let hops = hops_left(caller, &globals, &contact.variables);
         globals.set(HOPS, hops.to_string());
+        // The redirects that led to this caller have led to that one, too.
+        if !contact.moved
+            && let Some(hops) = caller.variable(settings::HOPS)
+        {
+            globals.set(settings::HOPS, hops);
+        }
     }
     // Whoever moves is this leg's business: else sofia moves the caller.
     let fatal =

@@ -32,6 +32,7 @@ impl Hand<'_> {
             // All that is due before anything that has come of it: a hundred phones are told at once.
             self.settle();
             self.read_mail();
+            self.hand_on();
             if !self.desk.orders.is_empty() {
                 continue;
             } else if self.desk.decision.is_some()
@@ -306,8 +307,8 @@ impl Hand<'_> {
     pub fn over(&mut self, leg: LegId, session: &Session<'_>) {
         self.call.note_status(leg, session);
         if session.down() {
-            let cause = session.cause();
-            self.feed(Event::Ended { leg, cause });
+            let end = self.call.end_of(leg, session);
+            self.feed(end);
         }
     }
 

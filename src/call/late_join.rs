@@ -3,13 +3,18 @@
 //! for each target that waits.
 
 use super::desk::Hand;
+use super::look_up::Found;
 use super::{Call, NotAdded};
-use crate::contacts::Contact;
-use crate::plan::Stage;
+use crate::contacts::Afar;
 use crate::registrations::{Waits, Watch};
-use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Sofia tells of a registration while the contact that it replaces is registered still, and takes
+/// that out with whatever else is to be written, up to 200 ms later.
+const TAKEN_OUT: Duration = Duration::from_millis(300);
 
 impl Waits for Call {
     fn look_again(self: Arc<Self>, watch: Watch) {
@@ -31,21 +36,20 @@ impl Waits for Call {
 
 impl Call {
     fn join_late(&self, watch: &Watch) {
-        let Some(caller) = LockedSession::locate(&self.uuid) else {
-            return;
-        };
-        let targets = Stage {
-            targets: vec![watch.target.clone()],
-        };
         let at = (watch.part, watch.stage);
-        let mut found = self.resolve(&targets, watch.part, caller.channel());
-        let (_, turn) = self.turn_of(at);
-        let rings = |contact: &Contact| contact.dead.is_none() && contact.turn == turn;
-        found.contacts.retain(|(contact, _)| rings(contact));
+        let (mut found, mut registered) = self.registered(watch);
+        let state = self.state.lock();
+        let may_have_moved = state.may_have_moved(at, &found.contacts, &registered);
+        drop(state);
+        if may_have_moved {
+            // Nothing tells when that is done. Only this target waits: it is looked up once at a time.
+            std::thread::sleep(TAKEN_OUT);
+            (found, registered) = self.registered(watch);
+        }
         let target = watch.target.written.clone();
         self.leave_job(move |hand: &mut Hand<'_>| {
             let uuid = hand.call.uuid.as_str();
-            match hand.add(at, found, false, |_| None) {
+            match hand.add(at, found, Some(&registered), |_| None) {
                 Ok(joined) => tracing::debug!(
                     uuid,
                     "cti_bridge: {joined} device(s) of {target} registered and join stage {}",
@@ -55,5 +59,17 @@ impl Call {
                 Err(_) => {}
             }
         });
+    }
+
+    /// Who could join, and every contact that the target has now.
+    fn registered(&self, watch: &Watch) -> (Found, HashSet<String>) {
+        let targets = vec![watch.target.clone()];
+        let mut found = self.resolve(targets, watch.part, &Afar::from(&self.uuid));
+        found.contacts.retain(|contact| contact.dead.is_none());
+        let registered = found.contacts.iter().map(|it| it.dial_string.clone());
+        let registered = registered.collect();
+        let (_, turn) = self.turn_of((watch.part, watch.stage));
+        found.contacts.retain(|contact| contact.turn == turn);
+        (found, registered)
     }
 }

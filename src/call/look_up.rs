@@ -1,140 +1,253 @@
 //! Who stands behind the targets of a stage.
-//! A look-up in the directory may leave the process, so it is done beside the call.
-//! What has been found comes back through the mailbox.
+//! A look-up in the directory may leave the process, so each is done beside the call.
+//! What has been found comes back through the mailbox, and rings without waiting for the rest.
 
 use super::desk::Hand;
 use super::grouped::{Place, is_group};
 use super::verdict::REFUSED;
 use super::{Call, NotAdded};
-use crate::contacts::{self, Caller, Contact, Resolved};
+use crate::contacts::{self, Afar, Caller, Contact, Resolved};
 use crate::plan::{self, Stage, Target, Variables};
-use crate::ring::{Event, NewLeg, PartId, StageId};
+use crate::ring::{Event, NewLeg, PartId, StageId, Time};
 use crate::settings;
 use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
 use crate::switch::session::cause_name;
 use crate::tell::event::Announcement;
 use std::collections::HashSet;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
+use std::time::Duration;
+
+/// So long the contacts of a stage wait for one another: who is found at once rings together, in the
+/// plan's order, and a stage that fails at once rings nobody.
+const TOGETHER: Duration = Duration::from_millis(50);
+
+/// A stage that is looked up.
+pub struct LookUp {
+    number: u64,
+    part: PartId,
+    stage: StageId,
+    /// How many targets nothing is known of yet.
+    open: usize,
+    /// What is known and does not ring yet, by the target's place in the stage.
+    found: Vec<(usize, Found)>,
+    together: Time,
+    /// How many devices had registered before.
+    registered: u64,
+}
+
+/// A stage of the machine's, and which turn of which stage of the plan that is.
+#[derive(Clone, Copy)]
+struct At {
+    part: PartId,
+    stage: StageId,
+    planned: usize,
+    turn: usize,
+}
+
+/// What a target comes to.
+#[derive(Default)]
+pub struct Found {
+    pub contacts: Vec<Contact>,
+    /// Every directory user that may register, and the target that names it.
+    pub users: Vec<(String, Target)>,
+    /// So many turns at least its stage has.
+    turns: usize,
+    /// Variables of the caller's that tell of it.
+    set: Variables,
+}
 
 impl Hand<'_> {
     pub fn look_up(&mut self, part: PartId, stage: StageId) {
         let call = self.call;
         let (planned, turn) = call.turn_of((part, stage));
-        let targets = &call.plan.parts[part].stages[planned];
         let at = At {
             part,
             stage,
             planned,
             turn,
         };
-        if !targets.targets.iter().any(in_the_directory) {
-            let resolved = call.resolve_stage(at, targets, self.caller.channel());
-            return self.found(part, stage, resolved);
-        }
-        let ours = Arc::clone(call);
-        let before = call.shared.registrations.count();
-        let started = call.shared.pool.look_up(move || {
-            let targets = &ours.plan.parts[part].stages[planned];
-            let caller = LockedSession::locate(&ours.uuid);
-            // Somebody waits for what is found, also where that is nothing.
-            let resolved = guarded("a look-up", None, || {
-                caller.map(|caller| ours.resolve_stage(at, targets, caller.channel()))
+        // Nobody waits any more for what another attempt would find.
+        let earlier = |it: &LookUp| it.part != part || it.stage < stage;
+        self.desk.look_ups.retain(earlier);
+        self.desk.looked_up += 1;
+        let number = self.desk.looked_up;
+        let mut look_up = LookUp {
+            number,
+            part,
+            stage,
+            open: 0,
+            found: Vec::new(),
+            together: call.age() + TOGETHER,
+            registered: call.shared.registrations.count(),
+        };
+        for (nth, target) in call.plan.parts[part].stages[planned]
+            .targets
+            .iter()
+            .enumerate()
+        {
+            let target = target.clone();
+            if !in_the_directory(&target) {
+                let found = call.resolve_target(at, nth, target, self.caller.channel());
+                look_up.found.push((nth, found));
+                continue;
+            }
+            let ours = call.clone();
+            let started = call.shared.pool.look_up(move || {
+                // Somebody waits for what is found, also where that is nothing.
+                let found = guarded("a look-up", Found::default(), || {
+                    let caller = Afar::from(&ours.uuid);
+                    let found = ours.resolve_target(at, nth, target, &caller);
+                    let set = caller.set.into_inner();
+                    Found { set, ..found }
+                });
+                ours.leave_job(move |hand| {
+                    let mut look_ups = hand.desk.look_ups.iter_mut();
+                    if let Some(it) = look_ups.find(|it| it.number == number) {
+                        // A pool that could promise no thread may have had one after all.
+                        it.open = it.open.saturating_sub(1);
+                        it.found.push((nth, found));
+                    }
+                });
             });
-            ours.leave_job(move |hand| {
-                if resolved.is_none() && !hand.caller.ready() {
-                    hand.feed(Event::CallerGone);
-                }
-                let resolved = resolved.unwrap_or_default();
-                let users = resolved.users.clone();
-                hand.found(part, stage, resolved);
-                // Who has registered while the others were looked up is not missed either.
-                let registrations = &hand.call.shared.registrations;
-                if registrations.count() != before {
-                    users
-                        .iter()
-                        .for_each(|(user, _)| registrations.look_again(user));
-                }
-            });
-        });
-        if !started {
-            self.found(part, stage, Found::default());
+            look_up.open += usize::from(started);
         }
+        self.desk.look_ups.push(look_up);
     }
 
-    fn found(&mut self, part: PartId, stage: StageId, mut found: Found) {
-        let call = self.call;
-        let turns = found.contacts.iter().map(|(contact, _)| contact.turn + 1);
-        let turns = turns.max().unwrap_or(1).max(found.turns);
-        let (_, turn) = call.turn_of((part, stage));
-        found.contacts.retain(|(contact, _)| contact.turn == turn);
-        let limit = call.shared.config().max_targets;
-        if found.contacts.len() > limit {
-            let error = format!(
-                "stage {} has {} contacts, more than max-targets ({limit})",
-                stage,
-                found.contacts.len()
-            );
-            tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
-            call.state.lock().refused = Some(error);
-            self.feed(Event::Cancel(REFUSED));
+    /// Whoever has been found rings, as soon as all have been or some time has passed.
+    pub fn hand_on(&mut self) {
+        if self.desk.look_ups.is_empty() {
             return;
         }
-        if call.late_join[part] {
-            call.watch((part, stage), found.users);
+        let now = self.call.age();
+        let due = |it: &LookUp| it.open == 0 || it.together <= now && !it.found.is_empty();
+        while let Some(nth) = self.desk.look_ups.iter().position(due) {
+            let it = &mut self.desk.look_ups[nth];
+            let (part, stage, before) = (it.part, it.stage, it.registered);
+            let (found, more) = (std::mem::take(&mut it.found), it.open > 0);
+            if !more {
+                self.desk.look_ups.swap_remove(nth);
+            }
+            self.see_caller_gone();
+            self.found(part, stage, found, more, before);
         }
-        if turns > 1 {
-            self.feed_with(|state| state.have_turns(part, stage, turns));
-        }
-        let (contacts, legs) = found.contacts.into_iter().unzip();
-        self.feed_with(|state| state.resolved(part, contacts, legs));
+        let waits = self.desk.look_ups.iter();
+        let waits = waits.filter(|it| !it.found.is_empty());
+        let next = waits.map(|it| it.together).min();
+        self.call.wake_at(next);
     }
 
-    /// An operator's further target, or a device that has registered late.
+    /// Nobody could be found for one who has left.
+    pub fn see_caller_gone(&mut self) {
+        let gone = if self.stands_in {
+            self.caller.down()
+        } else {
+            self.is_gone()
+        };
+        if gone && !self.call.look(|ring| ring.over()) {
+            self.feed(Event::CallerGone);
+        }
+    }
+
+    fn found(
+        &mut self,
+        part: PartId,
+        stage: StageId,
+        mut found: Vec<(usize, Found)>,
+        more: bool,
+        before: u64,
+    ) {
+        let call = self.call;
+        found.sort_by_key(|(target, _)| *target);
+        let (mut contacts, mut users) = (Vec::new(), Vec::new());
+        let (_, turn) = call.turn_of((part, stage));
+        let mut turns = 1;
+        for (target, mut found) in found {
+            let later = found.contacts.iter().map(|contact| contact.turn + 1);
+            turns = turns.max(later.max().unwrap_or(1)).max(found.turns);
+            found.contacts.retain(|contact| contact.turn == turn);
+            let of_target = found.contacts.iter_mut();
+            of_target.for_each(|contact| contact.place = target);
+            contacts.append(&mut found.contacts);
+            users.append(&mut found.users);
+            // As if one had been looked up after the other.
+            let set = found.set.iter();
+            set.for_each(|it| self.caller.set(&it.name, Some(&it.value)));
+        }
+        let had = call.state.lock().new_of(part, stage, &mut contacts);
+        let limit = call.shared.config().max_targets;
+        let room = limit.saturating_sub(had);
+        for line in contacts::fit(&mut contacts, room) {
+            tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {line}");
+        }
+        if contacts.len() > room {
+            let count = had + contacts.len();
+            let error =
+                format!("stage {stage} has {count} contacts, more than max-targets ({limit})");
+            tracing::error!(uuid = call.uuid.as_str(), "cti_bridge: {error}");
+            // Nobody refuses a plan for a stage whose turn is over.
+            if had == 0 && call.look(|ring| ring.takes(part, stage)) {
+                call.state.lock().refused = Some(error);
+                self.feed(Event::Cancel(REFUSED));
+                return;
+            }
+            // The others ring already.
+            contacts.truncate(room);
+        }
+        let names: Vec<String> = users.iter().map(|(user, _)| user.clone()).collect();
+        if call.late_join[part] {
+            call.watch((part, stage), users);
+        }
+        let have_turns = call.state.lock().have_turns(part, stage, turns);
+        if let Some(event) = have_turns {
+            self.feed(event);
+        }
+        let found = call.legs_to(contacts, part, self.caller.channel());
+        self.feed_with(|state| {
+            let legs = state.add(found);
+            Event::Resolved {
+                part,
+                stage,
+                legs,
+                more,
+            }
+        });
+        // Who has registered while the others were looked up is not missed either.
+        let registrations = &call.shared.registrations;
+        if registrations.count() != before {
+            names.iter().for_each(|user| registrations.look_again(user));
+        }
+    }
+
+    /// An operator's further target, or a device that has registered late: then with all that are
+    /// `registered` of that target.
     pub fn add(
         &mut self,
         at: (PartId, StageId),
-        found: Found,
-        again: bool,
+        mut found: Found,
+        registered: Option<&HashSet<String>>,
         tell: impl FnOnce(usize) -> Option<Announcement>,
     ) -> Result<usize, NotAdded> {
         let call = self.call;
         let limit = call.shared.config().max_targets;
-        let event = {
-            let mut state = call.state.lock();
-            state.added(at, found.contacts, limit, again)?
-        };
+        for line in contacts::fit(&mut found.contacts, limit) {
+            tracing::warn!(uuid = call.uuid.as_str(), "cti_bridge: {line}");
+        }
+        let legs = call.legs_to(found.contacts, at.0, self.caller.channel());
+        let event = call.state.lock().added(at, legs, limit, registered)?;
         let Event::Added { legs, .. } = &event else {
             return Err(NotAdded::Over);
         };
         let added = legs.iter().filter(|leg| leg.dead.is_none()).count();
         self.lend_for_company();
         // Its other devices may be on their way, as those of the plan's own targets.
-        if again && call.late_join[at.0] {
+        if registered.is_none() && call.late_join[at.0] {
             call.watch(at, found.users);
         }
         self.feed_told(event, tell(added));
         Ok(added)
     }
-}
-
-/// What the targets of a stage come to, with what the machine must know of each.
-#[derive(Default)]
-pub struct Found {
-    pub contacts: Vec<(Contact, NewLeg)>,
-    /// Every directory user that may register, and the target that names it.
-    pub users: Vec<(String, Target)>,
-    /// So many turns at least its stage has.
-    pub turns: usize,
-}
-
-/// A stage of the machine's, and which turn of which stage of the plan that is.
-#[derive(Clone, Copy)]
-pub struct At {
-    part: PartId,
-    stage: StageId,
-    planned: usize,
-    turn: usize,
 }
 
 fn in_the_directory(target: &Target) -> bool {
@@ -143,33 +256,19 @@ fn in_the_directory(target: &Target) -> bool {
 }
 
 impl Call {
-    /// Look the targets of a stage up, those of its groups' members among them.
-    fn resolve_stage(&self, at: At, targets: &Stage, caller: &dyn Caller) -> Found {
-        if !targets.targets.iter().any(is_group) {
-            return self.resolve(targets, at.part, caller);
+    /// Look one target of a stage up, the members of a group each by himself.
+    fn resolve_target(&self, at: At, nth: usize, target: Target, caller: &dyn Caller) -> Found {
+        match is_group(&target) {
+            true => self.resolve_group(at, nth, &target, caller),
+            false => self.resolve(vec![target], at.part, caller),
         }
-        let mut all = Found::default();
-        let mut dialled = HashSet::new();
-        for (nth, target) in targets.targets.iter().enumerate() {
-            let found = match is_group(target) {
-                true => self.resolve_group(at, nth, target, caller),
-                false => {
-                    let targets = vec![target.clone()];
-                    self.resolve(&Stage { targets }, at.part, caller)
-                }
-            };
-            let new = found.contacts.into_iter().filter(|(contact, _)| {
-                contact.dead.is_some() || dialled.insert(contact.dial_string.clone())
-            });
-            all.contacts.extend(new);
-            all.users.extend(found.users);
-            all.turns = all.turns.max(found.turns);
-        }
-        all
     }
 
-    /// Whose turn it is in a group, looked up.
+    /// Whose turn it is in a group, looked up. For one who has left no turn is taken.
     fn resolve_group(&self, at: At, nth: usize, target: &Target, caller: &dyn Caller) -> Found {
+        if LockedSession::locate(&self.uuid).is_none() {
+            return Found::default();
+        }
         let place = Place {
             part: at.part.0,
             stage: at.planned,
@@ -181,9 +280,8 @@ impl Call {
             ..Found::default()
         };
         for (pick, target) in turn.targets {
-            let targets = vec![target];
-            let mut found = self.resolve(&Stage { targets }, at.part, caller);
-            for (contact, _) in &mut found.contacts {
+            let mut found = self.resolve(vec![target], at.part, caller);
+            for contact in &mut found.contacts {
                 // Whatever turns a member's own dial string has: his is one of the group's.
                 contact.turn = at.turn;
                 contact.member = Some(pick.clone());
@@ -194,21 +292,37 @@ impl Call {
         if let Some(why) = turn.nobody {
             let mut nobody = Contact::nobody(target, why);
             nobody.turn = at.turn;
-            let leg = settings::leg(&nobody, caller, &self.globals[at.part]).0;
-            all.contacts.push((nobody, leg));
+            all.contacts.push(nobody);
         }
         all
     }
 
-    /// Look the targets up. What it finds to complain of is in the log.
-    pub fn resolve(&self, targets: &Stage, part: PartId, caller: &dyn Caller) -> Found {
+    /// Look these targets of a stage up. What there is to complain of is in the log.
+    pub fn resolve(&self, targets: Vec<Target>, part: PartId, caller: &dyn Caller) -> Found {
         let globals: &Variables = &self.globals[part];
         let config = self.shared.config();
+        let targets = Stage { targets };
         let Resolved {
             contacts, users, ..
-        } = contacts::resolve(targets, caller, globals, config.allowed()).warned(&self.uuid);
+        } = contacts::resolve(&targets, caller, globals, config.allowed()).warned(&self.uuid);
+        let users = users.into_iter();
+        Found {
+            contacts,
+            users: users.map(|(user, target)| (user, target.clone())).collect(),
+            turns: 0,
+            set: Variables::default(),
+        }
+    }
+
+    /// What the machine must know of these contacts.
+    pub fn legs_to(
+        &self,
+        contacts: Vec<Contact>,
+        part: PartId,
+        caller: &dyn Caller,
+    ) -> Vec<(Contact, NewLeg)> {
         let leg = |contact: Contact| {
-            let (mut leg, problems) = settings::leg(&contact, caller, globals);
+            let (mut leg, problems) = settings::leg(&contact, caller, &self.globals[part]);
             leg.may_register &= self.late_join[part];
             for problem in problems {
                 tracing::warn!(
@@ -219,12 +333,7 @@ impl Call {
             }
             (contact, leg)
         };
-        let users = users.into_iter();
-        Found {
-            contacts: contacts.into_iter().map(leg).collect(),
-            users: users.map(|(user, target)| (user, target.clone())).collect(),
-            turns: 0,
-        }
+        contacts.into_iter().map(leg).collect()
     }
 
     fn watch(&self, at: (PartId, StageId), users: Vec<(String, Target)>) {
@@ -242,19 +351,17 @@ impl Call {
         targets: &plan::Stage,
         tell: impl FnOnce(&str) -> Announcement + Send + 'static,
     ) -> Result<String, String> {
-        let caller = LockedSession::locate(&self.uuid).ok_or("the caller is gone")?;
-        let found = self.resolve(targets, at.0, caller.channel());
-        drop(caller);
-        let alive = |(contact, _): &(Contact, NewLeg)| contact.dead.is_none();
-        if !found.contacts.iter().any(alive) {
+        drop(LockedSession::locate(&self.uuid).ok_or("the caller is gone")?);
+        let found = self.resolve(targets.targets.clone(), at.0, &Afar::from(&self.uuid));
+        if found.contacts.iter().all(|contact| contact.dead.is_some()) {
             let first = found.contacts.first();
-            let why = first.and_then(|(contact, _)| contact.dead).map(cause_name);
+            let why = first.and_then(|contact| contact.dead).map(cause_name);
             return Err(format!("it cannot ring: {}", why.unwrap_or_default()));
         }
         let said = |legs: usize| format!("{legs} more leg(s) ring");
         let add = move |hand: &mut Hand<'_>| {
             let told = |legs| Some(tell(&said(legs)));
-            hand.add(at, found, true, told).map(said)
+            hand.add(at, found, None, told).map(said)
         };
         let added = self.ask(add).ok_or("it is ending")?;
         added.map_err(|why| why.to_string())

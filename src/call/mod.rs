@@ -39,6 +39,7 @@ use grouped::Grouped;
 use hears::Hears;
 use mailbox::{Mail, Mailbox};
 use parking_lot::{Mutex, MutexGuard};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -83,9 +84,13 @@ pub struct State {
     ring: Ring,
     contacts: Vec<Contact>,
     known: Vec<Known>,
+    /// Where the device of a leg has registered since, which rings at its contact of before.
+    moved: HashMap<LegId, String>,
     /// For each part and each stage of the machine's: which stage of the plan, and whose turn there.
     turns: Vec<Vec<(usize, usize)>>,
     armed: Option<Time>,
+    /// When the hand is to look after the contacts that wait for others.
+    together: Option<Time>,
     /// Why the plan is refused after all, found out when one of its stages began.
     refused: Option<String>,
 }
@@ -116,8 +121,10 @@ impl Call {
                 ring,
                 contacts: Vec::new(),
                 known: Vec::new(),
+                moved: HashMap::new(),
                 turns,
                 armed: None,
+                together: None,
                 refused: None,
             }),
             grouped: Grouped::default(),
@@ -157,7 +164,7 @@ impl Call {
         question(&self.state.lock().ring)
     }
 
-    /// Every leg so far, in the order in which they were resolved.
+    /// Every leg so far, in the plan's order.
     pub fn legs(&self) -> Vec<LegReport> {
         let legs = {
             let state = self.state.lock();
@@ -180,18 +187,31 @@ impl Call {
         let state = &mut *guard;
         let first = state.ring.legs().len();
         let event = event(state);
-        let begins = matches!(event, Event::Resolved { .. }) && !state.ring.over();
+        let begins = matches!(event, Event::Resolved { part, stage, .. }
+            if state.ring.takes(part, stage) && state.ring.found_of(part, stage).next().is_none());
         let commands = state.ring.handle(now, event);
         // Also a stage of which nothing can be dialled: its legs' ends are told as well.
         let stage = state.ring.legs().get(first).filter(|_| begins);
         let stage = stage.map(|leg| leg.stage);
         let mut news = event::news(&state.ring, &mut state.known, stage);
-        let next = state.ring.next_deadline();
-        self.arm(&mut guard, next);
+        self.arm_next(&mut guard);
         let offers = guard.offers();
         drop(guard);
         news.extend(self.tell_offers(offers));
         (commands, news)
+    }
+
+    /// The hand is to be woken then, whatever else is due.
+    fn wake_at(&self, together: Option<Time>) {
+        let mut state = self.state.lock();
+        state.together = together;
+        self.arm_next(&mut state);
+    }
+
+    fn arm_next(&self, state: &mut MutexGuard<'_, State>) {
+        let next = state.ring.next_deadline().into_iter();
+        let next = next.chain(state.together).min();
+        self.arm(state, next);
     }
 
     fn arm(&self, state: &mut MutexGuard<'_, State>, next: Option<Time>) {
@@ -288,9 +308,11 @@ impl Timed for Call {
 
 impl State {
     /// These join the machine's legs in the same order.
-    fn add(&mut self, contacts: Vec<Contact>) {
+    fn add(&mut self, found: Vec<(Contact, NewLeg)>) -> Vec<NewLeg> {
+        let (contacts, legs): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         self.known.extend(contacts.iter().map(Known::from));
         self.contacts.extend(contacts);
+        legs
     }
 
     /// The legs to this contact that the part has or had in its present attempt.
@@ -300,11 +322,12 @@ impl State {
         contact: &'a Contact,
     ) -> impl Iterator<Item = (LegId, &'a Leg)> {
         let legs = self.ring.legs().iter().zip(&self.contacts).enumerate();
-        let same = move |(_, (leg, other)): &(usize, (&Leg, &Contact))| {
+        let same = move |(id, (leg, other)): &(usize, (&Leg, &Contact))| {
+            let moved = || self.moved.get(&LegId(*id)) == Some(&contact.dial_string);
             leg.part == part
                 && contact.dead.is_none()
                 && other.dead.is_none()
-                && other.dial_string == contact.dial_string
+                && (other.dial_string == contact.dial_string || moved())
                 && self.ring.of_this_attempt(leg)
         };
         legs.filter(same).map(|(id, (leg, _))| (LegId(id), leg))
@@ -327,37 +350,117 @@ impl State {
         legs.filter(|leg| leg.state != LegState::Ended).count()
     }
 
-    /// The contacts of this stage have so many turns: what is more than is known follows at once.
-    fn have_turns(&mut self, part: PartId, stage: StageId, turns: usize) -> Event {
-        let rows = &mut self.turns[part];
-        let (planned, turn) = rows[stage.0];
-        let known = rows.iter().filter(|(other, _)| *other == planned).count();
-        let more = turns.saturating_sub(known);
-        let next = stage.0 - turn + known;
-        rows.splice(next..next, (known..turns).map(|turn| (planned, turn)));
-        Event::Turns { part, more }
+    /// Leaves the contacts of a stage that are to ring: one that an earlier stage still rings, or
+    /// that has had its turn in this one, does not ring twice. How many the stage has already.
+    fn new_of(&self, part: PartId, stage: StageId, contacts: &mut Vec<Contact>) -> usize {
+        let had = || self.ring.found_of(part, stage);
+        let alive = had().filter_map(|leg| self.contacts.get(leg.0).filter(|it| it.dead.is_none()));
+        let turns: HashSet<_> = alive.map(|it| it.dial_string.as_str()).collect();
+        let new = |it: &Contact| !turns.contains(it.dial_string.as_str()) && !self.rings(part, it);
+        contacts.retain(|it| it.dead.is_some() || new(it));
+        had().count()
     }
 
-    /// The contacts of a stage. One that an earlier stage still rings does not ring twice.
-    fn resolved(&mut self, part: PartId, contacts: Vec<Contact>, legs: Vec<NewLeg>) -> Event {
-        let new = contacts.into_iter().zip(legs);
-        let new = new.filter(|(contact, _)| !self.rings(part, contact));
-        let (contacts, legs): (Vec<_>, Vec<_>) = new.unzip();
-        self.add(contacts);
-        Event::Resolved { part, legs }
+    /// The contacts of this stage have so many turns: what is more than is known follows at once, or
+    /// behind the stages that have begun meanwhile. In a stage that is over nobody has a turn.
+    fn have_turns(&mut self, part: PartId, stage: StageId, turns: usize) -> Option<Event> {
+        let newest = self.ring.newest(part);
+        if !self.ring.takes(part, stage) {
+            return None;
+        }
+        let rows = &mut self.turns[part];
+        let (planned, _) = rows[stage.0];
+        let of_plan = |row: &(usize, usize)| row.0 == planned;
+        let known = rows.iter().filter(|row| of_plan(row)).count();
+        let more = turns.checked_sub(known).filter(|more| *more > 0)?;
+        let last = rows.iter().rposition(of_plan)?;
+        let next = last.max(newest.0) + 1;
+        rows.splice(next..next, (known..turns).map(|turn| (planned, turn)));
+        Some(Event::Turns { part, more })
+    }
+
+    /// The legs of the part at which somebody's device rings, and where that has registered last.
+    fn ringing(&self, part: PartId) -> impl Iterator<Item = (LegId, &Contact, &String)> {
+        let legs = self.ring.legs().iter().zip(&self.contacts).enumerate();
+        let rings = move |(id, (leg, _)): &(usize, (&Leg, &Contact))| {
+            leg.part == part && leg.ringing.is_some() && self.ring.droppable(LegId(*id))
+        };
+        legs.filter(rings).map(|(id, (_, contact))| {
+            let moved = self.moved.get(&LegId(id));
+            (LegId(id), contact, moved.unwrap_or(&contact.dial_string))
+        })
+    }
+
+    /// Whoever has registered one of these anew may be a device that rings, whose contact of before
+    /// is about to be taken out.
+    fn may_have_moved(
+        &self,
+        (part, stage): (PartId, StageId),
+        found: &[Contact],
+        registered: &HashSet<String>,
+    ) -> bool {
+        let new = |it: &&Contact| !self.rings(part, it) && !self.has_rung(part, stage, it);
+        let rings = |it: &Contact| {
+            let by = it.registered_by();
+            let own = |(_, other, at): (_, &Contact, &String)| {
+                by.is_some() && other.registered_by() == by && registered.contains(at)
+            };
+            self.ringing(part).any(own)
+        };
+        found.iter().filter(new).any(rings)
+    }
+
+    /// A device that rings at a contact which is registered no more has moved: a new contact of its
+    /// user's is where it is now, one for each such device. Leaves the contacts of other devices.
+    fn see_moved(
+        &mut self,
+        part: PartId,
+        found: &mut Vec<(Contact, NewLeg)>,
+        registered: &HashSet<String>,
+    ) {
+        let gone = self
+            .ringing(part)
+            .filter(|(.., at)| !registered.contains(*at));
+        let of = |(leg, contact, _): (LegId, &Contact, _)| {
+            let (user, domain) = contact.registered_by()?;
+            Some((leg, user.to_owned(), domain.to_owned()))
+        };
+        let mut gone: Vec<_> = gone.filter_map(of).collect();
+        found.retain(|(contact, _)| {
+            let by = contact.registered_by();
+            let own = |(_, user, domain): &(LegId, String, String)| {
+                by == Some((user.as_str(), domain.as_str()))
+            };
+            let Some(at) = gone.iter().position(own) else {
+                return true;
+            };
+            let (leg, ..) = gone.remove(at);
+            self.moved.insert(leg, contact.dial_string.clone());
+            false
+        });
     }
 
     /// Further contacts for a stage that rings, as long as no more than `limit` legs ring at once.
-    /// One that rings already does not ring twice; one that has had its turn only if `again`.
+    /// One that rings already does not ring twice; one that has had its turn only where `registered`
+    /// does not say what its user has registered: then an operator wants it.
     fn added(
         &mut self,
         (part, stage): (PartId, StageId),
         mut found: Vec<(Contact, NewLeg)>,
         limit: usize,
-        again: bool,
+        registered: Option<&HashSet<String>>,
     ) -> Result<Event, NotAdded> {
-        let had_turn = |contact: &Contact| !again && self.has_rung(part, stage, contact);
+        let late = registered.is_some();
+        let had_turn = |contact: &Contact| late && self.has_rung(part, stage, contact);
         found.retain(|(contact, _)| !self.rings(part, contact) && !had_turn(contact));
+        if let Some(registered) = registered {
+            self.see_moved(part, &mut found, registered);
+        }
+        // All turns of a target ring together here, and one contact may have several.
+        let mut seen = HashSet::new();
+        found.retain(|(contact, _)| {
+            contact.dead.is_some() || seen.insert(contact.dial_string.clone())
+        });
         if !self.ring.takes(part, stage) {
             return Err(NotAdded::Over);
         }
@@ -367,8 +470,7 @@ impl State {
         if self.open() + found.len() > limit {
             return Err(NotAdded::Limit(limit));
         }
-        let (contacts, legs): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        self.add(contacts);
+        let legs = self.add(found);
         Ok(Event::Added { part, stage, legs })
     }
 }

@@ -4,15 +4,15 @@
 
 use super::desk::Hand;
 use super::{Call, State};
-use crate::contacts::{Caller, Contact, Owner};
+use crate::contacts::{Afar, Caller, Contact, Owner};
 use crate::plan::moved::moved;
 use crate::plan::time::is_true;
-use crate::plan::{self, Limits, Stage, Target, Variables};
+use crate::plan::{self, Limits, Target, Variables};
 use crate::ring::{Cause, Event, LegId, NewLeg, PartId, Place, Redirect};
 use crate::settings::{self, HOPS};
+use crate::switch::Session;
 use crate::switch::guard::guarded;
 use crate::switch::text::field;
-use crate::switch::{LockedSession, Session};
 use crate::tell::event;
 use std::sync::Arc;
 
@@ -172,12 +172,9 @@ impl Call {
             written: moved.target.clone(),
             offset: 0,
         };
-        let targets = Stage {
-            targets: vec![target],
-        };
-        let mut contacts = self.resolve(&targets, part, caller).contacts;
-        contacts.retain(|(contact, _)| contact.dead.is_none());
-        contacts
+        let mut contacts = self.resolve(vec![target], part, caller).contacts;
+        contacts.retain(|contact| contact.dead.is_none());
+        self.legs_to(contacts, part, caller)
     }
 }
 
@@ -274,16 +271,13 @@ impl Hand<'_> {
         let alone = self.caller.bypasses_media();
         let ours = Arc::clone(call);
         let started = call.shared.pool.look_up(move || {
-            let caller = LockedSession::locate(&ours.uuid);
             // Somebody waits for what is found, also where that is nothing.
-            let found = guarded("a redirect", None, || {
-                caller.map(|caller| ours.at_places(leg, places, hops, alone, caller.channel()))
+            let found = guarded("a redirect", Vec::new(), || {
+                ours.at_places(leg, places, hops, alone, &Afar::from(&ours.uuid))
             });
             ours.leave_job(move |hand| {
-                if found.is_none() && !hand.caller.ready() {
-                    hand.feed(Event::CallerGone);
-                }
-                hand.followed(leg, found.unwrap_or_default());
+                hand.see_caller_gone();
+                hand.followed(leg, found);
             });
         });
         if !started {
@@ -316,11 +310,10 @@ impl State {
         found.truncate(limit.saturating_sub(self.open()));
         let mut legs = Vec::new();
         for (contact, new, number) in found {
-            self.add(vec![contact]);
+            legs.append(&mut self.add(vec![(contact, new)]));
             if let Some(known) = self.known.last_mut() {
                 known.moved_to = Some(number);
             }
-            legs.push(new);
         }
         Event::Followed { leg, legs }
     }

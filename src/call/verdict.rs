@@ -126,7 +126,7 @@ pub struct Verdict {
 pub fn answered(call: &Call, caller: &Channel<'_>, leg: LegId) -> Verdict {
     call.tell_won(leg);
     let mut verdict = verdict(call, Outcome::Answered, Cause::SUCCESS);
-    let winner = verdict.legs.get(leg.0);
+    let winner = verdict.legs.iter().find(|it| it.leg == leg);
     caller.set("cti_winner", winner.map(|winner| winner.target.as_str()));
     caller.set(
         "cti_winner_uuid",

@@ -12,7 +12,7 @@ impl Ring {
             .iter()
             .filter(|_| self.end.is_none())
             .flat_map(|part| match part.phase {
-                Phase::Resolving => [part.over(), None, None, None],
+                Phase::Resolving => [part.over(), part.stage_deadline, None, None],
                 Phase::Ringing => [
                     part.over(),
                     part.stage_deadline,
@@ -105,7 +105,8 @@ impl Ring {
     /// the stage goes on ringing beside the next one, that one does.
     pub(super) fn stretch(&mut self, part: PartId) {
         let it = &self.parts[part];
-        if it.settings.stage_timeout.is_some() || it.goes_on_progressively() {
+        let rings = it.phase == Phase::Ringing && !it.goes_on_progressively();
+        if it.settings.stage_timeout.is_some() || !rings {
             return;
         }
         let own = |leg: &Leg| Some(leg.since.or(leg.dialled).or(leg.at)? + leg.plan.timeout?);
@@ -123,13 +124,8 @@ impl Ring {
         let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= now);
         let it = &mut self.parts[part];
         match it.phase {
-            Phase::Ringing => {}
-            // Whoever is still looked up will not ring.
-            Phase::Resolving if due(it.over()) => {
-                self.time_over_for(part);
-                self.parts[part].phase = Phase::Ending;
-                return self.stage_over(part);
-            }
+            // Whoever is still looked up will not ring, unless the stage goes on beside the next.
+            Phase::Ringing | Phase::Resolving => {}
             Phase::Sleeping(until) => {
                 if due(it.over()) {
                     self.part_done(part);
@@ -176,8 +172,10 @@ impl Ring {
     pub(super) fn is_late(&self, part: PartId) -> bool {
         let it = &self.parts[part];
         let due = |deadline: Option<Time>| deadline.is_some_and(|at| at <= self.now);
-        let stage = due(it.stage_deadline) || due(it.progress_deadline) && self.is_silent(part);
-        let ends = it.phase == Phase::Ringing && !it.goes_on_progressively();
+        let rings = it.phase == Phase::Ringing;
+        let silent = rings && due(it.progress_deadline) && self.is_silent(part);
+        let stage = due(it.stage_deadline) || silent;
+        let ends = (rings || it.phase == Phase::Resolving) && !it.goes_on_progressively();
         due(it.over()) || ends && stage
     }
 

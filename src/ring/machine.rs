@@ -12,6 +12,9 @@ impl Ring {
             stages,
             stage: StageId(0),
             first: LegId(0),
+            open: BTreeMap::new(),
+            began: Time::ZERO,
+            shift: Duration::ZERO,
             attempt: 1,
             attempt_began: Time::ZERO,
             phase: Phase::Resolving,
@@ -41,11 +44,16 @@ impl Ring {
                 None => self.begin(part),
                 Some(_) => self.part_done(part),
             }),
-            Event::Resolved { part, legs } => self.resolved(part, legs),
+            Event::Resolved {
+                part,
+                stage,
+                legs,
+                more,
+            } => self.resolved(part, stage, legs, more),
             Event::Turns { part, more } => {
-                if let Some(it) = self.parts.get_mut(part.0) {
-                    it.stages += more;
-                }
+                self.turns(part, more);
+                // No deadline is looked at before those are known who were found with it.
+                return Vec::new();
             }
             Event::Started(leg) => self.started(leg),
             Event::Ringing(leg) => self.leg_reached(leg, LegState::Ringing),
@@ -103,72 +111,175 @@ impl Ring {
     }
 
     pub(super) fn begin_stage(&mut self, part: PartId, stage: StageId) {
+        let first = LegId(self.legs.len());
         let it = &mut self.parts[part];
         it.stage = stage;
         it.phase = Phase::Resolving;
         it.kept_open = None;
-        // A phone of an earlier stage may win in early media while this one is looked up.
-        let limit = it
-            .settings
-            .stage_limit(stage.0 + 1 == it.stages, Time::ZERO);
+        it.first = first;
+        it.last = stage.0 + 1 == it.stages;
+        it.early_media = it.settings.early_media_of(false, false);
+        // Nobody waits any more for whom an earlier stage has still to find, unless it rings on.
+        if stage == StageId(0) || it.settings.mode == Mode::Sequence {
+            it.open.clear();
+        }
+        it.open.insert(stage, first);
+        // So long it may be looked up; or a phone of an earlier stage wins in early media.
+        let limit = it.settings.stage_limit(it.last, Time::ZERO);
         it.stage_deadline = limit.map(|limit| self.now + limit);
+        it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
+        it.began = self.now;
         if stage == StageId(0) {
             it.attempt_began = self.now;
         }
         self.commands.push(Command::Resolve { part, stage });
     }
 
-    fn resolved(&mut self, part: PartId, new: Vec<NewLeg>) {
-        let Some(it) = self.parts.get(part.0) else {
+    fn resolved(&mut self, part: PartId, stage: StageId, new: Vec<NewLeg>, more: bool) {
+        let first = LegId(self.legs.len());
+        let Some(it) = self.parts.get_mut(part.0) else {
             return;
         };
-        let (asked, late) = (it.phase == Phase::Resolving, self.is_over(part));
-        let first = self.legs.len();
-        let stage = it.stage;
-        let alive = new.iter().filter(|leg| leg.dead.is_none()).count();
-        let unregistered = |leg: &NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
-        let may_wait = alive == 0 && new.iter().any(|leg| leg.may_register && unregistered(leg));
-        let may_grow = new.iter().any(|leg| leg.may_register);
-        self.legs
-            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
-        let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
-        if !asked || self.end.is_some() || late {
-            self.never_dialled(legs, late);
-            if asked {
-                if late {
-                    self.time_over_for(part);
-                }
-                // Should the winner leave unanswered, it is this stage's turn all the same.
-                if self.winner().is_some_and(|leg| self.may_resume(leg)) {
-                    self.parts[part].stage = StageId(stage.0.saturating_sub(1));
-                }
-                self.parts[part].phase = Phase::Ending;
-                self.stage_over(part);
-            }
-            return;
+        let of = it.open.get(&stage).copied();
+        if !more {
+            it.open.remove(&stage);
         }
-        let others = self.parts.len() > 1;
-        let mut earlier = self.legs[..first].iter();
+        let asked = of.is_some() && matches!(it.phase, Phase::Resolving | Phase::Ringing);
+        let of = of.unwrap_or(first);
+        self.legs
+            .extend(new.into_iter().map(|plan| Leg::new(part, stage, of, plan)));
+        let legs: Vec<LegId> = self.leg_ids().skip(first.0).collect();
+        let late = self.is_over(part);
+        if !asked || self.end.is_some() || late {
+            return self.never_dialled(legs, asked && late);
+        }
+        let alive = |leg: &Leg| leg.plan.dead.is_none();
+        let found = self.legs[first.0..].iter().any(alive);
+        let mut earlier = self.legs[..first.0].iter();
         let beside = earlier.any(|leg| leg.part == part && leg.is_open());
-        let it = &mut self.parts[part];
-        let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
-        let last = stage.0 + 1 == it.stages;
-        it.phase = Phase::Ringing;
-        it.first = LegId(first);
-        let limit = it.settings.stage_limit(last, Time::ZERO);
-        it.stage_deadline = limit.map(|limit| self.now + limit);
-        it.progress_deadline = it.settings.progress_timeout.map(|limit| self.now + limit);
-        it.early_media = it
-            .settings
-            .early_media_of(alive <= 1 && !others && !joined, last && !may_grow);
-        it.last = last;
-        let wait = it.settings.wait_register.filter(|_| may_wait);
-        it.kept_open = wait.map(|wait| self.now + wait);
-        self.start(legs, part, beside);
+        let it = &self.parts[part];
+        let newest = stage == it.stage;
+        // A late start counts from the stage's beginning, not from the look-up's end.
+        let (began, shift) = match newest && it.phase == Phase::Ringing {
+            true => (it.began, it.shift),
+            false => (self.now, Duration::ZERO),
+        };
+        if newest && (found || !more) {
+            self.rings_from_now(part);
+        }
+        // If nobody rings at once, the earliest late starter does: core's rule too.
+        let starts = |leg: &&Leg| alive(leg) && leg.plan.held.is_zero();
+        let delays = self.legs[first.0..].iter().filter(starts);
+        let earliest = delays.map(|leg| leg.plan.delay).min().unwrap_or_default();
+        let shift = match beside {
+            true => shift,
+            false => (began + earliest).saturating_sub(self.now),
+        };
+        if newest {
+            self.parts[part].shift = shift;
+        }
+        if newest && !more {
+            let unregistered = |leg: &Leg| leg.plan.dead == Some(Cause::USER_NOT_REGISTERED);
+            let legs = || self.of_stage(part, stage, of).map(|leg| &self.legs[leg]);
+            let may_wait = legs().any(|leg| leg.plan.may_register && unregistered(leg));
+            let may_wait = may_wait && !legs().any(alive);
+            let it = &mut self.parts[part];
+            let wait = it.settings.wait_register.filter(|_| may_wait);
+            it.kept_open = wait.map(|wait| self.now + wait);
+        }
+        if newest {
+            self.parts[part].early_media = self.early_media_of(part);
+        }
+        self.start(legs, part, began, shift);
+        if newest && !more {
+            self.all_is_known(part, stage, of);
+        }
     }
 
-    /// Begin with these legs of the running stage. `beside`: others of the part ring already.
-    pub(super) fn start(&mut self, legs: Vec<LegId>, part: PartId, beside: bool) {
+    /// So many stages more follow those that have begun, so that the newest is not the last.
+    fn turns(&mut self, part: PartId, more: usize) {
+        let Some(it) = self.parts.get_mut(part.0) else {
+            return;
+        };
+        let was_last = it.stage.0 + 1 == it.stages;
+        it.stages += more;
+        if more == 0 || !was_last || !it.last {
+            return;
+        }
+        it.last = false;
+        let limit = |last| it.settings.stage_limit(last, Time::ZERO);
+        it.stage_deadline = match (it.stage_deadline, limit(true), limit(false)) {
+            // What an operator has added to the one stays with the other.
+            (Some(at), Some(before), Some(now)) => Some((at + now).saturating_sub(before)),
+            (_, _, now) => now.map(|now| it.began + now),
+        };
+        self.stretch(part);
+    }
+
+    /// Somebody is known who rings, or all that can be known is: the stage's times count from now on.
+    fn rings_from_now(&mut self, part: PartId) {
+        let it = &mut self.parts[part];
+        if it.phase == Phase::Resolving {
+            it.phase = Phase::Ringing;
+            let later = self.now - it.began;
+            for deadline in [&mut it.stage_deadline, &mut it.progress_deadline] {
+                *deadline = deadline.map(|at| at + later);
+            }
+            (it.began, it.shift) = (self.now, Duration::ZERO);
+        }
+    }
+
+    /// The legs of a stage, of which this could be the first.
+    pub(super) fn of_stage(
+        &self,
+        part: PartId,
+        stage: StageId,
+        first: LegId,
+    ) -> impl Iterator<Item = LegId> + use<'_> {
+        let of_stage = move |&leg: &LegId| {
+            let it = &self.legs[leg];
+            (it.part, it.stage) == (part, stage)
+        };
+        self.leg_ids().skip(first.0).filter(of_stage)
+    }
+
+    /// What the caller hears of those that ring in the part's newest stage. As long as somebody is
+    /// looked up nobody is known to ring alone.
+    fn early_media_of(&self, part: PartId) -> EarlyMedia {
+        let it = &self.parts[part];
+        let legs = || self.of_stage(part, it.stage, it.first);
+        let plans = || legs().map(|leg| &self.legs[leg].plan);
+        // Whatever rings in a leg's place is one with it, unless there are several at a time.
+        let own = |leg: &LegId| self.legs[*leg].replaces.is_none();
+        let rings = |leg: &LegId| own(leg) && self.legs[*leg].plan.dead.is_none();
+        let alone = legs().filter(rings).count() <= 1;
+        let alone = alone && !legs().any(|leg| self.legs[leg].is_scattered());
+        let may_grow = plans().any(|leg| leg.may_register);
+        let known = !it.open.contains_key(&it.stage);
+        let joined = it.settings.mode == Mode::Progressive && it.stages > 1;
+        let alone = alone && known && self.parts.len() == 1 && !joined;
+        it.settings.early_media_of(alone, it.last && !may_grow)
+    }
+
+    /// Who rings already may have turned out to ring alone.
+    fn all_is_known(&mut self, part: PartId, stage: StageId, first: LegId) {
+        let early_media = self.parts[part].early_media;
+        let legs: Vec<LegId> = self.of_stage(part, stage, first).collect();
+        for leg in legs {
+            let it = &mut self.legs[leg];
+            if it.dialled.is_some() && it.state != LegState::Ended && it.early_media != early_media
+            {
+                it.early_media = early_media;
+                if it.state == LegState::EarlyMedia {
+                    self.early_media(leg);
+                }
+            }
+        }
+    }
+
+    /// Begin with these legs of the running stage, whose delays count from then on and are so much
+    /// less.
+    pub(super) fn start(&mut self, legs: Vec<LegId>, part: PartId, began: Time, shift: Duration) {
         let dead = |leg: &LegId| self.legs[*leg].plan.dead;
         let failed: Vec<_> = legs
             .iter()
@@ -188,19 +299,13 @@ impl Ring {
         if hopeless || !self.undecided() || !rings {
             self.never_dialled(alive, false);
         } else {
-            // If nobody rings at once, the earliest late starter does: core's rule too.
-            let plans = alive.iter().map(|&leg| &self.legs[leg].plan);
-            let delays = plans
-                .filter(|plan| plan.held.is_zero())
-                .map(|plan| plan.delay);
-            let shift = delays.min().filter(|_| !beside).unwrap_or_default();
             for &leg in &alive {
                 let plan = &self.legs[leg].plan;
                 let delay = match plan.held {
-                    Time::ZERO => plan.delay - shift,
+                    Time::ZERO => plan.delay.saturating_sub(shift),
                     held => held + plan.delay,
                 };
-                self.legs[leg].at = Some(self.now + delay);
+                self.legs[leg].at = Some(self.now.max(began + delay));
             }
             self.stretch(part);
             for leg in alive {
@@ -438,12 +543,8 @@ impl Ring {
                 hang_up_caller,
             });
         }
-        let rings = match self.parts[part].phase {
-            Phase::Ringing => true,
-            // … beside the next stage, which is looked up.
-            Phase::Resolving => settings.mode == Mode::Progressive,
-            _ => false,
-        };
+        // A later stage may be looked up meanwhile.
+        let rings = matches!(self.parts[part].phase, Phase::Ringing | Phase::Resolving);
         if required && rings {
             // The others rang for nothing: to them it is a missed call.
             return self.cancel_stage(part, stage);
@@ -490,6 +591,8 @@ impl Ring {
         let cancelled = self.cancelled.is_some() || it.dropped();
         it.role = Some(if cancelled {
             Role::Cancelled
+        } else if it.moved.is_some() {
+            Role::Redirected
         } else {
             Role::Failed
         });
@@ -631,8 +734,10 @@ impl Ring {
             return;
         }
         let takes = self.takes(part, stage);
-        self.legs
-            .extend(new.into_iter().map(|plan| Leg::new(part, stage, plan)));
+        self.legs.extend(
+            new.into_iter()
+                .map(|plan| Leg::new(part, stage, LegId(first), plan)),
+        );
         let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
         if legs.is_empty() || !takes {
             return self.never_dialled(legs, false);
@@ -645,21 +750,26 @@ impl Ring {
         let alive = legs.iter().any(|&leg| self.legs[leg].plan.dead.is_none());
         if alive && stage == it.stage {
             it.kept_open = None;
+            self.rings_from_now(part);
         }
-        self.start(legs, part, true);
+        self.start(legs, part, self.now, Duration::ZERO);
     }
 
     /// A leg that was required has failed: its stage rings for nothing.
     fn cancel_stage(&mut self, part: PartId, stage: StageId) {
         // To the others it is a missed call.
-        let cause = self.parts[part].settings.missed.cause();
-        if self.parts[part].stage == stage {
-            self.parts[part].kept_open = None;
+        let it = &mut self.parts[part];
+        let cause = it.settings.missed.cause();
+        it.open.remove(&stage);
+        if it.stage == stage {
+            it.kept_open = None;
+            self.rings_from_now(part);
+        }
+        let it = &mut self.parts[part];
+        if it.settings.mode == Mode::Sequence {
+            it.phase = Phase::Ending;
         }
         self.hang_up_all(|leg| leg.part == part && leg.stage == stage, cause);
-        if self.parts[part].settings.mode == Mode::Sequence {
-            self.parts[part].phase = Phase::Ending;
-        }
         self.stage_over(part);
     }
 
@@ -678,6 +788,13 @@ impl Ring {
         let newest = it.phase == Phase::Ringing && it.goes_on_progressively();
         let newest = newest && self.end.is_none() && !self.is_over(part);
         let stage = it.stage;
+        let mut looked_up = it.open.keys();
+        if it.phase == Phase::Ringing
+            && self.end.is_none()
+            && looked_up.any(|&it| !newest || it == stage)
+        {
+            return;
+        }
         let waits_for = |leg: &Leg| {
             let open = leg.part == part && leg.is_open();
             open && (!newest || leg.stage == stage)
@@ -766,7 +883,7 @@ impl End {
 }
 
 impl Leg {
-    pub(super) fn new(part: PartId, stage: StageId, plan: NewLeg) -> Leg {
+    pub(super) fn new(part: PartId, stage: StageId, of: LegId, plan: NewLeg) -> Leg {
         Leg {
             part,
             stage,
@@ -780,6 +897,7 @@ impl Leg {
             replaces: None,
             numbers: plan.number.iter().cloned().collect(),
             plan,
+            of,
             at: None,
             early_media: EarlyMedia::Ignore,
             timed_out: false,

@@ -22,6 +22,7 @@ pub use redirect::Place;
 pub use settings::{EarlyMedia, Missed, Mode, Redirect, RejectRule, Settings};
 
 use redirect::Moved;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Time since the call began.
@@ -49,6 +50,8 @@ pub struct NewLeg {
     pub dead: Option<Cause>,
     /// A device of its user's that registers while the stage rings will join it.
     pub may_register: bool,
+    /// Which target of its stage it came from.
+    pub target: usize,
     /// `[cti_redirect]`, where the leg has its own.
     pub redirect: Option<Redirect>,
     /// The number of the user who rings, so that no redirect leads back to him.
@@ -71,10 +74,13 @@ pub enum Confirm {
 pub enum Event {
     /// The first event: the call begins.
     Begin,
-    /// The answer to `Command::Resolve`.
+    /// An answer to `Command::Resolve`: the contacts of some of the stage's targets.
     Resolved {
         part: PartId,
+        stage: StageId,
         legs: Vec<NewLeg>,
+        /// Other targets of the stage are still looked up.
+        more: bool,
     },
     /// Before `Resolved`: so many stages more follow the one that is looked up, for contacts whose
     /// turn is later.
@@ -130,7 +136,7 @@ pub enum Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Find the contacts of this stage now and answer with `Event::Resolved`.
+    /// Find the contacts of this stage now and answer with `Event::Resolved`, as they are found.
     Resolve { part: PartId, stage: StageId },
     /// Find the contacts of these places, where the phone of this leg has moved, and answer with
     /// `Event::Followed`.
@@ -192,6 +198,8 @@ pub struct Leg {
     /// The leg in whose place it rings.
     pub replaces: Option<LegId>,
     plan: NewLeg,
+    /// The first leg that its stage could have.
+    of: LegId,
     /// When it starts; `None` for one that never will.
     at: Option<Time>,
     early_media: EarlyMedia,
@@ -227,8 +235,9 @@ pub struct Ringing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Waiting for `Resolved`.
+    /// Nobody is known yet who could ring.
     Resolving,
+    /// Also while further targets are looked up.
     Ringing,
     /// Its time is over; waiting for the last leg to end.
     Ending,
@@ -245,6 +254,12 @@ struct Part {
     stage: StageId,
     /// The first leg of the stage that rings.
     first: LegId,
+    /// The stages of which targets are still looked up, each with the first leg that it may have.
+    open: BTreeMap<StageId, LegId>,
+    /// From when on the stage's times and its legs' delays count, and how much less the delays are:
+    /// the first of them starts at once.
+    began: Time,
+    shift: Duration,
     attempt: u32,
     attempt_began: Time,
     phase: Phase,

@@ -7,7 +7,8 @@ use super::*;
 /// How many redirects may follow one another.
 const HOPS: u32 = 5;
 
-/// How many places one leg may come to in all, whatever its phones say.
+/// How many places one leg may come to in all, whatever its phones say. Of a call that redirects have
+/// led here each of them takes three quarters, so that numbers which lead back to the phone stay few.
 const PLACES: usize = 16;
 
 /// Where a phone says that it has moved.
@@ -28,8 +29,10 @@ pub(super) struct Moved {
     looking: bool,
     /// The places after those, in their order.
     rest: Vec<Place>,
-    /// Something has rung, or could not, in the leg's place.
+    /// Something has rung, or could not, in the leg's place …
     found: bool,
+    /// … and more than one at a time.
+    several: bool,
 }
 
 impl Moved {
@@ -52,6 +55,11 @@ impl Leg {
     /// It rings at nobody, and neither does anybody in its place.
     pub(super) fn is_idle(&self) -> bool {
         self.plan.idle && !self.is_looked_for()
+    }
+
+    /// Several have rung in its place at a time.
+    pub(super) fn is_scattered(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.several)
     }
 
     /// Others have rung in its place.
@@ -102,16 +110,20 @@ impl Ring {
     fn new_places(&mut self, leg: LegId, mut places: Vec<Place>) -> Vec<Place> {
         let follows = self.legs.get(leg.0).is_some_and(|it| {
             let rings = LegState::UNANSWERED.contains(&it.state) && it.hung_up.is_none();
-            rings && self.takes(it.part, it.stage) && self.winner() != Some(leg)
+            // Nor is a winner final that is joined in early media by our own choice.
+            let final_one = self.winner() == Some(leg) && self.tentative() != Some(leg);
+            rings && self.takes(it.part, it.stage) && !final_one
         });
         if !follows || self.redirect(leg) != Redirect::Follow || self.hops(leg) >= HOPS {
             return Vec::new();
         }
         places.sort_by_key(|place| std::cmp::Reverse(place.q));
         let root = self.root(leg);
+        let before = self.parts[self.legs[leg].part].settings.hops.min(HOPS);
+        let most = (PLACES >> (2 * before)).max(1);
         let known = &mut self.legs[root].numbers;
         places.retain(|place| {
-            let new = known.len() <= PLACES && !known.contains(&place.number);
+            let new = known.len() <= most && !known.contains(&place.number);
             if new {
                 known.push(place.number.clone());
             }
@@ -148,6 +160,7 @@ impl Ring {
             return;
         };
         let (part, stage, since) = (it.part, it.stage, it.since.or(it.dialled));
+        let (of, target) = (it.of, it.plan.target);
         let (timeout, required) = (it.plan.timeout, it.plan.required);
         let (progress_timeout, asked) = (it.plan.progress_timeout, it.is_looked_for());
         let first = self.legs.len();
@@ -159,12 +172,13 @@ impl Ring {
                 progress_timeout,
                 required,
                 may_register: false,
+                target,
                 ..plan
             };
             Leg {
                 replaces: Some(leg),
                 since,
-                ..Leg::new(part, stage, plan)
+                ..Leg::new(part, stage, of, plan)
             }
         }));
         let legs: Vec<LegId> = self.leg_ids().skip(first).collect();
@@ -184,6 +198,9 @@ impl Ring {
             .iter()
             .filter(|&&leg| self.legs[leg].plan.dead.is_none());
         let several = alive.count() > 1;
+        if let Some(moved) = &mut self.legs[leg].moved {
+            moved.several |= several;
+        }
         let it = &mut self.parts[part];
         // Several ring now: their early media is nobody's.
         if several && it.settings.early_media.is_none() {
@@ -194,7 +211,7 @@ impl Ring {
             self.goes_on_elsewhere(leg);
             self.start_late_ones_early(part);
         }
-        self.start(legs, part, true);
+        self.start(legs, part, self.now, Duration::ZERO);
     }
 
     /// Whoever rings in this leg's place under a number of his own does not ring again under it.

@@ -65,14 +65,9 @@ impl Ring {
     /// This stage rings, so that further legs may join it.
     pub fn takes(&self, part: PartId, stage: StageId) -> bool {
         let it = &self.parts[part];
-        let rings = match it.phase {
-            Phase::Ringing if stage == it.stage => true,
-            // … beside a later one, which may still be looked up.
-            Phase::Ringing | Phase::Resolving => {
-                stage < it.stage && it.settings.mode == Mode::Progressive
-            }
-            _ => false,
-        };
+        let beside = stage < it.stage && it.settings.mode == Mode::Progressive;
+        let rings = matches!(it.phase, Phase::Ringing | Phase::Resolving);
+        let rings = rings && (stage == it.stage || beside);
         rings && self.undecided() && !self.is_over(part)
     }
 
@@ -156,17 +151,18 @@ impl Ring {
         self.winner().filter(by_choice)
     }
 
-    /// The call goes on when this winner leaves without an answer: to the next stage, or with
-    /// those that ring beside it.
+    /// The call goes on when this winner leaves without an answer: to the next stage, with those
+    /// that ring beside it, or where its phone has moved.
     pub fn may_resume(&self, leg: LegId) -> bool {
         let Some(it) = self.tentative().filter(|&it| it == leg) else {
             return false;
         };
         let it = &self.legs[it];
         let mut others = self.leg_ids().zip(&self.legs);
-        others.any(|(id, other)| {
-            (other.part, other.stage) == (it.part, it.stage) && id != leg && other.at.is_some()
-        })
+        it.moved.is_some()
+            || others.any(|(id, other)| {
+                (other.part, other.stage) == (it.part, it.stage) && id != leg && other.at.is_some()
+            })
     }
 
     /// Its time was over when it answered: the answer stands, unless the call is decided. A HangUp
@@ -195,7 +191,36 @@ impl Ring {
         let of = at(&self.legs[leg]);
         let rings = |leg: &&Leg| at(leg) == of && leg.role != Some(Role::Redirected);
         let company = self.legs.iter().filter(rings).count();
-        company == 1 && self.parts.len() == 1
+        let (part, stage) = of;
+        company == 1 && self.parts.len() == 1 && !self.parts[part].open.contains_key(&stage)
+    }
+
+    /// Some targets of the part have not been found.
+    fn looks_up(&self, part: PartId) -> bool {
+        !self.parts[part].open.is_empty()
+    }
+
+    /// The legs of a stage that is looked up, so far.
+    pub fn found_of(&self, part: PartId, stage: StageId) -> impl Iterator<Item = LegId> + use<'_> {
+        let it = &self.parts[part];
+        let first = it.open.get(&stage).copied().unwrap_or(it.first);
+        self.of_stage(part, stage, first)
+    }
+
+    /// The stage of this part that has begun last.
+    pub fn newest(&self, part: PartId) -> StageId {
+        self.parts[part].stage
+    }
+
+    /// The legs in the plan's order, in which not all have been found.
+    pub fn in_order(&self) -> Vec<LegId> {
+        let mut legs: Vec<LegId> = self.leg_ids().collect();
+        let place = |&leg: &LegId| {
+            let it = &self.legs[leg];
+            (it.of, it.part, it.plan.target)
+        };
+        legs.sort_by_key(place);
+        legs
     }
 
     /// The leg whose early media the caller hears while it rings: the first to have any.
@@ -229,7 +254,9 @@ impl Ring {
             let ended = leg.state == LegState::Ended && !leg.cut && !leg.dropped();
             ended && !leg.is_replaced()
         };
-        let failures = self.legs.iter().filter(says).map(|leg| Failure {
+        let order = self.in_order();
+        let legs = order.iter().map(|&leg| &self.legs[leg]);
+        let failures = legs.filter(says).map(|leg| Failure {
             cause: leg.own_cause(),
             // An answer that nobody has confirmed is none.
             rang_out: leg.answered.is_some() && leg.unconfirmed()
@@ -238,7 +265,10 @@ impl Ring {
         // … unless there is no other.
         let otherwise = if self.legs.iter().any(Leg::dropped) {
             (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
-        } else if self.part_ids().any(|part| self.is_over(part)) {
+        } else if self
+            .part_ids()
+            .any(|part| self.is_over(part) || self.looks_up(part))
+        {
             // The time was over before anybody was found.
             (Outcome::NoAnswer, Cause::NO_ANSWER)
         } else {
@@ -249,12 +279,13 @@ impl Ring {
 
     /// The leg whose own failure the call's cause is: what its phone has said, the caller is told.
     pub fn teller(&self, cause: Cause) -> Option<LegId> {
-        let tells = |leg: &Leg| {
+        let tells = |&leg: &LegId| {
+            let leg = &self.legs[leg];
             let own = leg.hung_up.is_none() && !leg.cut && !leg.timed_out;
             let answered = leg.answered.is_some() && leg.unconfirmed();
             leg.state == LegState::Ended && own && !answered && leg.cause == cause
         };
-        self.legs.iter().position(tells).map(LegId)
+        self.in_order().into_iter().find(tells)
     }
 
     /// The parts that an operator's command means; joined in early media, the winner's.
@@ -266,8 +297,8 @@ impl Ring {
     }
 
     pub(super) fn ringing_parts(&self) -> Vec<PartId> {
-        let ringing =
-            |&part: &PartId| self.end.is_none() && self.parts[part].phase == Phase::Ringing;
+        let rings = |part: &Part| matches!(part.phase, Phase::Ringing | Phase::Resolving);
+        let ringing = |&part: &PartId| self.end.is_none() && rings(&self.parts[part]);
         self.part_ids().filter(ringing).collect()
     }
 

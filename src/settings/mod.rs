@@ -327,6 +327,7 @@ pub fn leg(contact: &Contact, caller: &dyn Caller, globals: &Variables) -> (NewL
         idle: contact.dial_string.starts_with("pickup/") && lookup("leg_timeout").is_none(),
         dead: contact.dead,
         may_register: contact.user.is_some(),
+        target: contact.place,
         redirect: redirect.or_else(|| fatal(own(FATAL).map(str::to_owned))),
         number: contact.owner.as_ref().map(|owner| owner.id.clone()),
         user: contact.of_user(),

@@ -2,7 +2,7 @@
 //! `cti_legs`, the events' body, `cti show` and the metrics are all made from this one report.
 //! The ring machine knows when and why; the channel's name and address are noted here.
 
-use crate::ring::{Cause, Leg, PartId, Ring, Role, StageId};
+use crate::ring::{Cause, Leg, LegId, PartId, Ring, Role, StageId};
 use crate::switch::session::cause_name;
 use crate::switch::text::json;
 use serde::Serialize;
@@ -40,6 +40,8 @@ pub struct LegReport {
     /// Which `:_:` part; not told, as most plans have one.
     #[serde(skip)]
     pub part: PartId,
+    #[serde(skip)]
+    pub leg: LegId,
     pub target: String,
     pub contact: String,
     pub uuid: Option<String>,
@@ -62,13 +64,14 @@ pub struct LegReport {
     pub moved_to: Option<String>,
 }
 
-/// Every leg so far, in the order in which they were resolved. Their causes are beside them,
+/// Every leg so far, in the plan's order. Their causes are beside them,
 /// since the switch spells causes and is not asked while a lock is held.
 pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
     let all = known;
-    let report = |(leg, known): (&Leg, &Known)| LegReport {
+    let report = |id: LegId, leg: &Leg, known: &Known| LegReport {
         part: leg.part,
+        leg: id,
         target: known.target.clone(),
         contact: known.contact.clone(),
         uuid: known.uuid.clone(),
@@ -90,8 +93,11 @@ pub fn legs(ring: &Ring, known: &[Known]) -> Vec<(LegReport, Cause)> {
         redirected_from: leg.replaces.and_then(|from| all.get(from.0)?.uuid.clone()),
         moved_to: known.moved_to.clone(),
     };
-    let legs = ring.legs().iter().zip(known);
-    legs.map(|leg| (report(leg), leg.0.cause)).collect()
+    let told = |id: LegId| {
+        let leg = &ring.legs()[id.0];
+        Some((report(id, leg, known.get(id.0)?), leg.cause))
+    };
+    ring.in_order().into_iter().filter_map(told).collect()
 }
 
 /// The reports with their causes spelled.

@@ -4,7 +4,7 @@
 
 use super::checks::{Check, Verdict, When, events, phone, steered};
 use super::run::{Dial, Order, Rig};
-use super::switch::{from_slot, in_slot};
+use super::switch::from_slot;
 use crate::scenarios::{
     Behaviour::*, Caller, Expect, Ms, Phone, Ring, Scenario, Told, Told::*, check,
 };
@@ -39,6 +39,9 @@ pub const CHECKS: &[Check] = &[
     alone("control_completes_what_rings", completes),
     alone("control_of_ring_groups", ring_groups),
     alone("control_of_a_slow_directory", slow_directory),
+    alone("control_during_a_look_up", |rig, slot| {
+        play(rig, slot, DURING_A_LOOK_UP)
+    }),
     alone("control_tells_why_not", |rig, slot| {
         play(rig, slot, REFUSALS)
     }),
@@ -240,6 +243,41 @@ const ADDS: &[Row] = &[
     },
 ];
 
+/// While 1000 is looked up, which takes a second.
+const DURING_A_LOOK_UP: &[Row] = &[
+    Row {
+        plan: "user/1000|user/1003",
+        phones: &[phone("1000", Rings), phone("1003", Answers(300))],
+        typed: &[(300, "cti skip UUID", "+OK stage 1 of 2 is over")],
+        result: ANSWERED,
+        winner: Some("1003"),
+        rings: &[rings("1003", (300, 750), (600, 1100), Joined)],
+    },
+    Row {
+        plan: "user/1002,user/1000|user/1003",
+        phones: &[
+            phone("1000", Rings),
+            phone("1002", Rings),
+            phone("1003", Rings),
+        ],
+        typed: &[(300, "cti cancel UUID", "+OK")],
+        result: ("cancelled", "ORIGINATOR_CANCEL"),
+        winner: None,
+        rings: &[rings("1002", NOW, (300, 750), CallerGone)],
+    },
+    Row {
+        plan: "{cti_stage_timeout=700ms}user/1000",
+        phones: &[phone("1000", Rings), phone("1003", Answers(300))],
+        typed: &[
+            (200, "cti add UUID user/1003", "+OK 1 more leg(s) ring"),
+            (300, "cti extend UUID 5", "+OK"),
+        ],
+        result: ANSWERED,
+        winner: Some("1003"),
+        rings: &[rings("1003", (200, 650), (500, 1000), Joined)],
+    },
+];
+
 const REFUSALS: &[Row] = &[Row {
     plan: "{originate_retries=2}user/1002",
     phones: &[phone("1002", Rejects(486, 100))],
@@ -268,44 +306,12 @@ const REFUSALS: &[Row] = &[Row {
     rings: &[rings("1002", NOW, (100, 550), ItsOwn(486))],
 }];
 
-/// The directory as it was, again when this is dropped.
-pub struct Directory<'a>(&'a Rig, String);
-
-impl<'a> Directory<'a> {
-    /// Looking this user up takes a second from now on.
-    pub fn slow(rig: &'a Rig, user: &str) -> Result<Directory<'a>, String> {
-        let text = std::fs::read_to_string(Self::path(rig)).map_err(|error| error.to_string())?;
-        let user = format!("<user id=\"{user}\"><params>");
-        let contact = "${system(sleep 1)}${sofia_contact(*/${dialed_user}@${dialed_domain})}";
-        let slow = format!("{user}<param name=\"dial-string\" value=\"{contact}\"/>");
-        let directory = Directory(rig, text.clone());
-        directory.write(&text.replace(&user, &slow))?;
-        Ok(directory)
-    }
-
-    fn path(rig: &Rig) -> std::path::PathBuf {
-        rig.switch.directory.join("conf/freeswitch.xml")
-    }
-
-    fn write(&self, text: &str) -> Result<(), String> {
-        std::fs::write(Self::path(self.0), text).map_err(|error| error.to_string())?;
-        self.0.switch.connect()?.api("reloadxml").map(drop)
-    }
-}
-
-impl Drop for Directory<'_> {
-    fn drop(&mut self) {
-        let _ = self.write(&self.1);
-    }
-}
-
 /// While contacts are looked up the call is nobody's hostage.
 fn slow_directory(rig: &Rig, slot: usize) -> Result<Verdict, String> {
-    let _slow = Directory::slow(rig, &in_slot("1008", slot))?;
     let mut wrong = Vec::new();
-    let phones = [phone("1008", Answers(300))];
+    let phones = [phone("1000", Answers(300))];
     let order = Order {
-        dial: Dial::Plan("{cti_mode=progressive}user/1008|user/1003"),
+        dial: Dial::Plan("{cti_mode=progressive}user/1000|user/1003"),
         caller: Caller::HangsUpAfter(400),
         variables: &[],
         phones: &phones,
@@ -315,9 +321,9 @@ fn slow_directory(rig: &Rig, slot: usize) -> Result<Verdict, String> {
         let result = left.variable("cti_result");
         wrong.push(format!("{} rang for nobody, {result:?}", left.legs.len()));
     }
-    let phones = [phone("1002", Answers(800)), phone("1008", Rings)];
+    let phones = [phone("1002", Answers(800)), phone("1000", Rings)];
     let order = Order {
-        dial: Dial::Plan("{cti_mode=progressive,cti_stage_timeout=500ms}user/1002|user/1008"),
+        dial: Dial::Plan("{cti_mode=progressive,cti_stage_timeout=500ms}user/1002|user/1000"),
         caller: Caller::Waits,
         variables: &[],
         phones: &phones,

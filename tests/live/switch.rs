@@ -7,7 +7,7 @@ use super::find::Installed;
 use super::soak;
 use crate::scenarios::WENT_ON;
 use crate::scenarios::table::{
-    DIAL_STRINGS, DIAL_VARIABLES, DO_NOT_DISTURB, GROUPS, LOOPBACKS, RINGS,
+    DIAL_STRINGS, DIAL_VARIABLES, DO_NOT_DISTURB, GROUPS, LOOPBACKS, RINGS, SLOW,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -469,6 +469,9 @@ fn configuration(options: &Options, directory: &Path, ports: &Ports, rtp: u16) -
   <extension name="again"><condition field="destination_number" expression="^again$">
     <action application="cti_bridge" data="user/{WALLED}"/>
   </condition></extension>
+  <extension name="around"><condition field="destination_number" expression="^around$">
+    <action application="cti_bridge" data="loopback/again/{WALLED}"/>
+  </condition></extension>
 </context>
 <X-PRE-PROCESS cmd="include" data="{directory}/conf/stock_*.xml"/>
 </section>
@@ -525,7 +528,7 @@ fn profiles([phones, late]: [u16; 2], six: Option<u16>, carrier: SocketAddr) -> 
       <param name="sip-port" value="{port}"/><param name="context" value="default"/>
       <param name="dialplan" value="XML"/><param name="auth-calls" value="false"/>
       <param name="accept-blind-reg" value="true"/><param name="accept-blind-auth" value="true"/>
-      <param name="multiple-registrations" value="true"/><param name="force-register-domain" value="{DOMAIN}"/>
+      <param name="multiple-registrations" value="call-id"/><param name="force-register-domain" value="{DOMAIN}"/>
       <param name="force-register-db-domain" value="{DOMAIN}"/><param name="manage-presence" value="false"/>
       <param name="inbound-codec-prefs" value="PCMU,PCMA"/><param name="outbound-codec-prefs" value="PCMU,PCMA"/>
       <param name="inbound-use-callid-as-uuid" value="true"/>
@@ -648,6 +651,13 @@ fn groups() -> String {
         let named = DIAL_STRINGS.iter().map(|(whose, _)| whose.to_string());
         let users: BTreeSet<String> = numbers.chain(named).collect();
         for user in users.iter().map(|user| in_slot(user, slot)) {
+            let (slow, takes) = SLOW;
+            let slow = (in_slot(slow, slot) == user).then(|| {
+                format!(
+                    "<param name=\"dial-string\" value=\"[slept=${{msleep({takes})}}]\
+                     ${{sofia_contact(*/{user}@{DOMAIN})}}\"/>"
+                )
+            });
             let own = DIAL_VARIABLES
                 .iter()
                 .filter(|(whose, ..)| in_slot(whose, slot) == user);
@@ -655,6 +665,7 @@ fn groups() -> String {
                 .map(|(_, name, value)| {
                     format!("<param name=\"dial-var-{name}\" value=\"{value}\"/>")
                 })
+                .chain(slow)
                 .collect::<String>();
             let string = DIAL_STRINGS
                 .iter()

@@ -19,8 +19,13 @@ fn a_stage_of_250_contacts_rings_whole_and_each_contact_once() {
     let mut ring = Ring::new(vec![(Settings::default(), 1)]);
     ring.handle(ms(0), Event::Begin);
     let legs = vec![NewLeg::default(); 250];
-    let part = PartId(0);
-    let commands = ring.handle(ms(5), Event::Resolved { part, legs });
+    let found = Event::Resolved {
+        part: PartId(0),
+        stage: StageId(0),
+        legs,
+        more: false,
+    };
+    let commands = ring.handle(ms(5), found);
     let dialled: Vec<_> = (0..250).map(LegId).map(Command::Dial).collect();
     assert_eq!(commands, dialled);
     let commands = ring.handle(ms(900), Event::Answered(LegId(249)));
@@ -130,12 +135,20 @@ fn an_answer_is_spared_where_only_time_was_over() {
 #[test]
 fn contacts_that_nobody_asked_for_change_nothing() {
     let mut table = played("a", "", "0 begin -> dial a");
-    for part in [0, 1, usize::MAX].map(PartId) {
-        let again = Event::Resolved {
-            part,
-            legs: vec![NewLeg::default()],
-        };
-        assert_eq!(table.ring.handle(ms(10), again), []);
+    let numbers = [0, 1, usize::MAX];
+    for (part, stage) in numbers
+        .into_iter()
+        .flat_map(|it| numbers.map(|at| (PartId(it), StageId(at))))
+    {
+        for more in [true, false] {
+            let again = Event::Resolved {
+                part,
+                stage,
+                legs: vec![NewLeg::default()],
+                more,
+            };
+            assert_eq!(table.ring.handle(ms(10), again), []);
+        }
     }
     table
         .play("60000 tick -> hangup a NO_ANSWER")

@@ -212,6 +212,7 @@ impl Dice {
             number: self.maybe(2, Dice::number),
             may_register: dead == Some(Cause::USER_NOT_REGISTERED) || self.one_in(8),
             dead,
+            target: 0,
             user: match self.below(4) {
                 2 => Some("one".to_owned()),
                 3 => Some("another".to_owned()),

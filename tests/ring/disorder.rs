@@ -36,8 +36,8 @@ struct Watched {
     /// The legs that the machine has told to end, and no answer has spared since.
     hung_up: BTreeSet<LegId>,
     asked_to_confirm: BTreeSet<LegId>,
-    /// The parts that wait for their contacts.
-    asked: BTreeSet<PartId>,
+    /// The stages that wait for their contacts.
+    asked: BTreeSet<(PartId, StageId)>,
     /// The legs in whose place somebody is looked up.
     looked_for: BTreeSet<LegId>,
     verdicts: u32,
@@ -46,8 +46,14 @@ struct Watched {
 impl Watched {
     fn feed(&mut self, now: Duration, event: Event) -> Result<(), String> {
         self.now = self.now.max(now);
-        if let Event::Resolved { part, .. } = &event {
-            self.asked.remove(part);
+        if let Event::Resolved {
+            part,
+            stage,
+            more: false,
+            ..
+        } = &event
+        {
+            self.asked.remove(&(*part, *stage));
         }
         if let Event::Followed { leg, .. } = &event {
             self.looked_for.remove(leg);
@@ -62,7 +68,11 @@ impl Watched {
         for command in self.ring.handle(now, event.clone()) {
             let up = |leg: &LegId| self.dialled.contains(leg) && !ended_before.contains(leg);
             let fresh = match &command {
-                Command::Resolve { part, .. } => !was_over && self.asked.insert(*part),
+                Command::Resolve { part, stage } => {
+                    // Its time may have passed in an earlier attempt, with nobody found.
+                    self.asked.insert((*part, *stage));
+                    !was_over
+                }
                 Command::Follow { leg, places } => {
                     let dialled = self.dialled.contains(leg) && !places.is_empty();
                     !was_over && dialled && self.looked_for.insert(*leg)
@@ -108,9 +118,14 @@ impl Watched {
     fn end(&mut self) -> Result<(), String> {
         let mut failed: BTreeSet<LegId> = self.ended().collect();
         for _ in 0..1_000 {
-            for part in self.asked.clone() {
-                let legs = Vec::new();
-                self.feed(self.now, Event::Resolved { part, legs })?;
+            for (part, stage) in self.asked.clone() {
+                let nobody = Event::Resolved {
+                    part,
+                    stage,
+                    legs: Vec::new(),
+                    more: false,
+                };
+                self.feed(self.now, nobody)?;
             }
             for leg in self.looked_for.clone() {
                 let legs = Vec::new();
@@ -155,7 +170,9 @@ fn any_event(dice: &mut Dice) -> Event {
         20 => Event::Unanswered(LegId(id(dice))),
         2 | 3 => Event::Resolved {
             part: PartId(id(dice)),
+            stage: StageId(id(dice)),
             legs: legs(dice),
+            more: dice.one_in(2),
         },
         4 => Event::Added {
             part: PartId(id(dice)),

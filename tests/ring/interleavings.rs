@@ -36,6 +36,8 @@ const FATES: [Fate; 5] = [
 enum Grown {
     /// Targets are added to a stage that rings; another stage follows.
     Added,
+    /// The look-up of the second takes its time, and that of a third finds nobody.
+    Found,
     /// `:_:`
     Parts,
     /// Targets are added to the only stage, so that the first leg may win in early media.
@@ -57,6 +59,16 @@ fn events(fate: Fate, id: LegId) -> Vec<Event> {
     }
 }
 
+/// So many contacts of a part's first stage.
+fn found(part: usize, legs: usize, more: bool) -> Event {
+    Event::Resolved {
+        part: PartId(part),
+        stage: StageId(0),
+        legs: vec![NewLeg::default(); legs],
+        more,
+    }
+}
+
 /// What else happens, at any moment.
 fn outside() -> Vec<Vec<Event>> {
     let events = [
@@ -73,7 +85,10 @@ fn outside() -> Vec<Vec<Event>> {
 /// All of them for so many legs: how many were played, and the first fault.
 pub fn every_interleaving(legs: usize) -> Result<u64, String> {
     let mut played = 0;
-    for grown in [Grown::Added, Grown::Parts, Grown::Beside] {
+    for grown in [Grown::Added, Grown::Parts, Grown::Beside, Grown::Found] {
+        if matches!(grown, Grown::Found) && legs > 2 {
+            continue; // As with two, but far more of them.
+        }
         for nth in 0..FATES.len().pow(legs as u32) {
             let digit = |id: usize| nth / FATES.len().pow(id as u32) % FATES.len();
             // Which of the added two is the first changes nothing.
@@ -84,6 +99,9 @@ pub fn every_interleaving(legs: usize) -> Result<u64, String> {
             for other in outside() {
                 let mut rows: Vec<_> = (0..legs).map(|id| events(fate(id), LegId(id))).collect();
                 rows.push(other);
+                if matches!(grown, Grown::Found) {
+                    rows.push(vec![found(0, 1, true), found(0, 0, false)]);
+                }
                 merges(&rows, &mut Vec::new(), &mut |order| {
                     played += 1;
                     match play(grown, legs, order).first() {
@@ -129,7 +147,7 @@ struct Play {
 
 fn play(grown: Grown, legs: usize, order: &[Event]) -> Vec<Fault> {
     let parts = match grown {
-        Grown::Added => vec![(Settings::default(), 2)],
+        Grown::Added | Grown::Found => vec![(Settings::default(), 2)],
         Grown::Parts => vec![(Settings::default(), 1); legs],
         Grown::Beside => vec![(Settings::default(), 1)],
     };
@@ -145,11 +163,10 @@ fn play(grown: Grown, legs: usize, order: &[Event]) -> Vec<Fault> {
         let legs = vec![NewLeg::default()];
         let (part, stage) = (PartId(0), StageId(0));
         play.feed(match (grown, nth) {
-            (Grown::Parts, nth) => Event::Resolved {
-                part: PartId(nth),
-                legs,
-            },
-            (_, 0) => Event::Resolved { part, legs },
+            (Grown::Parts, part) => found(part, 1, false),
+            (Grown::Found, 0) => found(0, 1, true),
+            (Grown::Found, _) => continue,
+            (_, 0) => found(0, 1, false),
             _ => Event::Added { part, stage, legs },
         });
     }
@@ -195,8 +212,12 @@ impl Play {
             match command {
                 // Nobody can be found in the stage that follows.
                 Command::Resolve { part, stage } if stage > StageId(0) => {
-                    let legs = Vec::new();
-                    self.feed(Event::Resolved { part, legs });
+                    self.feed(Event::Resolved {
+                        part,
+                        stage,
+                        legs: Vec::new(),
+                        more: false,
+                    });
                 }
                 Command::HangUp { leg, cause } => _ = self.hung_up.insert(leg, cause),
                 _ => {}

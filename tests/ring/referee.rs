@@ -6,7 +6,7 @@ use mod_cti::ring::{
     Cause, Command, Confirm, Event, Leg, LegId, LegState, Missed, Mode, NewLeg, Outcome, PartId,
     Place, Redirect, Ring, Role, Settings, StageId,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What must hold in every call, whatever arrives in whatever order.
@@ -27,8 +27,8 @@ pub enum Law {
     WokenInTime,
     /// Every leg that was dialled has exactly one end, and the cause that it came with.
     OneEndEach,
-    /// When nothing of a stage is left, also as nobody could be dialled, the next one is looked up
-    /// at once, or the part sleeps, or the call ends.
+    /// When nothing of a stage is left, also as nobody could be dialled, and nobody is looked up, the
+    /// next one is looked up at once, or the part sleeps, or the call ends.
     StagesGoOn,
     /// An answer is refused only if somebody else won or the call was ended, and then at once.
     AnswersCount,
@@ -78,7 +78,13 @@ struct PartSeen {
     attempt_began: u64,
     /// The first of the attempt's legs.
     attempt_first: usize,
+    /// Nobody of the stage is known yet who could ring.
     resolving: bool,
+    /// The stages of which targets are looked up.
+    looked_up: BTreeSet<StageId>,
+    /// From when on the stage's times and its legs' delays count, and how much less the delays are.
+    began: u64,
+    shift: Duration,
     /// The first of the legs of the stage that rings.
     first: usize,
     deadline: Option<u64>,
@@ -183,6 +189,9 @@ impl Referee {
             attempt_began: 0,
             attempt_first: 0,
             resolving: false,
+            looked_up: BTreeSet::new(),
+            began: 0,
+            shift: Duration::ZERO,
             first: 0,
             deadline: None,
             over: settings.timeout.map(|limit| limit.as_millis() as u64),
@@ -216,9 +225,13 @@ impl Referee {
     pub fn before(&mut self, now: u64, event: &Event, ring: &Ring) {
         self.new = self.legs.len();
         match event {
-            Event::Resolved { part, legs } => {
-                self.stage_begins(now, *part, legs, ring.legs().len());
-            }
+            Event::Resolved {
+                part,
+                stage,
+                legs,
+                more,
+            } => self.found(now, (*part, *stage), legs, *more),
+            Event::Turns { part, more } => self.turns(*part, *more),
             Event::Started(leg) => {
                 if let Some(leg) = self.legs.get_mut(leg.0).filter(|leg| !leg.ended)
                     && leg.commanded.is_some()
@@ -305,16 +318,12 @@ impl Referee {
                     Mode::Progressive => *stage <= now,
                     Mode::Sequence => *stage == now,
                 });
-                // An earlier stage rings on while the next one is looked up.
-                let earlier = it.stage.is_some_and(|now| *stage < now);
-                let rings = match it.resolving {
-                    true => earlier && !it.ending && self.ended.is_none(),
-                    false => self.rings(*part),
-                };
-                let late = !ringing || !rings || past(it.over, now);
+                let late = !ringing || !self.rings(*part) || past(it.over, now);
                 let awaited = it.stage == Some(*stage);
                 if !late && awaited && legs.iter().any(|leg| leg.dead.is_none()) {
-                    self.parts[*part].wait = None;
+                    let it = &mut self.parts[*part];
+                    it.wait = None;
+                    it.rings_from(now);
                 }
                 self.new_legs(now, (*part, *stage), legs, Duration::ZERO);
                 let first = self.legs.len() - legs.len();
@@ -330,44 +339,74 @@ impl Referee {
         }
     }
 
-    fn stage_begins(&mut self, now: u64, part: PartId, legs: &[NewLeg], first: usize) {
-        let beside = self.open(part).next().is_some();
+    /// The stage that rings may be the last one no more.
+    fn turns(&mut self, part: PartId, more: usize) {
         let it = &mut self.parts[part];
-        let stage = it.stage.unwrap_or_default();
-        if self.ended.is_some() || !it.resolving {
+        let before = it.limit();
+        it.stages += more;
+        let now = it.limit();
+        it.deadline = match (it.deadline, before, now) {
+            (Some(at), Some(before), Some(now)) => Some(at + now - before),
+            (_, _, now) => now.map(|limit| it.began + limit),
+        };
+        self.stretch(part);
+    }
+
+    fn found(&mut self, now: u64, of: (PartId, StageId), legs: &[NewLeg], more: bool) {
+        let (part, stage) = of;
+        let first = self.legs.len();
+        let beside = self.open(part).next().is_some();
+        let known = self.newest(part).any(|leg| leg.plan.dead.is_none());
+        let it = &mut self.parts[part];
+        let asked = it.looked_up.contains(&stage) && !it.ending && self.ended.is_none();
+        if !more {
+            it.looked_up.remove(&stage);
+        }
+        if !asked {
             // Nobody waits for them any more.
-            it.resolving = false;
-            self.new_legs(now, (part, stage), legs, Duration::ZERO);
+            self.new_legs(now, of, legs, Duration::ZERO);
             return self.never_dialled(first);
         }
-        it.resolving = false;
-        if stage == StageId(0) {
-            it.attempt_first = first;
+        let alive = || legs.iter().filter(|leg| leg.dead.is_none());
+        let late = past(it.over, now);
+        let newest = it.stage == Some(stage);
+        // A delay counts from the stage's beginning.
+        let (began, shift) = match newest && !it.resolving {
+            true => (it.began, it.shift),
+            false => (now, Duration::ZERO),
+        };
+        if newest && !late && (alive().next().is_some() || !more) {
+            it.rings_from(now);
         }
-        it.first = first;
-        it.deadline = it.limit().map(|limit| now + limit);
-        it.progress = it
-            .settings
-            .progress_timeout
-            .map(|limit| now + limit.as_millis() as u64);
-        it.ending = past(it.over, now);
-        it.skipped = false;
+        let delays = alive().filter(|leg| leg.held.is_zero());
+        let earliest = ms(began) + delays.map(|leg| leg.delay).min().unwrap_or_default();
+        let shift = match beside {
+            true => shift,
+            false => earliest.saturating_sub(ms(now)),
+        };
+        if newest {
+            it.shift = shift;
+        }
         it.idle = None;
-        let alive = legs.iter().filter(|leg| leg.dead.is_none());
-        let unregistered = |leg: &&NewLeg| leg.dead == Some(Cause::USER_NOT_REGISTERED);
-        let absent = legs.iter().filter(unregistered).any(|leg| leg.may_register);
-        let wait = it.settings.wait_register.map(|wait| now + millis(wait));
-        it.wait = wait.filter(|_| absent && alive.clone().count() == 0);
-        let shifted = alive.filter(|leg| leg.held.is_zero());
-        let shift = shifted.map(|leg| leg.delay).min().filter(|_| !beside);
-        let late = it.ending;
         if late {
             self.time_over_for(part, None);
         }
-        self.new_legs(now, (part, stage), legs, shift.unwrap_or_default());
+        self.new_legs(began, of, legs, shift);
+        for leg in &mut self.legs[first..] {
+            leg.starts = leg.starts.max(now);
+        }
         for leg in self.legs[first..].iter_mut().filter(|_| late) {
             leg.plan.dead = None;
             leg.timed_out = true;
+        }
+        if newest && !more {
+            let unregistered = |leg: &LegSeen| leg.plan.dead == Some(Cause::USER_NOT_REGISTERED);
+            let absent = |leg: &LegSeen| unregistered(leg) && leg.plan.may_register;
+            let absent = self.newest(part).any(absent);
+            let alone = !known && alive().next().is_none();
+            let it = &mut self.parts[part];
+            let wait = it.settings.wait_register.map(|wait| now + millis(wait));
+            it.wait = wait.filter(|_| absent && alone);
         }
         if !late && !hopeless(legs) {
             self.stretch(part);
@@ -376,7 +415,8 @@ impl Referee {
 
     /// A stage time that nobody wrote leaves each leg its own.
     fn stretch(&mut self, part: PartId) {
-        if self.parts[part].settings.stage_timeout.is_some() || self.parts[part].goes_on() {
+        let it = &self.parts[part];
+        if it.settings.stage_timeout.is_some() || it.goes_on() || it.resolving {
             return;
         }
         let own = |leg: &LegSeen| {
@@ -537,13 +577,21 @@ impl Referee {
     /// Its stage rings: what an operator's command means.
     fn rings(&self, part: PartId) -> bool {
         let it = &self.parts[part];
-        let open = self.open(part).next().is_some() || it.wait.is_some();
+        let open = self.open(part).next().is_some() || it.wait.is_some() || self.waits_for(part);
         let early = self.early.is_some_and(|leg| {
             let it = &self.legs[leg];
             it.part == part && !it.ended && it.cancelled.is_none()
         });
         let undecided = self.ended.is_none() || early;
-        (open || early) && !it.resolving && !it.ending && undecided
+        (open || early) && !it.ending && undecided
+    }
+
+    /// Whoever is looked up keeps the part from going on.
+    fn waits_for(&self, part: PartId) -> bool {
+        let it = &self.parts[part];
+        let mut looked_up = it.looked_up.iter();
+        let goes_on = it.goes_on();
+        !it.ending && looked_up.any(|&stage| !goes_on || Some(stage) == it.stage)
     }
 
     /// The winner, if it may still be steered: nobody has answered.
@@ -640,7 +688,7 @@ impl Referee {
             for id in 0..self.legs.len() {
                 let leg = &self.legs[id];
                 let rings = !leg.ended && leg.hung_up.is_none();
-                let alone = rings && self.left_alone(leg);
+                let alone = rings && !self.waits_for(leg.part) && self.left_alone(leg);
                 self.legs[id].cut |= alone;
             }
         }
@@ -660,11 +708,6 @@ impl Referee {
         for part in (0..self.parts.len()).map(PartId) {
             let late = past(self.parts[part].over, now);
             self.parts[part].ending |= late && self.parts[part].stage.is_none();
-            if self.parts[part].resolving && late {
-                let it = &mut self.parts[part];
-                (it.resolving, it.ending, it.last) = (false, true, true);
-                self.time_over_for(part, None);
-            }
             if !self.rings(part) || !self.stage_time_over(now, part) {
                 continue;
             }
@@ -676,7 +719,7 @@ impl Referee {
             let stops = it.settings.continue_on_timeout == Some(false) && !it.skipped;
             it.last |= late || past(it.deadline, now) && stops;
             if early.is_some() || !it.goes_on() {
-                it.ending = true;
+                (it.resolving, it.ending) = (false, true);
                 self.time_over_for(part, failed);
             }
         }
@@ -749,7 +792,8 @@ impl Referee {
         for part in (0..self.parts.len()).map(PartId) {
             let it = &self.parts[part];
             let Some(stage) = it.stage else { return };
-            let waits = self.open(part).next().is_some() || it.wait.is_some() || it.resolving;
+            let waits = self.open(part).next().is_some() || it.wait.is_some();
+            let waits = waits || self.waits_for(part);
             let late = past(it.over, now);
             let next = stage.0 + 1 < it.stages && !it.last && !late;
             let in_time = |limit| it.idle.unwrap_or(now) <= millis(limit);
@@ -791,10 +835,14 @@ impl Referee {
     fn required_takes_all(&mut self, now: u64, event: &Event, ended: &[bool]) {
         for id in self.required(event, ended) {
             let (part, stage) = (self.legs[id].part, self.legs[id].stage);
-            if self.parts[part].stage == Some(stage) {
-                let it = &mut self.parts[part];
+            let it = &mut self.parts[part];
+            if id.0 >= it.attempt_first {
+                it.looked_up.remove(&stage);
+            }
+            if it.stage == Some(stage) && id.0 >= it.attempt_first {
                 it.wait = None;
-                it.ending |= it.settings.mode == Mode::Sequence && !it.resolving;
+                it.rings_from(now);
+                it.ending |= it.settings.mode == Mode::Sequence;
             }
             let rings = self
                 .open(part)
@@ -871,6 +919,7 @@ impl Referee {
     fn stage_time_over(&self, now: u64, part: PartId) -> bool {
         let it = &self.parts[part];
         let silent = !self.newest(part).any(LegSeen::has_rung);
+        let silent = silent && !it.resolving;
         past(it.deadline, now) || past(it.over, now) || (past(it.progress, now) && silent)
     }
 
@@ -947,6 +996,7 @@ impl Referee {
                 let seen = &self.legs[*leg];
                 let chosen = self.parts[seen.part].settings.early_media.is_none();
                 let early_media = chosen && !seen.answered;
+                let alone = !self.parts[seen.part].looked_up.contains(&seen.stage);
                 let rings = seen.hung_up.is_none() || seen.timed_out && seen.answered;
                 let confirmed = seen.plan.confirm.is_none() || seen.confirmed;
                 let replaces = early.is_some_and(|early| {
@@ -958,6 +1008,9 @@ impl Referee {
                 let over = self.ended.is_some() && !replaces;
                 self.law(Law::NothingAfterTheEnd, !over, || say("the call is over"));
                 self.law(Law::AnswersCount, rings, || say("it was hung up"));
+                self.law(Law::AnswersCount, !early_media || alone, || {
+                    say("it may not be alone")
+                });
                 self.law(Law::AnswersCount, confirmed, || {
                     say("nobody has confirmed it")
                 });
@@ -984,6 +1037,10 @@ impl Referee {
                     .map(PartId)
                     .any(|part| self.waits(now, part, ring));
                 self.law(Law::NeverEarly, !waits, || say("a device may register"));
+                let mut parts = (0..self.parts.len()).map(PartId);
+                let looked_up = parts.any(|part| self.goes_on_waiting(now, part, ring));
+                let looked_up = looked_up && self.ended.is_none();
+                self.law(Law::NeverEarly, !looked_up, || say("somebody is looked up"));
                 let (expected, hang_up) = self.result(now, ring);
                 let told = (*outcome, *cause) == expected && *hang_up_caller == hang_up;
                 self.law(Law::TrueResult, told, || {
@@ -991,6 +1048,13 @@ impl Referee {
                 });
             }
         }
+    }
+
+    /// … and nothing in this event has ended those stages.
+    fn goes_on_waiting(&self, now: u64, part: PartId, ring: &Ring) -> bool {
+        let mut stages = self.parts[part].looked_up.iter();
+        let rings = stages.any(|&it| self.why(now, part, it, ring).is_none());
+        rings && self.waits_for(part)
     }
 
     fn resolve(&mut self, now: u64, part: PartId, stage: StageId, ring: &Ring) {
@@ -1008,7 +1072,8 @@ impl Referee {
         let over = it
             .stage
             .is_some_and(|rings| self.why(now, part, rings, ring).is_some());
-        let early = (newest && !over) || self.waits(now, part, ring);
+        let waits = self.waits_for(part) || self.waits(now, part, ring);
+        let early = (newest || waits) && !over;
         self.law(Law::NeverEarly, !early, || {
             say("the stage before has its time")
         });
@@ -1037,11 +1102,23 @@ impl Referee {
             }
             Some(last) => stage.0 == last.0 + 1 && stage.0 < it.stages,
         };
-        let next = next && !last && !std::mem::replace(&mut it.resolving, true);
+        let next = next && !last;
         let begun = it.stage.is_some() || now >= millis(it.settings.delay);
         it.stage = Some(stage);
         it.wait = None;
         it.deadline = it.limit().map(|limit| now + limit);
+        let progress = it.settings.progress_timeout;
+        it.progress = progress.map(|limit| now + millis(limit));
+        it.began = now;
+        (it.resolving, it.ending, it.skipped, it.idle) = (true, false, false, None);
+        it.first = self.legs.len();
+        if stage == StageId(0) {
+            it.attempt_first = it.first;
+        }
+        if stage == StageId(0) || it.settings.mode == Mode::Sequence {
+            it.looked_up.clear();
+        }
+        it.looked_up.insert(stage);
         self.law(Law::NeverEarly, begun, || say("the part begins later"));
         self.law(Law::StagesInOrder, next, || say("out of order"));
     }
@@ -1168,7 +1245,9 @@ impl Referee {
             }
             _ => {}
         }
-        if early.is_none() && cause == Cause::NO_ANSWER && self.left_alone(leg) {
+        let waits = self.goes_on_waiting(now, leg.part, ring) || self.waits(now, leg.part, ring);
+        let alone = early.is_none() && !waits && self.left_alone(leg);
+        if alone && cause == Cause::NO_ANSWER {
             return Ok(Reason::Cut);
         }
         let why = self.why(now, leg.part, leg.stage, ring);
@@ -1210,8 +1289,7 @@ impl Referee {
             let rang = self.newest(leg.part).any(LegSeen::has_rung);
             let since = |limit: Option<Duration>| Some(leg.dialled? + limit?.as_millis() as u64);
             if rings || unanswered {
-                let deadline = part.deadline.filter(|_| !part.resolving || unanswered);
-                owe(deadline, "a stage's deadline");
+                owe(part.deadline, "a stage's deadline");
                 owe(part.over, "the call's deadline");
             }
             if rings && !rang && !part.resolving {
@@ -1244,8 +1322,12 @@ impl Referee {
         for part in parts.filter(|_| self.ended.is_none()) {
             // Of the last stage it changes nothing while earlier ones ring.
             let it = &self.parts[part.part];
-            let alone = it.goes_on() || self.open(part.part).next().is_none();
+            let looked_up = self.waits_for(part.part);
+            let alone = self.open(part.part).next().is_none() && !looked_up;
+            let alone = it.goes_on() || alone;
             owe(it.wait.filter(|_| alone), "a registration's deadline");
+            owe(it.over.filter(|_| looked_up), "the call's deadline");
+            owe(it.deadline.filter(|_| looked_up), "a stage's deadline");
         }
         owed
     }
@@ -1286,6 +1368,14 @@ impl Referee {
         }
     }
 
+    /// The time was over before anybody was found.
+    fn found_nobody(&self, now: u64, part: PartId, ring: &Ring) -> bool {
+        let it = &self.parts[part];
+        let required = |stage: StageId| self.why(now, part, stage, ring) == Some(Why::Required);
+        let mut looked_up = it.looked_up.iter();
+        looked_up.any(|&stage| !required(stage)) || past(it.over, now)
+    }
+
     /// Promise 8, from our own notes of who rang and whose time was over.
     fn result(&self, now: u64, ring: &Ring) -> ((Outcome, Cause), bool) {
         match self.ended {
@@ -1300,7 +1390,8 @@ impl Referee {
             }
             Some(Ended::Won(_)) | None => {}
         }
-        let both = || self.legs.iter().zip(ring.legs());
+        let order = ring.in_order();
+        let both = || order.iter().map(|&leg| (&self.legs[leg], ring.leg(leg)));
         let dropped = |(seen, leg): &(&LegSeen, &Leg)| {
             let by_operator = seen.dropped && (seen.hung_up.is_some() || seen.commanded.is_none());
             by_operator && !seen.timed_out && leg.cause == Cause::ORIGINATOR_CANCEL
@@ -1328,7 +1419,9 @@ impl Referee {
                 None if both().any(|it| dropped(&it)) => {
                     (Outcome::Cancelled, Cause::ORIGINATOR_CANCEL)
                 }
-                None if self.parts.iter().any(|part| past(part.over, now)) => {
+                None if (0..self.parts.len())
+                    .any(|it| self.found_nobody(now, PartId(it), ring)) =>
+                {
                     (Outcome::NoAnswer, Cause::NO_ANSWER)
                 }
                 None => (Outcome::Failed, Cause::DESTINATION_OUT_OF_ORDER),
@@ -1403,6 +1496,17 @@ impl PartSeen {
     fn goes_on(&self) -> bool {
         let another = self.stage.is_some_and(|stage| stage.0 + 1 < self.stages);
         self.settings.mode == Mode::Progressive && another && !self.last
+    }
+
+    /// Somebody of the stage is known who rings, or all that can be known is.
+    fn rings_from(&mut self, now: u64) {
+        if std::mem::replace(&mut self.resolving, false) {
+            let later = now - self.began;
+            for at in [&mut self.deadline, &mut self.progress] {
+                *at = at.map(|at| at + later);
+            }
+            (self.began, self.shift) = (now, Duration::ZERO);
+        }
     }
 
     fn limit(&self) -> Option<u64> {

@@ -69,6 +69,12 @@ impl Table {
         LegId(found.unwrap_or_else(|| panic!("no leg {name:?} yet")))
     }
 
+    /// What the whole stage comes to.
+    fn found(&mut self, now: u64, part: PartId) -> Vec<Command> {
+        let count = self.plan[part][self.stage[part]].len();
+        self.found_some(now, part, self.stage[part], 0..count, false)
+    }
+
     /// The commands that follow; a look-up is answered in the same moment, unless the row is slow.
     pub fn feed(&mut self, now: u64, event: Event) -> Vec<Command> {
         let mut said = Vec::new();
@@ -85,11 +91,43 @@ impl Table {
         said
     }
 
-    fn found(&mut self, now: u64, part: PartId) -> Vec<Command> {
-        let (names, legs) = self.plan[part][self.stage[part]].iter().cloned().unzip();
-        let names: Vec<String> = names;
-        self.names.extend(names);
-        self.feed(now, Event::Resolved { part, legs })
+    /// Some targets of the stage, one contact each.
+    fn found_some(
+        &mut self,
+        now: u64,
+        part: PartId,
+        stage: StageId,
+        which: impl Iterator<Item = usize>,
+        more: bool,
+    ) -> Vec<Command> {
+        let mut legs = Vec::new();
+        for target in which {
+            let (name, leg) = self.plan[part][stage][target].clone();
+            self.names.push(name);
+            legs.push(NewLeg { target, ..leg });
+        }
+        let found = Event::Resolved {
+            part,
+            stage,
+            legs,
+            more,
+        };
+        self.feed(now, found)
+    }
+
+    /// `found a,b` of whichever stage names them, or `found nobody`; `more` are looked up.
+    fn found_named(&mut self, now: u64, names: &str, more: bool) -> Vec<Command> {
+        for (part, stages) in self.plan.iter().enumerate() {
+            for (stage, legs) in stages.iter().enumerate() {
+                let which = |name: &str| legs.iter().position(|(leg, _)| leg == name);
+                if let Some(which) = names.split(',').map(which).collect::<Option<Vec<_>>>() {
+                    let (part, stage) = (PartId(part), StageId(stage));
+                    return self.found_some(now, part, stage, which.into_iter(), more);
+                }
+            }
+        }
+        assert_eq!(names, "nobody", "nobody of this name");
+        self.found_some(now, PartId(0), self.stage[0], 0..0, more)
     }
 
     /// The commands as the table writes them; legs that are dialled, or hung up with the same
@@ -168,6 +206,11 @@ impl Table {
                     let relayed = self.ring.relayed().map(|leg| self.names[leg].as_str());
                     (words[1], relayed.unwrap_or("nobody").to_owned())
                 }
+                "order" => {
+                    let order = self.ring.in_order();
+                    let order: Vec<_> = order.iter().map(|&leg| &*self.names[leg]).collect();
+                    (what.trim_start_matches("order").trim(), order.join(" "))
+                }
                 "legs" => (
                     what.trim_start_matches("legs").trim(),
                     self.legs(&line[4..]),
@@ -195,7 +238,11 @@ impl Table {
                             self.names.extend(names);
                             self.feed(now, Event::Followed { leg, legs })
                         }
-                        ["found", part] => self.found(now, PartId(part.parse().expect("a part"))),
+                        ["found", which] => match which.parse() {
+                            Ok(part) => self.found(now, PartId(part)),
+                            Err(_) => self.found_named(now, which, false),
+                        },
+                        ["found", which, "more"] => self.found_named(now, which, true),
                         ref words => {
                             let event = self.event(words);
                             self.feed(now, event)
@@ -228,6 +275,10 @@ impl Table {
                 leg: self.leg(leg),
                 cause: Cause::REQUESTED_CHAN_UNAVAIL,
                 places: places.iter().map(|place| read_place(place)).collect(),
+            },
+            ["turns", part, more] => Event::Turns {
+                part: PartId(part.parse().expect("a part")),
+                more: more.parse().expect("a number"),
             },
             ["left", leg] => Event::Unanswered(self.leg(leg)),
             ["gone"] => Event::CallerGone,

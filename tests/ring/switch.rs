@@ -22,6 +22,8 @@ enum Happening {
     Types,
     /// A device of a user of this stage.
     Registers(PartId, StageId),
+    /// Some targets of a stage have been looked up, by the look-up of this number.
+    Found(u64, Event),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +66,11 @@ pub struct Switch<'d> {
     caller_gone: bool,
     joined: Option<LegId>,
     parts: u64,
+    /// The newest look-up of each stage.
+    look_ups: BTreeMap<(PartId, StageId), u64>,
+    looked_up: u64,
+    /// How many stages were found to follow others.
+    turns: u64,
     /// A stage without a limit: its phones may ring for ever, and the caller's patience does not.
     unlimited: bool,
     /// When all phones that answer do.
@@ -109,6 +116,9 @@ impl<'d> Switch<'d> {
             ticks: BTreeMap::new(),
             caller_gone: false,
             joined: None,
+            look_ups: BTreeMap::new(),
+            looked_up: 0,
+            turns: 0,
             silent_phones,
             typed: None,
             fed: 0,
@@ -228,6 +238,15 @@ impl<'d> Switch<'d> {
         }
     }
 
+    /// What is about to be told has found out that another stage follows.
+    fn has_turns(&mut self, part: PartId) {
+        self.turns += 1;
+        self.note("stages found out");
+        let turns = Event::Turns { part, more: 1 };
+        self.referee.before(self.now, &turns, &self.ring);
+        self.ring.handle(ms(self.now), turns);
+    }
+
     fn note(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }
@@ -237,6 +256,17 @@ impl<'d> Switch<'d> {
             Happening::Feed(event) => drop(self.feed(event)),
             Happening::Types => self.types(),
             Happening::Registers(part, stage) => self.registers(part, stage),
+            Happening::Found(number, event) => {
+                // Nobody waits for what another attempt would have found.
+                if let Event::Resolved { part, stage, .. } = event
+                    && self.look_ups.get(&(part, stage)) == Some(&number)
+                {
+                    if self.ring.takes(part, stage) && self.turns < 2 && self.dice.one_in(6) {
+                        self.has_turns(part);
+                    }
+                    self.feed(event);
+                }
+            }
             Happening::Tick => {
                 let due = self.ticks.first_key_value().map(|(&due, _)| due);
                 let due = due
@@ -359,7 +389,10 @@ impl<'d> Switch<'d> {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Resolve { part, stage } => {
-                let (legs, lag) = (self.dice.legs(), self.dice.lag(300));
+                let (mut legs, lag) = (self.dice.legs(), self.dice.lag(300));
+                for (target, leg) in legs.iter_mut().enumerate() {
+                    leg.target = target;
+                }
                 let absent = legs.iter().filter(|leg| leg.may_register);
                 for _ in absent {
                     if !self.silent_phones && self.dice.one_in(2) {
@@ -367,7 +400,9 @@ impl<'d> Switch<'d> {
                         self.after(at, Happening::Registers(part, stage));
                     }
                 }
-                self.after(lag, Happening::Feed(Event::Resolved { part, legs }));
+                self.looked_up += 1;
+                self.look_ups.insert((part, stage), self.looked_up);
+                self.finds(lag, (part, stage), legs);
             }
             Command::Follow { leg, .. } => {
                 self.note("followed");
@@ -391,6 +426,35 @@ impl<'d> Switch<'d> {
             Command::Join(leg) => self.join(leg),
             Command::Finish { outcome, .. } => self.note(outcome.name()),
             Command::Alert(_) => {}
+        }
+    }
+
+    /// All at once, or some of them much later, in any order, and the last may be nobody.
+    fn finds(&mut self, lag: u64, (part, stage): (PartId, StageId), mut legs: Vec<NewLeg>) {
+        let number = self.looked_up;
+        let mut at = lag;
+        loop {
+            let more = self.dice.one_in(3);
+            let mut now = std::mem::take(&mut legs);
+            if more {
+                let some = self.dice.below(now.len() as u64 + 1) as usize;
+                legs = now.split_off(some);
+                if self.dice.one_in(2) {
+                    std::mem::swap(&mut now, &mut legs);
+                }
+                self.note("found one by one");
+            }
+            let found = Event::Resolved {
+                part,
+                stage,
+                legs: now,
+                more,
+            };
+            self.after(at, Happening::Found(number, found));
+            if !more {
+                return;
+            }
+            at += self.dice.time(9_000);
         }
     }
 

@@ -7,7 +7,8 @@ use super::story::Table;
 /// story: `time event -> commands`, times in milliseconds. `tick` says that time has passed;
 /// `next` says when the next deadline is due; `hears` whose early media is relayed to the caller;
 /// `legs` tells how each leg has ended; `added` joins the stage that rings, `added@0` the first.
-/// Stages are resolved at once, unless the settings say `slow`.
+/// Stages are resolved at once, unless the settings say `slow`: then `found 0` brings all contacts of a
+/// part's stage, `found a more` one of them while others are looked up. `order` is that of the legs.
 #[rustfmt::skip]
 const SCENARIOS: &[(&str, &str, &str, &str)] = &[
     ("both ring, the second answers", "a,b", "", "
@@ -625,9 +626,9 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         0    found 0        -> dial a
         1000 tick           -> resolve 0.1
         1001 added@0 c      -> dial c
-        1002 added@1 d
+        1002 added@1 d      -> dial d
         1005 found 0        -> dial b
-        1500 answered c     -> join c; hangup a b LOSE_RACE"),
+        1500 answered c     -> join c; hangup a d b LOSE_RACE"),
     ("progressive: the caller leaves while the next stage is looked up", "a|b", "progressive stage=1000 slow", "
         0    begin          -> resolve 0.0
         0    found 0        -> dial a
@@ -1148,12 +1149,276 @@ const SCENARIOS: &[(&str, &str, &str, &str)] = &[
         100  ended b BUSY
         200  found 0        -> dial a
         300  ended a BUSY   -> finish busy BUSY"),
-    ("a skip and more time have nothing to work on during a look-up", "a|b", "slow", "
+    ("who is found rings at once, and the stage's time counts from then", "a,b|c", "slow stage=1000", "
         0    begin          -> resolve 0.0
-        5    skip
+        300  found b more   -> dial b
+        302  started b
+        700  found a        -> dial a
+        703  started a
+        next 1300
+        1300 tick           -> hangup b a NO_ANSWER
+        order a b"),
+    ("a stage has not failed while somebody is looked up", "a,b|c", "slow", "
+        0    begin          -> resolve 0.0
+        5    found a more   -> dial a
+        100  ended a BUSY
+        300  found b        -> dial b
+        400  ended b BUSY   -> resolve 0.1"),
+    ("… but when it turns out to be nobody", "a,b|c", "slow", "
+        0    begin          -> resolve 0.0
+        5    found a more   -> dial a
+        100  ended a BUSY
+        300  found nobody   -> resolve 0.1"),
+    ("… nor where the first cannot be dialled", "a/dead=ABSENT,b|c", "slow", "
+        0    begin          -> resolve 0.0
+        5    found a more
+        next 20000
+        300  found b        -> dial b
+        next 20300"),
+    ("who is found when the stage is over rings no more", "a,b|c", "slow stage=1000", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        1000 tick           -> hangup a NO_ANSWER
+        1005 found b
+        1010 ended a NO_ANSWER -> resolve 0.1
+        1020 found c        -> dial c
+        order a b c"),
+    ("… nor when the next one rings", "a,b|c", "slow stage=1000", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        1000 tick           -> hangup a NO_ANSWER
+        1010 ended a NO_ANSWER -> resolve 0.1
+        1020 found c        -> dial c
+        1030 found b
+        next 2020"),
+    ("an answer counts while others are looked up, who then ring no more", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        400  answered a     -> join a
+        900  found b
+        next none"),
+    ("the caller leaves while others are looked up, who then ring no more", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        400  gone           -> hangup a GONE
+        405  ended a GONE   -> finish cancelled GONE
+        900  found b"),
+    ("an operator cancels while others are looked up, who then ring no more", "a,b|c", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        400  cancel BUSY    -> hangup a BUSY
+        405  ended a BUSY   -> finish cancelled BUSY
+        900  found b"),
+    ("the call's deadline passes while others are looked up, who then ring no more", "a,b|c", "slow timeout=1000", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        1000 tick           -> hangup a NO_ANSWER
+        1005 ended a NO_ANSWER -> finish no_answer NO_ANSWER
+        1010 found b"),
+    ("a skip ends a look-up, too", "a|b", "slow", "
+        0    begin          -> resolve 0.0
+        5    skip           -> resolve 0.1
+        6    found a
+        10   found b        -> dial b"),
+    ("… and more time given meanwhile is not lost", "a|b", "slow", "
+        0    begin          -> resolve 0.0
         6    extend 500
         10   found 0        -> dial a
-        next 20010"),
+        next 20510"),
+    ("a look-up that never comes back has the stage's time", "a|b", "slow stage=1000", "
+        0    begin          -> resolve 0.0
+        next 1000
+        1000 tick           -> resolve 0.1
+        1010 found b        -> dial b"),
+    ("a required leg that cannot be dialled ends its stage, whoever is looked up", "a/required/dead=ABSENT,b|c", "slow", "
+        0    begin          -> resolve 0.0
+        5    found a more   -> resolve 0.1
+        9    found b
+        10   found c        -> dial c"),
+    ("… also when it is found out last", "a/required/dead=ABSENT,b|c", "slow", "
+        0    begin          -> resolve 0.0
+        5    found b more   -> dial b
+        300  found a        -> hangup b NO_ANSWER"),
+    ("progressive: … and the others have their time", "a|b/required/dead=ABSENT,c", "progressive slow progress=150", "
+        0    begin          -> resolve 0.0
+        0    found a        -> dial a
+        150  tick           -> resolve 0.1
+        400  found b more
+        550  tick           -> hangup a NO_ANSWER"),
+    ("fail_on_single_reject: … and the call", "a/dead=ABSENT,b|c", "slow reject=any", "
+        0    begin          -> resolve 0.0
+        5    found a more   -> finish unreachable ABSENT
+        9    found b"),
+    ("nobody rings alone while others are looked up: early media is ignored", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        100  media a        -> alert a
+        300  found b        -> dial b"),
+    ("… until it turns out that there are none", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        100  media a        -> alert a
+        300  found nobody   -> join a"),
+    ("… when stages follow, the caller hears it then", "a,b/dead=ABSENT|c", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        100  media a        -> alert a
+        hears nobody
+        300  found b
+        hears a"),
+    ("… of whoever rings in another's place, too", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        50   moved a 5000   -> follow a 5000
+        60   followed a x   -> dial x
+        100  media x        -> alert x
+        300  found nobody   -> join x"),
+    ("… unless he is still looked up beside somebody else", "a,b,c", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        50   moved a 5000   -> follow a 5000
+        60   found b more   -> dial b
+        100  media b        -> alert b
+        200  found nobody
+        300  followed a x   -> dial x"),
+    ("… or several do", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        50   moved a 5000   -> follow a 5000
+        60   followed a x,y -> dial x y
+        70   ended x BUSY
+        100  media y        -> alert y
+        300  found nobody"),
+    ("who rings in another's place has his place in the plan, too", "a,b,c|d", "slow", "
+        0    begin          -> resolve 0.0
+        0    found a,b more -> dial a b
+        50   moved b 5000   -> follow b 5000
+        300  found c more   -> dial c
+        400  followed b x   -> dial x
+        order a b x c
+        410  ended x BUSY
+        420  ended c BUSY
+        425  ended a BUSY
+        430  found nobody   -> resolve 0.1"),
+    ("a stage that others are found to follow is not the last", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        next 60010
+        300  turns 0 1
+        300  found nobody
+        next 20010
+        20010 tick          -> hangup a NO_ANSWER
+        20020 ended a NO_ANSWER -> resolve 0.1"),
+    ("… and leaves each leg its own time", "a/timeout=30000,b", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        300  turns 0 1
+        300  found nobody
+        next 30010"),
+    ("… with the time that an operator has added", "a,b", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        100  extend 500
+        300  turns 0 1
+        300  found nobody
+        next 20510"),
+    ("… though whoever is found with them has been looked up for longer", "a", "slow", "
+        0    begin          -> resolve 0.0
+        30000 turns 0 1
+        30000 found a       -> dial a
+        next 50000"),
+    ("… and no leg has the caller for itself", "a", "slow", "
+        0    begin          -> resolve 0.0
+        10   turns 0 1
+        10   found a        -> dial a
+        20   media a
+        hears a"),
+    ("progressive: found out when the next one rings, they follow that one", "a,b|c", "progressive slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        20010 tick          -> resolve 0.1
+        20020 found c       -> dial c
+        next 80020
+        20500 turns 0 1
+        20500 found b       -> dial b
+        next 40020
+        40020 tick          -> resolve 0.2"),
+    ("the result and the legs are told in the plan's order", "a/dead=ABSENT,b/dead=UNREGISTERED", "slow", "
+        0    begin          -> resolve 0.0
+        5    found b more
+        9    found a        -> finish unreachable ABSENT
+        order a b"),
+    ("who starts late does so from the stage's beginning", "a,b/delay=500,c/delay=200", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        200  found b more
+        next 510
+        300  found c        -> dial c
+        510  tick           -> dial b"),
+    ("… also where the first has begun earlier for it", "a/delay=300,b/delay=500", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        100  found b
+        next 210"),
+    ("… and at once where nobody rings any more", "a,b/delay=5000", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        100  ended a BUSY
+        200  found b        -> dial b"),
+    ("… whoever rings: from the stage's beginning, too", "a,b/held=500", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        100  ended a BUSY
+        200  found b
+        next 510"),
+    ("a default stage time leaves a leg its own, also one that is found late", "a,b/timeout=90000", "slow", "
+        0    begin          -> resolve 0.0
+        10   found a more   -> dial a
+        next 60010
+        500  found b        -> dial b
+        next 90500"),
+    ("progressive: who is found late rings beside the next stage", "a,b|c", "progressive slow stage=1000", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        1000 tick           -> resolve 0.1
+        1005 found c        -> dial c
+        1010 ended a BUSY
+        1020 ended c BUSY
+        1500 found b        -> dial b
+        next 2005
+        order a b c"),
+    ("progressive: … and is not alone, also before anybody else is found", "a|b", "progressive slow", "
+        0    begin          -> resolve 0.0
+        5    skip           -> resolve 0.1
+        10   found a        -> dial a
+        20   media a        -> alert a"),
+    ("progressive: a look-up of an earlier stage keeps no later one waiting", "a,b|c|d", "progressive slow stage=1000", "
+        0    begin          -> resolve 0.0
+        0    found a more   -> dial a
+        1000 tick           -> resolve 0.1
+        1005 found c        -> dial c
+        1010 ended c BUSY   -> resolve 0.2"),
+    ("a device that registers while others are looked up joins", "a/dead=UNREGISTERED,b", "slow wait=3000", "
+        0    begin          -> resolve 0.0
+        5    found a more
+        100  added x        -> dial x
+        next 60100
+        200  ended x BUSY
+        300  found nobody   -> finish busy BUSY"),
+    ("… and is waited for when they are all known", "a/dead=UNREGISTERED,b", "slow wait=3000", "
+        0    begin          -> resolve 0.0
+        5    found a more
+        300  found nobody
+        next 3300"),
+    ("what another attempt looks up is its own", "a,b", "slow attempts=2 sleep=500 stage=1000", "
+        0    begin          -> resolve 0.0
+        5    found a more   -> dial a
+        10   ended a BUSY
+        20   found nobody
+        520  tick           -> resolve 0.0
+        530  found a more   -> dial a
+        540  ended a BUSY
+        550  found b        -> dial b"),
     ("two whose early media is relayed: the caller hears the first", "a,b", "early=relay", "
         0    begin          -> dial a b
         100  media a

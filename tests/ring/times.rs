@@ -127,10 +127,12 @@ fn played(times: &Times, stages: usize) -> Vec<(Option<u64>, Option<u64>)> {
         for command in ring.handle(now, event) {
             let at = now.as_millis() as u64;
             match command {
-                Command::Resolve { part, .. } => {
-                    let legs = times.legs.map(leg).to_vec();
-                    follow.push(Event::Resolved { part, legs });
-                }
+                Command::Resolve { part, stage } => follow.push(Event::Resolved {
+                    part,
+                    stage,
+                    legs: times.legs.map(leg).to_vec(),
+                    more: false,
+                }),
                 Command::Dial(leg) => {
                     told.entry(leg).or_default().0 = Some(at);
                     follow.push(Event::Started(leg));

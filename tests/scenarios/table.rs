@@ -7,7 +7,7 @@ use super::{
     moved, says,
 };
 
-// Users 1001 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
+// Users 1000 to 1009 are in the directory of both switches; 9999 is not. 1009 never has a phone.
 
 /// The groups that both switches know: name and users, in order.
 pub const GROUPS: &[(&str, &[&str])] = &[("team1000", &["1002", "1003"])];
@@ -19,16 +19,18 @@ pub const LOOPBACKS: &[(&str, Result<Ms, &str>)] =
 /// Users with a `dial-var-…` param in the directory: user, variable, value.
 pub const DIAL_VARIABLES: &[(&str, &str, &str)] = &[("1005", "sip_h_X-Desk", "window")];
 
+/// To look this user up takes so long.
+pub const SLOW: (&str, Ms) = ("1000", 1000);
 /// Users with a `dial-string` of their own in the directory: his devices, and then somebody else's; what FusionPBX
 /// writes for everybody; one who takes no calls; one who follows himself; one with a typing error; one who stands
-/// for a group.
+/// for a group; one who is looked up for a second and has two turns.
 pub const DIAL_STRINGS: &[(&str, &str)] = &[
     (
         "1007",
         "${sofia_contact(*/${dialed_user}@${dialed_domain})}|user/1003",
     ),
     (
-        "1000",
+        "1008",
         "{sip_invite_domain=${domain_name},leg_timeout=${call_timeout},presence_id=${dialed_user}@${dialed_domain}}\
          ${sofia_contact(*/${dialed_user}@${dialed_domain})}",
     ),
@@ -44,6 +46,10 @@ pub const DIAL_STRINGS: &[(&str, &str)] = &[
     (
         "all1000",
         "{presence_id=${dialed_user}@${dialed_domain}}${group_call(team1000@${dialed_domain})}",
+    ),
+    (
+        "late1000",
+        "[slept=${msleep(1000)}]${sofia_contact(*/1002@${dialed_domain})}|user/1003@${dialed_domain}",
     ),
 ];
 
@@ -730,6 +736,68 @@ scenarios! {
         ends: answered("1003", 2);
         rings: "1003" Joined, NOW => soon(400);
     }
+    // Slow look-ups: user 1000
+
+    slow_look_up_holds_up_nobody "user/1000,user/1002" {
+        phones: "1000" Answers(300), "1002" Rings;
+        ends: answered("1000", 1);
+        rings: "1002" Elsewhere, NOW => soon(1300), "1000" Joined, soon(1000) => (1300, 1900);
+        shows: "cti_winner" = "user/1000";
+    }
+    slow_look_ups_take_as_long_as_one "{cti_stage_timeout=1500ms}user/1000,[sip_h_X-N=2]user/1000,[sip_h_X-N=3]user/1000" {
+        phones: "1000" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1000" NoAnswer, soon(1000) => (2500, 3200);
+    }
+    slow_look_up_beside_an_answer "user/1002,user/1000" {
+        phones: "1000" Rings, "1002" Answers(400);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(400);
+    }
+    slow_look_up_of_another_part "user/1002:_:user/1000" {
+        phones: "1000" Rings, "1002" Answers(400);
+        ends: answered("1002", 1);
+        rings: "1002" Joined, NOW => soon(400);
+    }
+    slow_look_up_keeps_its_stage_open "user/1002,user/1000|user/1003" {
+        phones: "1000" Answers(200), "1002" Rejects(486, 100), "1003" Rings;
+        ends: answered("1000", 1);
+        rings: "1002" ItsOwn(486), NOW => soon(100), "1000" Joined, soon(1000) => (1200, 1800);
+    }
+    slow_look_up_comes_too_late "{cti_stage_timeout=600ms}user/1002,user/1000|user/1003" {
+        phones: "1000" Rings, "1002" Rings, "1003" Answers(550);
+        ends: answered("1003", 2);
+        rings: "1002" NoAnswer, NOW => exactly(600), "1003" Joined, exactly(600) => (1150, 1850);
+    }
+    slow_look_up_has_its_stage_time "{cti_stage_timeout=500ms}user/1000|user/1002" {
+        phones: "1000" Rings, "1002" Answers(200);
+        ends: answered("1002", 2);
+        rings: "1002" Joined, exactly(500) => (700, 1200);
+    }
+    slow_look_up_ends_with_the_call "{cti_timeout=600ms}user/1002,user/1000" {
+        phones: "1000" Rings, "1002" Rings;
+        ends: failed("no_answer", "NO_ANSWER", 1);
+        rings: "1002" NoAnswer, NOW => exactly(600);
+    }
+    slow_look_up_for_a_caller_who_leaves "user/1002,user/1000" {
+        caller: HangsUpAfter(500);
+        phones: "1000" Rings, "1002" Rings;
+        ends: failed("cancelled", "ORIGINATOR_CANCEL", 1);
+        rings: "1002" CallerGone, NOW => soon(500);
+    }
+    slow_look_up_beside_one_who_is_required "[leg_required=true]user/9999,user/1000|user/1002" {
+        phones: "1000" Rings, "1002" Answers(300);
+        ends: answered("1002", 2);
+        rings: "1002" Joined, NOW => soon(300);
+    }
+    slow_look_up_of_two_turns "user/1004,user/late1000|user/1005" {
+        phones: "1002" Rejects(486, 200), "1003" Answers(300), "1004" Rejects(486, 100), "1005" Rings;
+        ends: answered("1003", 2);
+        rings: "1004" ItsOwn(486), NOW => soon(100), "1002" ItsOwn(486), soon(1000) => (1200, 1800),
+            "1003" Joined, (2200, 2900) => (2500, 3300);
+        shows: "cti_winner" = "user/late1000";
+    }
+
     user_with_a_directory_variable "user/1002,user/1005" {
         phones: "1002" Rings, "1005" Answers(500);
         ends: answered("1005", 1);
@@ -1253,11 +1321,12 @@ scenarios! {
         rings: "1003" Elsewhere, NOW => soon(1000), "1002" Joined, soon(600) => soon(1000);
         shows: "cti_winner" = "user/1002";
     }
-    late_join_of_a_second_device_in_the_running_stage "{cti_late_join=true,cti_stage_timeout=1}user/1003|user/1002|user/1004" {
-        phones: "1003" Rings, "1002-desk" Rings, "1002-mobile" RegistersThenAnswers(1400, 300), "1004" Rings;
+    // It might be the desk phone that has moved, which is seen after 300 ms.
+    late_join_of_a_second_device_in_the_running_stage "{cti_late_join=true,cti_stage_timeout=2.5}user/1003|user/1002|user/1004" {
+        phones: "1003" Rings, "1002-desk" Rings, "1002-mobile" RegistersThenAnswers(2900, 300), "1004" Rings;
         ends: answered("1002-mobile", 2);
-        rings: "1003" NoAnswer, NOW => exactly(1000), "1002-desk" Elsewhere, exactly(1000) => soon(1700),
-            "1002-mobile" Joined, soon(1400) => soon(1700);
+        rings: "1003" NoAnswer, NOW => exactly(2500), "1002-desk" Elsewhere, exactly(2500) => (3500, 4300),
+            "1002-mobile" Joined, (3200, 3900) => (3500, 4300);
     }
     late_join_beside_early_media_in_the_last_stage "{cti_late_join=true}user/1002,user/1003" {
         phones: "1003" Announces, "1002" RegistersThenAnswers(600, 400);
@@ -1418,12 +1487,6 @@ scenarios! {
         rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
             "1004" Elsewhere, NOW => soon(700);
     }
-    redirect_to_a_users_phone "user/1002,user/1004" {
-        phones: "1002" Says(&[moved(200, &["<sip:PHONE(1003)>"])]), "1003" Answers(500), "1004" Rings;
-        ends: answered("1003", 1);
-        rings: "1002" ItsOwn(302), NOW => soon(200), "1003" Joined, soon(200) => soon(700),
-            "1004" Elsewhere, NOW => soon(700);
-    }
     redirect_by_the_switchs_address "user/1002,user/1004" {
         phones: "1002" Says(&[moved(200, &["<sip:1003@127.0.0.1>"])]), "1003" Answers(500), "1004" Rings;
         ends: answered("1003", 1);
@@ -1527,6 +1590,28 @@ scenarios! {
         ends: answered("1004", 2);
         rings: "1002" ItsOwn(302), NOW => soon(100), "1003" ItsOwn(302), soon(100) => soon(200),
             "1004" Joined, soon(200) => soon(500);
+    }
+    redirect_after_early_media_alone "user/1002" {
+        phones: "1002" Says(&[says(0, 183), moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Answers(300);
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" Joined, soon(400) => soon(700);
+    }
+    redirect_after_early_media_then_a_stage "user/1002|user/1004" {
+        phones: "1002" Says(&[says(0, 183), moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Answers(300), "1004" Rings;
+        ends: answered("1003", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" Joined, soon(400) => soon(700);
+    }
+    redirect_after_early_media_twice "user/1002" {
+        phones: "1002" Says(&[says(0, 180), moved(400, &["<sip:1003@DOMAIN>"])]),
+            "1003" Says(&[says(0, 183), moved(400, &["<sip:1004@DOMAIN>"])]), "1004" Answers(300);
+        ends: answered("1004", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" ItsOwn(302), soon(400) => soon(800),
+            "1004" Joined, soon(800) => soon(1100);
+    }
+    redirect_after_early_media_in_vain "user/1002" {
+        phones: "1002" Says(&[says(0, 183), moved(400, &["<sip:1003@DOMAIN>"])]), "1003" Rejects(486, 200);
+        ends: failed("busy", "USER_BUSY", 1);
+        rings: "1002" ItsOwn(302), NOW => soon(400), "1003" ItsOwn(486), soon(400) => soon(600);
     }
     redirect_ignored "{cti_redirect=ignore}user/1002,user/1004" {
         phones: "1002" Says(&[moved(200, &["<sip:1003@DOMAIN>"])]), "1003" Answers(100), "1004" Answers(800);
@@ -1719,9 +1804,9 @@ scenarios! {
         rings: "1002" Joined, NOW => soon(800), "1003" Elsewhere, NOW => soon(800);
     }
     device_moves_while_others_may_join "{cti_late_join=true}user/1002,user/1003" {
-        phones: "1002" MovesThenAnswers(300, 900), "1003" Rings;
+        phones: "1002" MovesThenAnswers(300, 1800), "1003" Rings;
         ends: answered("1002", 1);
-        rings: "1002" Joined, NOW => soon(900), "1003" Elsewhere, NOW => soon(900);
+        rings: "1002" Joined, NOW => soon(1800), "1003" Elsewhere, NOW => soon(1800);
     }
 
     // What FusionPBX writes: ring groups, follow-me, forwarding, and a failure handler after them.
@@ -1820,16 +1905,16 @@ scenarios! {
         ends: answered("1003", 1);
         rings: "1003" Joined, NOW => soon(400);
     }
-    pbx_user_of_the_directory "{cti_stage_timeout=4}user/1000@DOMAIN|user/1003@DOMAIN" {
+    pbx_user_of_the_directory "{cti_stage_timeout=4}user/1008@DOMAIN|user/1003@DOMAIN" {
         given: "call_timeout" = "1";
-        phones: "1000" Rings, "1003" Answers(300);
+        phones: "1008" Rings, "1003" Answers(300);
         ends: answered("1003", 2);
-        rings: "1000" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
+        rings: "1008" NoAnswer, NOW => exactly(1000), "1003" Joined, (1000, 1400) => (1300, 2000);
     }
-    pbx_user_of_the_directory_without_a_time "user/1000@DOMAIN,user/1003@DOMAIN" {
-        phones: "1000" Answers(600), "1003" Rings;
-        ends: answered("1000", 1);
-        rings: "1000" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
+    pbx_user_of_the_directory_without_a_time "user/1008@DOMAIN,user/1003@DOMAIN" {
+        phones: "1008" Answers(600), "1003" Rings;
+        ends: answered("1008", 1);
+        rings: "1008" Joined, NOW => soon(600), "1003" Elsewhere, NOW => soon(600);
     }
     pbx_group_of_the_directory "user/all1000@DOMAIN|user/1004@DOMAIN" {
         phones: "1002" Rings, "1003" Answers(500), "1004" Rings;

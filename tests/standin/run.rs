@@ -5,7 +5,7 @@
 use super::library::{self, Library};
 use crate::harness::module;
 use crate::scenarios::table::{
-    DIAL_STRINGS, DIAL_VARIABLES, DO_NOT_DISTURB, GROUPS, LOOPBACKS, RINGS,
+    DIAL_STRINGS, DIAL_VARIABLES, DO_NOT_DISTURB, GROUPS, LOOPBACKS, RINGS, SLOW,
 };
 use crate::scenarios::{Behaviour, Caller, Ms, Phone, Scenario, Seen, SeenRing, Told};
 use std::path::{Path, PathBuf};
@@ -94,6 +94,9 @@ impl Stand {
         }
         let rings = format!("<groups>{RINGS}</groups>");
         stand.library.set_config_elements(&rings);
+        let (user, takes) = SLOW;
+        let takes = takes.to_string();
+        stand.library.add_user_item(user, "takes", "ms", &takes);
         stand.load()?;
         Ok(stand)
     }

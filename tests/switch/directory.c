@@ -79,7 +79,7 @@ const char *directory_domain(void) { return DOMAIN; }
 
 bool directory_has_user(const char *user, const char *domain) {
   if (strcasecmp(domain, DOMAIN)) return false;
-  return (strlen(user) == 4 && !strncmp(user, "100", 3) && user[3] >= '1' && user[3] <= '9') || item_find(user, "user", "id");
+  return (strlen(user) == 4 && !strncmp(user, "100", 3) && user[3] >= '0' && user[3] <= '9') || item_find(user, "user", "id");
 }
 
 const char *directory_dial_string(const char *user) {
@@ -121,13 +121,15 @@ static char *contacts(const char *argument) {
   return out.data;
 }
 
+/* A directory that takes its time. */
+static void take_ms(int ms) {
+  for (int64_t until = now_ms() + ms, left; (left = until - now_ms()) > 0;) big_wait((int)left);
+}
+
 char *directory_function(switch_channel_t *channel, switch_event_t *event, const char *name, const char *argument) {
   (void)channel, (void)event;
   if (!strcasecmp(name, "sofia_contact")) return contacts(argument);
-  if (!strcasecmp(name, "msleep")) { /* a directory that takes its time */
-    for (int64_t until = now_ms() + atoi(argument), left; (left = until - now_ms()) > 0;) big_wait((int)left);
-    return NULL;
-  }
+  if (!strcasecmp(name, "msleep")) take_ms(atoi(argument));
   return NULL;
 }
 
@@ -284,6 +286,8 @@ switch_status_t switch_xml_locate_user_merged(const char *key, const char *user,
   if (params) event_check(params, __func__);
   if (!user || !domain || strcmp(key, "id")) return SWITCH_STATUS_FALSE;
   big_lock();
+  struct item *takes = item_find(user, "takes", "ms");
+  if (takes) take_ms(atoi(takes->value));
   if (!directory_has_user(user, domain)) {
     big_unlock();
     return SWITCH_STATUS_FALSE;
@@ -297,7 +301,8 @@ switch_status_t switch_xml_locate_user_merged(const char *key, const char *user,
     if (!strcasecmp(item->of, user) && !strcmp(item->kind, "param") && strcmp(item->name, "dial-string"))
       named(list, "param", item->name, item->value);
   list = child_add(root, "variables");
-  named(list, "variable", "user_context", "default");
+  if (!item_find(user, "variable", "user_context"))
+    named(list, "variable", "user_context", "default");
   for (struct item *item = items; item; item = item->next)
     if (!strcasecmp(item->of, user) && !strcmp(item->kind, "variable")) named(list, "variable", item->name, item->value);
   *found = root;

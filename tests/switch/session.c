@@ -547,11 +547,20 @@ void session_report(struct text *report) {
   }
 }
 
-/* Wait until every session is gone and every event delivered. */
+/* A look-up may outlast its call, and keeps what it has asked with. */
+static bool events_left(void) {
+  struct text left = {0};
+  event_report(&left);
+  bool any = left.data;
+  free(left.data);
+  return any;
+}
+
+/* Wait until every session is gone and every event delivered or destroyed. */
 bool standin_quiet(int milliseconds) {
   int64_t until = now_ms() + milliseconds;
   big_lock();
-  while ((sessions || !events_idle()) && now_ms() < until) big_wait(20);
+  while ((sessions || !events_idle() || events_left()) && now_ms() < until) big_wait(20);
   bool quiet = !sessions && events_idle();
   big_unlock();
   return quiet;

@@ -2,9 +2,7 @@
 //! Each check makes a call that would do so, and looks at the switch meanwhile.
 
 use super::{Verdict, phone};
-use crate::live::control::Directory;
 use crate::live::run::{Dial, Order, Rig};
-use crate::live::switch::in_slot;
 use crate::scenarios::{Behaviour::*, Caller, Told::*};
 use std::time::{Duration, Instant};
 
@@ -35,11 +33,10 @@ fn slowest_event(rig: &Rig, during: Duration) -> Result<Duration, String> {
 pub fn events_flow(rig: &Rig, slot: usize, hook: &str, runs: &str) -> Result<Verdict, String> {
     /// An idle switch takes up to half a second by itself.
     const SOON: Duration = Duration::from_millis(1000);
-    let _slow = Directory::slow(rig, &in_slot("1008", slot))?;
-    let phones = [phone("1002", Answers(4000)), phone("1008", Rings)];
+    let phones = [phone("1002", Answers(4000)), phone("1000", Rings)];
     let variables = [(hook, runs)];
     let order = Order {
-        dial: Dial::Plan("user/1002:_:user/1008"),
+        dial: Dial::Plan("user/1002:_:user/1000"),
         caller: Caller::Waits,
         variables: &variables,
         phones: &phones,

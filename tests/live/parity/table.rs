@@ -699,10 +699,10 @@ pairs! {
         phones: "1003" AnnouncesThenAnswers(500);
         sees: "1003: gets ACK", "caller: gets 183 to INVITE", "caller: gets 200 to INVITE";
     }
-    pbx_user_of_the_directory "user/1000@DOMAIN" {
+    pbx_user_of_the_directory "user/1008@DOMAIN" {
         given: "call_timeout" = "9";
-        phones: "1000" Answers(300);
-        sees: "1000: INVITE From=\"1001\" <sip:1001@cti.test>", "1000: gets ACK";
+        phones: "1008" Answers(300);
+        sees: "1008: INVITE From=\"1001\" <sip:1001@cti.test>", "1008: gets ACK";
     }
     pbx_group_of_the_directory "user/all1000@DOMAIN" {
         phones: "1002" Rings, "1003" Answers(300);

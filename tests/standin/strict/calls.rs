@@ -944,6 +944,91 @@ pub fn caller_leaves_a_look_up(stand: &Stand) -> Wrong {
     wrong
 }
 
+/// … and his session ends without waiting for what the directory says.
+pub fn look_up_keeps_no_session(stand: &Stand) -> Wrong {
+    let began = Instant::now();
+    let caller = stand.library.caller("1001", false);
+    stand.library.begin();
+    stand.library.hangs_up(caller, 50, -1);
+    let plan = Some(&b"user/1000"[..]);
+    stand.library.application(caller, APPLICATION, plan);
+    let variables = stand.library.finish(caller);
+    let took = began.elapsed();
+    let mut wrong = stand.collect(variables).leftovers;
+    let soon = took < Duration::from_millis(800);
+    expect(&mut wrong, "the session has ended", soon, &took);
+    wrong
+}
+
+/// The legs are told in the plan's order, whoever was found first; and so is why nobody rang.
+pub fn legs_in_the_plans_order(stand: &Stand) -> Wrong {
+    stand.register(&[phone("1002", Behaviour::Rejects(404, 50))]);
+    let plan = b"[leg_timeout=9]user/1000,user/1002,user/1009";
+    let course = call(stand, Some(plan), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let parsed: serde_json::Value = serde_json::from_str(legs).unwrap_or_default();
+    let targets = [0, 1, 2].map(|leg| parsed[leg]["target"].as_str().unwrap_or_default());
+    let ordered = targets == ["[leg_timeout=9]user/1000", "user/1002", "user/1009"];
+    expect(&mut wrong, "the legs' order", ordered, &legs);
+    let cause = course.seen.variable("cti_cause");
+    let first = parsed[0]["cause"].as_str();
+    let right = cause.is_some() && cause == first;
+    expect(&mut wrong, "cti_cause", right, &(cause, first));
+    wrong
+}
+
+/// A device that has had its turn does not ring again when another target leads to it, too.
+pub fn found_twice(stand: &Stand) -> Wrong {
+    let slow = "[slept=${msleep(300)}]user/1002";
+    let library = &stand.library;
+    library.add_user_item("1004", "param", "dial-string", slow);
+    stand.register(&[phone("1002", Behaviour::Rejects(486, 50))]);
+    let course = call(stand, Some(b"user/1002,user/1004"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let rings = course.seen.rings.len();
+    expect(&mut wrong, "rings", rings == 1, &course.seen.rings);
+    let result = course.seen.variable("cti_result");
+    expect(&mut wrong, "result", result == Some("busy"), &result);
+    wrong
+}
+
+/// Who is found later than others does not ring beyond `max-targets`, nor ends what rings.
+pub fn found_beyond_the_limit(stand: &Stand) -> Wrong {
+    for port in 1..=3 {
+        let contact = format!("sofia/internal/sip:1000@127.0.0.1:{port}");
+        stand.library.add_contact("1000", &contact);
+    }
+    stand.register(&[phone("1002", Behaviour::Answers(1500))]);
+    let wrong = beyond_the_limit(stand, b"user/1002,user/1000", 2);
+    stand.library.forget_contacts();
+    wrong
+}
+
+/// … also when the stage that was looked up is over: too many are no bad plan then.
+pub fn found_beyond_the_limit_too_late(stand: &Stand) -> Wrong {
+    let slow = "[slept=${msleep(1000)}]user/1003,user/1005,user/1006";
+    let library = &stand.library;
+    library.add_user_item("1004", "param", "dial-string", slow);
+    let phones = ["1003", "1005", "1006"].map(|user| phone(user, Behaviour::Rings));
+    stand.register(&phones);
+    stand.register(&[phone("1002", Behaviour::Answers(550))]);
+    beyond_the_limit(stand, b"{cti_stage_timeout=700ms}user/1004|user/1002", 3)
+}
+
+fn beyond_the_limit(stand: &Stand, plan: &[u8], expected: usize) -> Wrong {
+    stand.library.set_config("max-targets", "2");
+    stand.library.api("cti", Some(b"reload"), true);
+    let course = call(stand, Some(plan), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let result = course.seen.variable("cti_result");
+    expect(&mut wrong, "result", result == Some("answered"), &result);
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let count = legs.matches("\"target\":").count();
+    expect(&mut wrong, "legs", count == expected, &legs);
+    wrong
+}
+
 pub fn transfer_on_fail(stand: &Stand) -> Wrong {
     stand.register(&[phone("1002", Behaviour::Rejects(486, 20))]);
     let course = call(stand, Some(b"user/1002"), |stand, caller| {

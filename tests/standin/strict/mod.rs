@@ -74,6 +74,23 @@ pub fn tests() -> Vec<Test> {
             calls::caller_leaves_a_look_up,
         ),
         Test::new(
+            "strict_look_up_keeps_no_session",
+            calls::look_up_keeps_no_session,
+        ),
+        Test::new(
+            "strict_legs_in_the_plans_order",
+            calls::legs_in_the_plans_order,
+        ),
+        Test::new("strict_found_twice", calls::found_twice),
+        Test::new(
+            "strict_found_beyond_the_limit",
+            calls::found_beyond_the_limit,
+        ),
+        Test::new(
+            "strict_found_beyond_the_limit_too_late",
+            calls::found_beyond_the_limit_too_late,
+        ),
+        Test::new(
             "strict_rings_beside_a_look_up",
             calls::rings_beside_a_look_up,
         ),
@@ -143,6 +160,13 @@ pub fn tests() -> Vec<Test> {
             "strict_unusable_dial_strings_are_told",
             untrusted::unusable_dial_strings,
         ),
+        Test::new(
+            "strict_moved_behind_another_user",
+            untrusted::moved_behind_another_user,
+        ),
+        Test::new("strict_carrier_has_moved", untrusted::carrier_has_moved),
+        Test::new("strict_capped_turn_by_turn", untrusted::capped_by_turn),
+        Test::new("strict_turns_ring_again", untrusted::turns_ring_again),
         Test::new("strict_one_look_up_at_a_time", untrusted::registers_often),
         Test::new("strict_bytes_pass_as_they_are", untrusted::bytes_pass),
         Test::new("strict_every_face_is_one_line", untrusted::faces),

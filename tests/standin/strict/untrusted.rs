@@ -3,6 +3,7 @@
 //! `tests/directory.rs` has the rule of a dial string alone; here it is watched on a switch.
 
 use super::*;
+use crate::scenarios::moved;
 
 /// Contacts as a phone can register them beside a good one, and what must be dropped.
 const HOSTILE: &[(&str, &str)] = &[
@@ -292,6 +293,122 @@ pub fn mobile_is_not_crowded_out(stand: &Stand) -> Wrong {
         );
     }
     stand.library.forget_contacts();
+    wrong
+}
+
+/// A user's dial string leads to another user, whose phone has moved: what it says is dialled by the
+/// user of the phone, in his context, and not by the one who was called.
+pub fn moved_behind_another_user(stand: &Stand) -> Wrong {
+    const TO_A_TOLL: Behaviour = Behaviour::Says(&[moved(50, &["<sip:9000@carrier.invalid>"])]);
+    for (user, kind, name, value) in [
+        ("1006", "param", "dial-string", "user/1003@${dialed_domain}"),
+        ("1006", "variable", "user_context", "wide"),
+        ("1003", "variable", "user_context", "walled"),
+    ] {
+        stand.library.add_user_item(user, kind, name, value);
+    }
+    stand.register(&[phone("1003", TO_A_TOLL)]);
+    let course = call(stand, Some(b"user/1006"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let dialled = legs.contains("loopback/9000/walled");
+    expect(&mut wrong, "cti_legs", dialled, &legs);
+    wrong
+}
+
+/// Who answers behind a gateway that a user's dial string names is not the user's phone: a carrier
+/// that says 302 has none of his rights.
+pub fn carrier_has_moved(stand: &Stand) -> Wrong {
+    const TO_A_TOLL: Behaviour = Behaviour::Says(&[moved(50, &["<sip:9000@carrier.invalid>"])]);
+    let text = "sofia/gateway/plain/1003";
+    stand
+        .library
+        .add_user_item("1006", "param", "dial-string", text);
+    stand
+        .library
+        .add_user_item("1006", "variable", "user_context", "wide");
+    stand.register(&[phone("1003", TO_A_TOLL)]);
+    let course = call(stand, Some(b"user/1006"), |_, _| {});
+    let mut wrong = course.leftovers.clone();
+    let legs = course.seen.variable("cti_legs").unwrap_or_default();
+    let dialled = legs.contains("gateway/plain") && !legs.contains("9000");
+    expect(&mut wrong, "cti_legs", dialled, &legs);
+    wrong
+}
+
+/// `max-targets` holds for those who ring together: a group one by one has as many in all as it likes.
+pub fn capped_by_turn(stand: &Stand) -> Wrong {
+    stand.library.set_config("max-targets", "4");
+    stand.library.api("cti", Some(b"reload"), true);
+    stand.library.add_group("six", &["1002", "1003", "1004"]);
+    for user in ["1002", "1003", "1004"] {
+        for nth in 0..2 {
+            let contact = format!("sofia/internal/sip:{user}-{nth}@127.0.0.1:9");
+            stand.library.add_contact(user, &contact);
+        }
+    }
+    let reply = stand.library.api("cti", Some(b"explain group/six+F"), true);
+    stand.library.forget_contacts();
+    let mut wrong = Vec::new();
+    let each = reply.matches(": 2 ring together").count();
+    expect(&mut wrong, "group/six+F", each == 3, &reply);
+    wrong
+}
+
+/// Who stands behind a `|` rings in its turn, also where he has rung in a turn before, as `bridge` has it.
+pub fn turns_ring_again(stand: &Stand) -> Wrong {
+    let devices = "${sofia_contact(*/1003@pbx.invalid)}";
+    let mut wrong = Vec::new();
+    for text in [
+        format!("{devices}|{devices}"),
+        "user/1003|user/1003".to_owned(),
+        format!("user/1003|user/1003,{devices}"),
+    ] {
+        let user: &str = &format!("again-{}", text.len());
+        stand.library.add_user_item(user, "user", "id", user);
+        stand
+            .library
+            .add_user_item(user, "param", "dial-string", &text);
+        stand.register(&[phone("1003", Behaviour::RingsThenRejects(486, 50))]);
+        let plan = format!("user/{user}");
+        let course = call(stand, Some(plan.as_bytes()), |_, _| {});
+        wrong.extend(course.leftovers.iter().cloned());
+        let rang = course.seen.rings.len();
+        expect(&mut wrong, &text, rang == 2, &rang);
+    }
+    // Users who name each other so are looked up a few times and not thousands of times.
+    let users: Vec<String> = (0..10).map(|nth| format!("41{nth:02}")).collect();
+    let each = users.iter().map(|user| format!("user/{user}"));
+    let each = each.collect::<Vec<_>>().join("|");
+    for user in &users {
+        stand.library.add_user_item(user, "user", "id", user);
+        stand
+            .library
+            .add_user_item(user, "param", "dial-string", &each);
+    }
+    let reply = stand.library.api("cti", Some(b"explain user/4100"), true);
+    let stages = reply.matches("\nstage ").count();
+    expect(&mut wrong, "a circle", stages < 200, &stages);
+    // Added to a call, all turns ring together: nobody rings twice.
+    let user = "again-19";
+    stand.register(&[
+        phone("1002", Behaviour::Rings),
+        phone("1003", Behaviour::Rings),
+    ]);
+    let (more, course) = during_a_call(stand, "{cti_timeout=900ms}user/1002", 30, || {
+        let uuids = stand.library.complete("::cti::calls", "", "");
+        let words = format!(
+            "add {} user/{user}",
+            uuids.first().cloned().unwrap_or_default()
+        );
+        let reply = stand.library.api("cti", Some(words.as_bytes()), true);
+        let mut wrong = Wrong::new();
+        expect(&mut wrong, &words, reply.contains("1 more leg(s)"), &reply);
+        wrong
+    });
+    wrong.extend(more);
+    let rang = course.seen.rings.len();
+    expect(&mut wrong, "added", rang == 2, &rang);
     wrong
 }
 
