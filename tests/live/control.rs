@@ -4,7 +4,7 @@
 
 use super::checks::{Check, Verdict, When, events, phone, steered};
 use super::run::{Dial, Order, Rig};
-use super::switch::from_slot;
+use super::switch::{from_slot, in_slot};
 use crate::scenarios::{
     Behaviour::*, Caller, Expect, Ms, Phone, Ring, Scenario, Told, Told::*, check,
 };
