@@ -81,7 +81,8 @@ impl Hand<'_> {
         };
         if let Some(leg) = leg {
             // Over, or hung up by us in the moment before: what it says is nothing any more.
-            if !self.holds(leg) {
+            let ended = matches!(event, Event::Ended { .. } | Event::Redirected { .. });
+            if !self.holds(leg) || !ended && self.has_hung_up(leg) {
                 return;
             }
             // Nobody is answered for a caller who has left, nor looked up.
@@ -120,6 +121,12 @@ impl Hand<'_> {
     /// The leg is up and in our hands, or joined with the caller.
     fn holds(&self, leg: LegId) -> bool {
         self.desk.legs.contains_key(&leg) || self.call.look(|ring| ring.winner()) == Some(leg)
+    }
+
+    /// The leg is ending because the machine has said so: an answer that crosses that comes too late.
+    fn has_hung_up(&self, leg: LegId) -> bool {
+        let down = self.desk.legs.get(&leg).is_some_and(|leg| leg.down());
+        down && self.call.look(|ring| ring.is_hung_up(leg))
     }
 
     fn carry_out(&mut self, command: Command) {

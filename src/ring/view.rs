@@ -7,6 +7,11 @@ impl Ring {
         &self.legs
     }
 
+    /// The leg is to end, or has ended, by the machine's own word.
+    pub fn is_hung_up(&self, leg: LegId) -> bool {
+        self.legs[leg].hung_up.is_some()
+    }
+
     pub fn leg(&self, leg: LegId) -> &Leg {
         &self.legs[leg]
     }
