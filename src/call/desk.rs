@@ -2,7 +2,7 @@
 //! Whoever holds the desk's lock is the hand, so no command is carried out twice or out of order.
 //! Every event that the ring machine reads passes here.
 
-use super::look_up::LookUp;
+use super::found::LookUp;
 use super::originated::Originated;
 use super::relay::Relay;
 use super::shield::Loan;

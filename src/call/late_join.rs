@@ -3,7 +3,7 @@
 //! for each target that waits.
 
 use super::desk::Hand;
-use super::look_up::Found;
+use super::found::Found;
 use super::{Call, NotAdded};
 use crate::contacts::Afar;
 use crate::registrations::{Waits, Watch};

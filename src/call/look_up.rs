@@ -3,12 +3,13 @@
 //! What has been found comes back through the mailbox, and rings without waiting for the rest.
 
 use super::desk::Hand;
+use super::found::{Found, LookUp};
 use super::grouped::{Place, is_group};
 use super::verdict::REFUSED;
 use super::{Call, NotAdded};
 use crate::contacts::{self, Afar, Caller, Contact, Resolved};
 use crate::plan::{self, Stage, Target, Variables};
-use crate::ring::{Event, NewLeg, PartId, StageId, Time};
+use crate::ring::{Event, NewLeg, PartId, StageId};
 use crate::settings;
 use crate::switch::LockedSession;
 use crate::switch::guard::guarded;
@@ -22,20 +23,6 @@ use std::time::Duration;
 /// plan's order, and a stage that fails at once rings nobody.
 const TOGETHER: Duration = Duration::from_millis(50);
 
-/// A stage that is looked up.
-pub struct LookUp {
-    number: u64,
-    part: PartId,
-    stage: StageId,
-    /// How many targets nothing is known of yet.
-    open: usize,
-    /// What is known and does not ring yet, by the target's place in the stage.
-    found: Vec<(usize, Found)>,
-    together: Time,
-    /// How many devices had registered before.
-    registered: u64,
-}
-
 /// A stage of the machine's, and which turn of which stage of the plan that is.
 #[derive(Clone, Copy)]
 struct At {
@@ -43,18 +30,6 @@ struct At {
     stage: StageId,
     planned: usize,
     turn: usize,
-}
-
-/// What a target comes to.
-#[derive(Default)]
-pub struct Found {
-    pub contacts: Vec<Contact>,
-    /// Every directory user that may register, and the target that names it.
-    pub users: Vec<(String, Target)>,
-    /// So many turns at least its stage has.
-    turns: usize,
-    /// Variables of the caller's that tell of it.
-    set: Variables,
 }
 
 impl Hand<'_> {

@@ -8,6 +8,7 @@ mod confirm;
 mod desk;
 mod dial;
 mod failed_cdr;
+mod found;
 pub mod grouped;
 mod hand;
 mod hears;

@@ -793,8 +793,8 @@ scenarios! {
     slow_look_up_of_two_turns "user/1004,user/late1000|user/1005" {
         phones: "1002" Rejects(486, 200), "1003" Answers(300), "1004" Rejects(486, 100), "1005" Rings;
         ends: answered("1003", 2);
-        rings: "1004" ItsOwn(486), NOW => soon(100), "1002" ItsOwn(486), soon(1000) => (1200, 1800),
-            "1003" Joined, (2200, 2900) => (2500, 3300);
+        rings: "1004" ItsOwn(486), NOW => soon(100), "1002" ItsOwn(486), (1000, 1900) => (1200, 2200),
+            "1003" Joined, (2200, 3900) => (2500, 4400);
         shows: "cti_winner" = "user/late1000";
     }
 
