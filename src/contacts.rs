@@ -89,7 +89,7 @@ impl Caller for Nobody {
 }
 
 /// One contact of a stage: a dial string that core can dial as it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Contact {
     /// The target it came from, as written …
     pub target: String,
@@ -135,16 +135,9 @@ impl Contact {
             target: target.written.clone(),
             plain_target: target.dial_string(),
             dial_string: target.dial_string(),
-            variables: Variables::default(),
-            user: None,
-            context: None,
-            owner: None,
-            moved: false,
             dead: Some(why),
-            turn: 0,
-            place: 0,
-            member: None,
             source: target.dial_string(),
+            ..Contact::default()
         }
     }
 
@@ -442,19 +435,12 @@ impl Resolver<'_> {
         // What the directory's author wrote is not one of those that a phone registered.
         let who = self.path.last().filter(|_| target.written.is_empty());
         self.found.push(Contact {
-            target: String::new(),
-            plain_target: String::new(),
             dial_string: target.dial_string(),
             variables: variables.clone(),
-            user: None,
-            context: None,
-            owner: None,
-            moved: false,
             dead,
             turn: self.turn,
-            place: 0,
-            member: None,
             source: who.cloned().unwrap_or_else(|| target.dial_string()),
+            ..Contact::default()
         });
         self.turn += 1;
     }

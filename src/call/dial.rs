@@ -10,21 +10,17 @@ use crate::contacts::{Caller, Contact};
 use crate::plan::time::is_true;
 use crate::plan::{Target, Variables};
 use crate::ring::{Cause, Event, LegId, PartId, Redirect};
-use crate::settings::{self, FATAL, OURS};
+use crate::settings::{self, FATAL, MAX_FORWARDS, OURS, REDIRECT_HOPS};
 use crate::switch::{self, DialHandle, Session};
 
 impl Hand<'_> {
     /// Make this leg and send its INVITE. Where that cannot be done the leg has ended, at once.
     pub fn dial(&mut self, leg: LegId) {
         let call = self.call;
-        let (part, mut contact, redirect) = {
-            let state = call.state.lock();
-            let Some(contact) = state.contacts.get(leg.0) else {
-                return;
-            };
-            let redirect = state.ring.redirect(leg);
-            (state.ring.leg(leg).part, contact.clone(), redirect)
+        let Some((part, mut contact)) = call.contact_of(leg) else {
+            return;
         };
+        let redirect = call.look(|ring| ring.redirect(leg));
         if contact.moved && contact.dial_string.starts_with("loopback/") {
             self.carry_headers(&mut contact.variables);
         }
@@ -87,6 +83,12 @@ impl Hand<'_> {
 }
 
 impl Call {
+    fn contact_of(&self, leg: LegId) -> Option<(PartId, Contact)> {
+        let state = self.state.lock();
+        let contact = state.contacts.get(leg.0)?.clone();
+        Some((state.ring.leg(leg).part, contact))
+    }
+
     /// The target behind this contact, if it is one that core would nest.
     fn nested(&self, part: PartId, contact: &Contact) -> Option<&Target> {
         let target = settings::nested(&self.plan.parts[part], &self.globals[part]);
@@ -112,12 +114,8 @@ impl Hand<'_> {
 
     /// This leg has won: what core tells it only now.
     pub fn tell_the_winner(&self, leg: LegId, session: &Session<'_>) {
-        let (part, contact) = {
-            let state = self.call.state.lock();
-            let Some(contact) = state.contacts.get(leg.0) else {
-                return;
-            };
-            (state.ring.leg(leg).part, contact.clone())
+        let Some((part, contact)) = self.call.contact_of(leg) else {
+            return;
         };
         if let Some(target) = self.call.nested(part, &contact) {
             let caller = self.caller.channel();
@@ -155,14 +153,15 @@ fn handle(
     if !makes_legs {
         globals.set("forked_dial", "true");
     }
-    if endpoint.eq_ignore_ascii_case("loopback") {
-        let hops = hops_left(caller, &globals, &contact.variables);
-        globals.set(HOPS, hops.to_string());
+    let looped = endpoint.eq_ignore_ascii_case("loopback");
+    if looped {
+        let forwards = forwards_left(caller, &globals, &contact.variables);
+        globals.set(MAX_FORWARDS, forwards.to_string());
         // The redirects that led to this caller have led to that one, too.
         if !contact.moved
-            && let Some(hops) = caller.variable(settings::HOPS)
+            && let Some(hops) = caller.variable(REDIRECT_HOPS)
         {
-            globals.set(settings::HOPS, hops);
+            globals.set(REDIRECT_HOPS, hops);
         }
     }
     // Whoever moves is this leg's business: else sofia moves the caller.
@@ -175,8 +174,7 @@ fn handle(
     let ours = |name: &str| is_one_of(OURS, name) || fatal && name.eq_ignore_ascii_case(FATAL);
     let own = contact.variables.iter();
     let own = own.filter(|it| !ours(&it.name) && !is_of_the_winner(&it.name));
-    let looped = endpoint.eq_ignore_ascii_case("loopback");
-    let own = own.filter(|it| !looped || !it.name.eq_ignore_ascii_case(HOPS));
+    let own = own.filter(|it| !looped || !it.name.eq_ignore_ascii_case(MAX_FORWARDS));
     let mut own: Vec<_> = own.map(|it| pair(&it.name, &it.value)).collect();
     own.push(pair(LEG_VARIABLE, number));
     if fatal {
@@ -198,23 +196,13 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
-/// Core's name for Max-Forwards.
-pub const HOPS: &str = "max_forwards";
-
-/// How many hops a leg has. Core counts them for each leg, but the far half of a `loopback/` is a
+/// Max-Forwards of a leg. Core counts them for each leg, but the far half of a `loopback/` is a
 /// new caller who would begin anew, and a plan that leads to itself would never end. A plan may
 /// leave it fewer.
-fn hops_left(caller: &dyn Caller, globals: &Variables, own: &Variables) -> i32 {
-    /// As core begins.
-    const MOST: i32 = 70;
-    let read = |value: &str| value.trim().parse().ok();
-    let left = caller
-        .variable(HOPS)
-        .as_deref()
-        .and_then(read)
-        .unwrap_or(MOST)
-        - 1;
-    let asked = own.get(HOPS).or_else(|| globals.get(HOPS)).and_then(read);
+fn forwards_left(caller: &dyn Caller, globals: &Variables, own: &Variables) -> i32 {
+    let left = settings::forwards_of(caller).saturating_sub(1);
+    let asked = own.get(MAX_FORWARDS).or_else(|| globals.get(MAX_FORWARDS));
+    let asked = asked.and_then(|number| number.trim().parse().ok());
     asked.map_or(left, |asked| left.min(asked))
 }
 
@@ -231,12 +219,10 @@ fn is_of_the_winner(name: &str) -> bool {
 impl Hand<'_> {
     /// This leg has won: what the plan has run for it then.
     pub fn run_hooks_of_the_winner(&self, leg: LegId, session: &Session<'_>) {
-        let own = match self.call.state.lock().contacts.get(leg.0) {
-            Some(contact) => contact.variables.clone(),
-            None => return,
+        let Some((part, contact)) = self.call.contact_of(leg) else {
+            return;
         };
-        let globals = self.call.globals_of(leg).iter();
-        let hooks = own.iter().chain(globals);
+        let hooks = contact.variables.iter().chain(&self.call.globals[part]);
         let hooks: Vec<_> = hooks.filter(|it| is_of_the_winner(&it.name)).collect();
         for hook in &hooks {
             session.restore(&hook.name, Some(&hook.value));

@@ -9,30 +9,27 @@ use crate::plan::moved::moved;
 use crate::plan::time::is_true;
 use crate::plan::{self, Limits, Target, Variables};
 use crate::ring::{Cause, Event, LegId, NewLeg, PartId, Place, Redirect};
-use crate::settings::{self, HOPS};
+use crate::settings::{self, MAX_FORWARDS, REDIRECT_HOPS};
 use crate::switch::Session;
 use crate::switch::guard::guarded;
 use crate::switch::text::field;
 use crate::tell::event;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How many contacts of one response are read.
 const READ: usize = 64;
 
-/// Max-Forwards where the caller has none (RFC 3261, 8.1.1.6).
-const FORWARDS: u32 = 70;
-
 /// Who has diverted the call before is told as long as that is no longer than this.
 const LONGEST_DIVERSION: usize = 1024;
 
 const DIVERSION: &str = "sip_h_Diversion";
-const MAX_FORWARDS: &str = "max_forwards";
 
 /// What such a leg says itself, or what nobody may say in its user's place.
 pub const OUTRANKED: [&str; 5] = [
     DIVERSION,
     MAX_FORWARDS,
-    HOPS,
+    REDIRECT_HOPS,
     "origination_uuid",
     "toll_allow",
 ];
@@ -199,7 +196,7 @@ fn redirected(session: &Session<'_>) -> bool {
 /// What a leg carries that rings in another's place.
 struct Marks {
     diversion: String,
-    forwards: u32,
+    forwards: i32,
     hops: u32,
 }
 
@@ -222,12 +219,13 @@ impl Marks {
         if let Some(before) = before.filter(is_short) {
             diversion = format!("{diversion}, {before}");
         }
-        let forwards = caller.variable(MAX_FORWARDS);
-        let forwards = forwards.and_then(|number| number.trim().parse().ok());
         Marks {
             diversion,
             // The leg's own hop, as for any leg, and one for each redirect.
-            forwards: forwards.unwrap_or(FORWARDS).saturating_sub(1 + hops),
+            forwards: settings::forwards_of(caller)
+                .saturating_sub(1)
+                .saturating_sub_unsigned(hops)
+                .max(0),
             hops,
         }
     }
@@ -235,7 +233,7 @@ impl Marks {
     fn put_on(&self, variables: &mut Variables) {
         variables.set(DIVERSION, &self.diversion);
         variables.set(MAX_FORWARDS, self.forwards.to_string());
-        variables.set(HOPS, self.hops.to_string());
+        variables.set(REDIRECT_HOPS, self.hops.to_string());
     }
 }
 
@@ -301,12 +299,8 @@ impl State {
         let (part, stage) = (it.part, it.stage);
         let rings =
             |contact: &Contact| self.rings(part, contact) || self.has_rung(part, stage, contact);
-        let mut seen: Vec<String> = Vec::new();
-        found.retain(|(contact, ..)| {
-            let new = !rings(contact) && !seen.contains(&contact.dial_string);
-            seen.push(contact.dial_string.clone());
-            new
-        });
+        let mut seen = HashSet::new();
+        found.retain(|(contact, ..)| !rings(contact) && seen.insert(contact.dial_string.clone()));
         found.truncate(limit.saturating_sub(self.open()));
         let mut legs = Vec::new();
         for (contact, new, number) in found {

@@ -169,16 +169,26 @@ pub fn read(config: &Config, caller: &dyn Caller, globals: &Variables) -> (Setti
         redirect: redirect
             .or_else(|| fatal(lookup(FATAL)))
             .unwrap_or(config.redirect),
-        hops: lookup(HOPS)
+        hops: lookup(REDIRECT_HOPS)
             .and_then(|hops| hops.trim().parse().ok())
             .unwrap_or(0),
     };
     (settings, told.problems)
 }
 
+/// Core's name for Max-Forwards.
+pub const MAX_FORWARDS: &str = "max_forwards";
+
+/// Max-Forwards of the caller; where he has none, as core and RFC 3261 (8.1.1.6) begin.
+pub fn forwards_of(caller: &dyn Caller) -> i32 {
+    let said = caller.variable(MAX_FORWARDS);
+    said.and_then(|number| number.trim().parse().ok())
+        .unwrap_or(70)
+}
+
 /// How many redirects have led to a caller: set on the far half of a `loopback/` that rings in the
 /// place of a phone that has moved, so that a loop through the dialplan ends as well.
-pub const HOPS: &str = "cti_redirect_hops";
+pub const REDIRECT_HOPS: &str = "cti_redirect_hops";
 
 /// Core's own word: sofia is to end the leg, and not to move the caller.
 pub const FATAL: &str = "outbound_redirect_fatal";
